@@ -1,0 +1,209 @@
+"""The vocabulary every room shares about an upstream: records, token sets, and the error tree.
+
+    ProviderError                     provider, operation; never an upstream body or a token
+     ├ GrantRejected                  invalid_grant: the person must connect again
+     ├ AppRejected                    invalid_client: the operator's app is wrong; no user is touched
+     ├ ScopeMissing(scopes)           granted less than the call needs
+     ├ NotFound · Conflict · Rejected(reason)   the caller can fix it
+     ├ RateLimited(retry_after)
+     └ Unavailable                    timeout, 5xx, unreadable answer
+
+`reason` is a machine word from the provider's own documented list (`NO_ACTIVE_DEVICE`), never free text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    from providers.http import Http
+
+
+class ProviderError(Exception):
+    """An upstream call failed. `str()` names provider and operation only."""
+
+    def __init__(self, provider: str, operation: str, detail: str = "") -> None:
+        super().__init__(f"{provider} {operation}" + (f": {detail}" if detail else ""))
+        self.provider = provider
+        self.operation = operation
+
+
+class GrantRejected(ProviderError):
+    """`invalid_grant`: the refresh token or code is dead. Only the person can mend it."""
+
+
+class AppRejected(ProviderError):
+    """`invalid_client` and its kin: the app's registration is wrong, for every user of it."""
+
+
+class ScopeMissing(ProviderError):
+    """The person granted less than this call needs; `scopes` are the upstream scopes that are missing."""
+
+    def __init__(self, provider: str, operation: str, scopes: frozenset[str]) -> None:
+        super().__init__(provider, operation, "missing " + " ".join(sorted(scopes)))
+        self.scopes = scopes
+
+
+class NotFound(ProviderError):
+    """The upstream says there is no such thing."""
+
+    def __init__(self, provider: str, operation: str, reason: str = "") -> None:
+        super().__init__(provider, operation, reason)
+        self.reason = reason
+
+
+class Conflict(ProviderError):
+    """The upstream's state changed underneath, or the thing exists already."""
+
+
+class Rejected(ProviderError):
+    """The upstream refuses the call as made; `reason` is its machine word, `message` our own sentence."""
+
+    def __init__(self, provider: str, operation: str, reason: str, message: str = "") -> None:
+        super().__init__(provider, operation, reason)
+        self.reason = reason
+        self.message = message
+
+
+class RateLimited(ProviderError):
+    """Too many requests; `retry_after` is in seconds."""
+
+    def __init__(self, provider: str, operation: str, retry_after: float) -> None:
+        super().__init__(provider, operation, f"retry after {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class Unavailable(ProviderError):
+    """No usable answer: a timeout, a 5xx, a closed connection, an unreadable body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One level of access to a service: the upstream scopes it needs and the sentence a person reads."""
+
+    scopes: frozenset[str]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One thing a person switches on: `read`, or `read` and `write` (write includes read).
+
+    Our scopes are `<name>:read` and `<name>:write`.
+    """
+
+    name: str
+    title: str
+    read: Access
+    write: Access
+
+    def upstream(self, access: Literal["read", "write"]) -> frozenset[str]:
+        """Upstream scopes that `access` needs; write includes read."""
+        return self.read.scopes | self.write.scopes if access == "write" else self.read.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The upstream identity behind a token: (`issuer`, `subject`) is the key, `label` is what people see."""
+
+    issuer: str
+    subject: str
+    label: str
+
+
+AccountLookup = Callable[["Http", SecretStr], Awaitable[Account]]
+"""Fetches the account of a fresh access token. Raises ProviderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Everything that differs between upstreams, as data.
+
+    `authorize_params` go on every authorize request, `switch_params` in addition when the person
+    reconnects or picks another account. `hosts` are the only hosts a token of this provider may be
+    sent to. `grant_lifetime` is set where a grant dies by itself however often it is refreshed.
+    """
+
+    name: str
+    title: str
+    issuer: str
+    authorize_url: str
+    token_url: str
+    hosts: frozenset[str]
+    services: tuple[Service, ...]
+    account: AccountLookup
+    manage_url: str
+    client_id_setting: str
+    client_secret_setting: str
+    identity_scopes: frozenset[str] = frozenset()
+    revoke_url: str | None = None
+    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    switch_params: Mapping[str, str] = field(default_factory=dict)
+    grant_lifetime: timedelta | None = None
+
+    def service(self, name: str) -> Service:
+        """The service of that name. Raises KeyError."""
+        return next((s for s in self.services if s.name == name), None) or _missing(name)
+
+
+def _missing(name: str) -> Service:
+    raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Our registration at a provider. `ref` names it in the database: `operator`, or an own app's id."""
+
+    ref: str
+    client_id: str
+    client_secret: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What a token endpoint returned.
+
+    `expires_in` is in seconds, already reduced by the time the request took. `refresh_token` is None
+    where the provider returned none (keep the old one). `scopes` is what was granted, or None where
+    the answer does not say (RFC 6749 §5.1: then it is what was asked).
+    """
+
+    access_token: SecretStr
+    expires_in: float
+    refresh_token: SecretStr | None = None
+    scopes: frozenset[str] | None = None
+    id_token: SecretStr | None = None
+
+
+RefreshFunction = Callable[[str, str, SecretStr], Awaitable[TokenSet]]
+"""`(provider name, app ref, refresh token) -> TokenSet`. Raises ProviderError. The vault is given one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A live access token for one call: never the refresh token. `version` names it when it is refused."""
+
+    connection: str
+    access_token: SecretStr
+    expires_in: float
+    version: int
+    scopes: frozenset[str]
+
+
+CredentialSource = Callable[[int | None], Awaitable[Credential]]
+"""`(refused version) -> Credential`. Called again with the version that an API answered 401 to."""
+
+
+def emulated(url: str, origin: str | None) -> str:
+    """`url` as it is, or `<origin>/host/path` where an emulator origin is set (demo and tests only)."""
+    if origin is None:
+        return url
+    parts = urlsplit(url)
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{origin}/{parts.netloc}{parts.path}{query}"

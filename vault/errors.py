@@ -1,0 +1,61 @@
+"""What can go wrong in the vault.
+
+    VaultError
+     ├ NotConnected(provider)             no usable connection: the person must connect
+     ├ ConnectionExpired(provider, reason)  the grant died upstream: the person must connect again
+     ├ Busy                               a lease or the database is taken: the same call may succeed later
+     └ Sealed                             alarms: logged and counted, never spoken
+        ├ Tampered                        authentication failed: edited, swapped or rolled back
+        ├ UnknownKey                      sealed under a key this ring does not hold
+        └ Malformed                       not an envelope of any known format
+
+Texts carry provider names and reasons, never a token, a label or an id of a person.
+"""
+
+from __future__ import annotations
+
+
+class VaultError(Exception):
+    """Base of everything the vault raises."""
+
+
+class NotConnected(VaultError):
+    """The owner has no connection of this provider (or none with this label)."""
+
+    def __init__(self, provider: str, hint: str = "") -> None:
+        super().__init__(f"no {provider} connection" + (f": {hint}" if hint else ""))
+        self.provider = provider
+        self.hint = hint
+
+
+class ConnectionExpired(VaultError):
+    """The provider no longer honours the grant; only the person can mend it by connecting again."""
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"the {provider} connection needs reconnecting: {reason}")
+        self.provider = provider
+        self.reason = reason
+
+
+class Busy(VaultError):
+    """Another worker holds what this call needs, or the database is away; retry in a moment."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Sealed(VaultError):
+    """A sealed record does not open. An alarm for the operator; its detail is never spoken."""
+
+
+class Tampered(Sealed):
+    """The key is right and the record still does not open."""
+
+
+class UnknownKey(Sealed):
+    """The record names a key reference this process does not hold, even after re-reading the ring."""
+
+
+class Malformed(Sealed):
+    """The bytes are not an envelope of any format this version reads."""

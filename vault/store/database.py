@@ -1,0 +1,62 @@
+"""The pool: one place that opens connections to PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from vault.errors import Busy
+
+Connection = psycopg.AsyncConnection[Any]
+
+_SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+
+
+class Database:
+    """A pool of autocommit connections.
+
+    `prepare_threshold=None` because PgBouncer in transaction mode may answer the next statement from
+    another server connection; for the same reason nothing here uses session state.
+    """
+
+    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 10) -> None:
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            kwargs={"autocommit": True, "prepare_threshold": None, "options": _SESSION},
+            min_size=min_size,
+            max_size=max_size,
+            timeout=5,
+            max_lifetime=1800,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Open the pool. Raises Busy when the database can't be reached within five seconds."""
+        try:
+            await self._pool.open(wait=True, timeout=5)
+        except PoolTimeout as error:
+            raise Busy("the database does not answer") from error
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection in autocommit mode. Raises Busy when none is to be had or it breaks."""
+        try:
+            async with self._pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError) as error:
+            raise Busy("the database does not answer") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside one transaction: committed at the end, rolled back on any exception."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
