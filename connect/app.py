@@ -1,0 +1,180 @@
+"""The sidecar, assembled: everything under the public origin but exactly `/mcp`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import ExceptionHandler, Scope
+
+from connect.account import AccountPage
+from connect.admission import Admission
+from connect.consent import Answers, Consent
+from connect.link import Link
+from connect.pages import Refusal, Step, refused
+from connect.plan import Planner
+from connect.session import Desk
+from connect.shield import Shield
+from connect.signin import SignIn
+from connect.trip import Trips
+from providers.http import Http
+from providers.oauth import OAuth
+from providers.registry import Registry
+from vault.errors import Busy
+from vault.store.database import Database
+from vault.store.flows import Flows
+from vault.store.grants import Grants
+from vault.store.ownerlinks import OwnerLinks
+from vault.store.sessions import Sessions
+from vault.store.states import States
+from vault.store.users import Users
+from vault.vault import Vault
+
+_STATIC = Path(__file__).parent / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The tables a person's pages read and write."""
+
+    users: Users
+    sessions: Sessions
+    states: States
+    owner_links: OwnerLinks
+    flows: Flows
+    grants: Grants
+
+    @classmethod
+    def of(cls, database: Database, flows: Flows) -> Stores:
+        """All of them over one database; `flows` is shared with the authorization server."""
+        return cls(
+            users=Users(database),
+            sessions=Sessions(database),
+            states=States(database),
+            owner_links=OwnerLinks(database),
+            flows=flows,
+            grants=Grants(database),
+        )
+
+
+def build(
+    *,
+    public_url: str,
+    stores: Stores,
+    vault: Vault,
+    oauth: OAuth,
+    http: Http,
+    registry: Registry,
+    admission: Admission,
+    authorize: Answers,
+    protocol: Iterable[BaseRoute],
+    owner_links_enabled: bool,
+) -> Starlette:
+    """The sidecar's app.
+
+    `public_url` has no trailing slash. `authorize` turns a consent into an answer to the client;
+    `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
+    Owner links may be on only while the bind address and `public_url` are both loopback.
+    """
+    desk = Desk(stores.sessions, vault.derive("csrf"), public_url)
+    trips = Trips(stores.states, vault, oauth, http, registry, public_url)
+    signin = SignIn(
+        desk=desk,
+        trips=trips,
+        registry=registry,
+        users=stores.users,
+        vault=vault,
+        allowed=admission.allowed,
+        owner_links=stores.owner_links if owner_links_enabled else None,
+    )
+    planner = Planner(registry=registry, flows=stores.flows, grants=stores.grants, vault=vault)
+    link = Link(
+        desk=desk,
+        trips=trips,
+        planner=planner,
+        signin=signin,
+        registry=registry,
+        flows=stores.flows,
+        grants=stores.grants,
+        vault=vault,
+    )
+    consent = Consent(desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize)
+    account = AccountPage(desk=desk, registry=registry, vault=vault, grants=stores.grants)
+    return Starlette(
+        routes=[
+            *signin.routes(),
+            *consent.routes(),
+            *link.routes(),
+            *account.routes(),
+            *protocol,
+            Mount("/static", _Static(directory=_STATIC)),
+        ],
+        middleware=[Middleware(Shield, public_url=public_url)],
+        exception_handlers=_handlers(),
+    )
+
+
+class _Static(StaticFiles):
+    """Our stylesheet, mark and script; browsers ask again after five minutes."""
+
+    def file_response(
+        self,
+        full_path: str | PathLike[str],
+        stat_result: object,
+        scope: Scope,
+        status_code: int = 200,
+    ) -> Response:
+        """One file."""
+        response = super().file_response(full_path, stat_result, scope, status_code)  # type: ignore[arg-type]
+        response.headers.setdefault("Cache-Control", "public, max-age=300")
+        return response
+
+
+def _handlers() -> dict[int | type[Exception], ExceptionHandler]:
+    async def refusal(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refusal)
+        return refused(request, error)
+
+    async def plain(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        response = refused(request, _HTTP.get(error.status_code) or _odd(error.status_code))
+        response.headers.update(error.headers or {})
+        return response
+
+    async def busy(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Busy)
+        response = refused(request, _BUSY)
+        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
+        return response
+
+    return {Refusal: refusal, HTTPException: plain, Busy: busy}
+
+
+_HOME = Step("Go to your account page", "/account")
+_HTTP = {
+    404: Refusal(404, "There is nothing here", "The address may have been cut short or mistyped.", _HOME),
+    405: Refusal(
+        405, "That can't be done here", "This address works another way. Nothing was changed.", _HOME
+    ),
+}
+_BUSY = Refusal(
+    503,
+    "Valet is busy",
+    "The database did not answer in time. Nothing was lost.",
+    "Reload this page in a moment.",
+)
+
+
+def _odd(status: int) -> Refusal:
+    return Refusal(
+        status, "That did not work", "Valet could not read the request. Nothing was changed.", _HOME
+    )

@@ -1,0 +1,77 @@
+"""Which client is calling /token or /revoke, and is it really that one (RFC 6749 §2.3, §3.2.1)?"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+from urllib.parse import unquote_plus
+
+from starlette.requests import Request
+
+from connect.endpoint import Parameters
+from connect.oautherrors import OAuthError, invalid_request
+from vault.opaque import digest
+from vault.store.clients import Client, Clients
+
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Valet"'}
+
+
+class ClientAuth:
+    """Basic, a secret in the body, or none for a public client.
+
+    A secret is taken either way, whichever of the two the client registered for: many clients use the
+    one they like best.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def identify(self, request: Request, form: Parameters) -> Client:
+        """The calling client. Raises OAuthError: `invalid_client` (401), or `invalid_request`."""
+        header = request.headers.get("authorization")
+        if header is None:
+            client_id, secret, challenge = form.get("client_id"), form.get("client_secret"), {}
+            if client_id is None:
+                raise _refused("Say which client this is: client_id in the body, or HTTP Basic.", {})
+        else:
+            client_id, secret = _basic(header)
+            challenge = _CHALLENGE
+            if form.get("client_secret") is not None:
+                raise invalid_request("Send the client secret once: in the header or in the body.")
+            if form.get("client_id") not in {None, client_id}:
+                raise invalid_request("The client_id in the body is not the one in the header.")
+        client = await self._clients.find(client_id)
+        if client is None or not _proven(client, secret):
+            raise _refused("The client is not known here, or its secret is wrong. Register again.", challenge)
+        return client
+
+
+def _proven(client: Client, secret: str | None) -> bool:
+    if client.secret_hash is None or secret is None:
+        return client.auth_method == "none" and client.secret_hash is None and secret is None
+    return hmac.compare_digest(client.secret_hash, digest(secret))
+
+
+def _basic(header: str) -> tuple[str, str | None]:
+    """Id and secret of an HTTP Basic header, each form-decoded (RFC 6749 §2.3.1)."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        raise _unreadable()
+    try:
+        name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+        client_id, secret = (unquote_plus(part, errors="strict") for part in (name, password))
+    except ValueError:
+        raise _unreadable() from None
+    if not colon or not client_id or "\0" in client_id:
+        raise _unreadable()
+    return client_id, secret or None
+
+
+def _unreadable() -> OAuthError:
+    return _refused(
+        "The Authorization header must be HTTP Basic: base64 of client_id:client_secret.", _CHALLENGE
+    )
+
+
+def _refused(description: str, challenge: dict[str, str]) -> OAuthError:
+    return OAuthError("invalid_client", description, status=401, headers=challenge)

@@ -1,0 +1,210 @@
+"""Connecting an account: the page that says what will be asked, the trip, and what came of it.
+
+/connect/{provider}?h=HANDLE        from a chat: only what its tool lacks, only for the person it speaks for
+/connect/{provider}?consent=HANDLE  from the consent page, and back to it
+/connect/{provider}?reconnect=ID    from the account page; likewise ?another=1, or nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+from uuid import UUID
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from connect.pages import Refusal, Step
+from connect.plan import Plan, Planner, configured, path_of
+from connect.session import Desk, Guest, safe_next, to_signin
+from connect.signin import SignIn
+from connect.trip import Errand, Return, Trips
+from connect.words import lines
+from providers.registry import OPERATOR, Registry
+from vault.store.connections import Connection
+from vault.store.flows import Flows
+from vault.store.grants import Grants
+from vault.store.users import User
+from vault.vault import Vault
+
+_log = structlog.get_logger(__name__)
+
+
+class Link:
+    """`/connect/{provider}`, `/callback/{provider}` and `/connected/{id}`."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        trips: Trips,
+        planner: Planner,
+        signin: SignIn,
+        registry: Registry,
+        flows: Flows,
+        grants: Grants,
+        vault: Vault,
+    ) -> None:
+        self._desk = desk
+        self._trips = trips
+        self._planner = planner
+        self._signin = signin
+        self._registry = registry
+        self._flows = flows
+        self._grants = grants
+        self._vault = vault
+
+    def routes(self) -> list[Route]:
+        """The pages of connecting, and the way back from providers (sign-in uses it too)."""
+        return [
+            Route("/connect/{provider}", self.page, methods=["GET"]),
+            Route("/connect/{provider}", self.leave, methods=["POST"]),
+            Route("/callback/{provider}", self.callback, methods=["GET"]),
+            Route("/connected/{connection:uuid}", self.done, methods=["GET"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """What will be asked, who asks, and whose it will be. Consumes nothing."""
+        provider = configured(self._registry, request.path_params["provider"])
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(_here(request))
+        plan = await self._planner.plan(provider, guest.user, request.query_params)
+        return self._desk.page(
+            guest,
+            "connect.html",
+            plan=plan,
+            new=lines(provider, plan.new),
+            kept=lines(provider, plan.ours - plan.new),
+            extra=lines(provider, plan.extra),
+            switch=f"/signin?{urlencode({'next': plan.again, 'switch': '1'})}",
+        )
+
+    async def leave(self, request: Request) -> Response:
+        """Set out for the provider; or, where only the client's grant is too small, raise that."""
+        provider = configured(self._registry, request.path_params["provider"])
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(path_of(provider, await request.form(max_files=0, max_fields=50)))
+        fields = await self._desk.form(request, guest)
+        plan = await self._planner.plan(provider, guest.user, fields)
+        if plan.settled and plan.current is not None:
+            await self._finish(guest.user, plan.flow.id if plan.flow else None, plan.grant, plan.ours)
+            return _finished(plan.current, {"asked": " ".join(sorted(plan.ours))})
+        return self._desk.bind(await self._trips.leave(guest, _errand(plan, guest.user)), guest)
+
+    async def callback(self, request: Request) -> Response:
+        """Somebody came back from a provider, to sign in or with a connection."""
+        if request.method != "GET":
+            # Starlette adds HEAD to every GET; a link preview must not use a state up.
+            raise Refusal(405, "This way is for browsers", "Nothing was changed.")
+        provider = configured(self._registry, request.path_params["provider"])
+        guest = await self._desk.guest(request)
+        back = await self._trips.take(request, guest, provider)
+        if back.errand.purpose == "signin":
+            return await self._signin.arrive(request, guest, back)
+        return await self._arrive(guest, back)
+
+    async def _arrive(self, guest: Guest, back: Return) -> Response:
+        errand, user = back.errand, guest.user
+        assert user is not None, "a connect state is only taken together with its person"
+        if back.denied:
+            raise _declined(errand)
+        tokens, account = await self._trips.collect(back)
+        connection = await self._vault.save(
+            user.id,
+            errand.provider.name,
+            OPERATOR,
+            account,
+            tokens,
+            errand.scopes,
+            errand.provider.grant_lifetime,
+        )
+        ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
+        enough = ours & self._registry.satisfied(errand.provider.name, connection.scopes)
+        complete = frozenset(errand.notes["needed"]) <= connection.scopes
+        await self._finish(user, errand.flow if complete else None, UUID(grant) if grant else None, enough)
+        if complete and errand.back:
+            return RedirectResponse(safe_next(errand.back), 303)
+        query = {
+            "asked": " ".join(sorted(ours)),
+            "then": errand.back,
+            "again": "" if complete else errand.again,
+        }
+        return _finished(connection, query)
+
+    async def _finish(
+        self, user: User, flow: UUID | None, grant: UUID | None, scopes: frozenset[str]
+    ) -> None:
+        """Raise the client's grant by what the person just allowed, then let its tool know."""
+        if grant is not None and scopes:
+            held = await self._grants.raise_(user.id, grant, scopes)
+            _log.info("grant_raised", live=held is not None, scopes=sorted(scopes))
+        if flow is not None:
+            await self._flows.finish_connect(flow, user.id)
+
+    async def done(self, request: Request) -> Response:
+        """What came of it. In a popup the page closes itself; in a tab it says where to go."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        wanted = request.path_params["connection"]
+        connection = next((c for c in await self._vault.list(guest.user.id) if c.id == wanted), None)
+        if connection is None:
+            return RedirectResponse("/account", 303)
+        provider = configured(self._registry, connection.provider)
+        asked = frozenset(request.query_params.get("asked", "").split()) & frozenset(self._registry.scopes)
+        missing = asked - self._registry.satisfied(provider.name, connection.scopes)
+        then = request.query_params.get("then", "")
+        return self._desk.page(
+            guest,
+            "connected.html",
+            provider=provider,
+            account=connection.account_label,
+            missing=lines(provider, missing),
+            then=safe_next(then) if then else "",
+            again=safe_next(request.query_params.get("again") or f"/connect/{provider.name}"),
+        )
+
+
+def _errand(plan: Plan, user: User) -> Errand:
+    return Errand(
+        purpose="connect",
+        provider=plan.provider,
+        scopes=plan.scopes,
+        back=plan.back,
+        again=plan.again,
+        notes={
+            "ours": sorted(plan.ours),
+            "needed": sorted(plan.needed),
+            "grant": str(plan.grant) if plan.grant else None,
+        },
+        user=user.id,
+        flow=plan.flow.id if plan.flow else None,
+        switch=plan.switch,
+    )
+
+
+def _finished(connection: Connection, query: Mapping[str, str]) -> Response:
+    shown = {name: value for name, value in query.items() if value}
+    return RedirectResponse(f"/connected/{connection.id}?{urlencode(shown)}", 303)
+
+
+def _here(request: Request) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
+
+
+def _retry(errand: Errand) -> Step:
+    return Step("Try again", errand.again)
+
+
+def _declined(errand: Errand) -> Refusal:
+    title = f"You did not connect {errand.provider.title}"
+    if errand.back.startswith("/consent"):
+        return Refusal(403, title, "Nothing was changed.", Step("Go back to the request", errand.back))
+    if errand.back:
+        return Refusal(403, title, "Nothing was changed.", Step("Back to your account page", errand.back))
+    return Refusal(403, title, "Nothing was changed. You can go back to your chat.", _retry(errand))

@@ -1,0 +1,39 @@
+"""Revocation (RFC 7009): a chat client gives its tokens back, for instance at logout."""
+
+from __future__ import annotations
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connect.clientauth import ClientAuth
+from connect.endpoint import Endpoint, read_form
+from vault.opaque import digest
+from vault.store.clients import Clients
+from vault.store.tokens import Tokens
+
+_log = structlog.get_logger(__name__)
+
+
+class Revoke:
+    """POST /revoke: either kind of token ends its whole family. Public clients may call it too.
+
+    An unknown token, or another client's, is answered 200 like any other (RFC 7009 §2.2), without effect.
+    `token_type_hint` is passed over: one hash finds both kinds.
+    """
+
+    def __init__(self, clients: Clients, tokens: Tokens) -> None:
+        self._auth = ClientAuth(clients)
+        self._tokens = tokens
+
+    def routes(self) -> list[Route]:
+        """The endpoint; open to every origin."""
+        return [Route("/revoke", Endpoint({"POST": self._revoke}), name="revoke")]
+
+    async def _revoke(self, request: Request) -> Response:
+        form = await read_form(request)
+        client = await self._auth.identify(request, form)
+        if await self._tokens.revoke(digest(form.require("token")), client.id):
+            _log.info("tokens_revoked", client_id=client.id)
+        return Response(status_code=200)

@@ -1,0 +1,217 @@
+"""A trip to a provider and back: state, PKCE verifier, exchange, and whose account it is.
+
+A state is random, noted only when the person clicked, tied to their browser (and, when connecting, to
+their user), good for ten minutes and used up by one statement. `back` and `again` are pages of ours;
+they may carry a flow's handle, so they rest sealed with the verifier.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+
+from connect.pages import Refusal, Step, leave
+from connect.session import Guest
+from providers.base import Account, AppRejected, GrantRejected, Provider, ProviderError, Rejected, TokenSet
+from providers.http import Http
+from providers.oauth import OAuth, new_verifier
+from providers.registry import OPERATOR, Registry
+from vault.ids import new_id
+from vault.opaque import digest, mint
+from vault.store.states import Misfit, Purpose, State, States
+from vault.vault import Vault
+
+_log = structlog.get_logger(__name__)
+
+_SEALED_AS = "provider-state"
+_START = Step("Start again from your account page", "/account")
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a trip is for. `back`: the page after it ("" is the chat); `again`: where to start it afresh.
+
+    `notes` are kept readable beside the state: nothing secret.
+    """
+
+    purpose: Purpose
+    provider: Provider
+    scopes: frozenset[str]
+    back: str
+    again: str
+    notes: dict[str, Any]
+    user: UUID | None = None
+    flow: UUID | None = None
+    switch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Somebody who came back from a provider, with the errand they left on."""
+
+    errand: Errand
+    verifier: SecretStr
+    code: SecretStr | None
+    denied: bool
+
+
+class Trips:
+    """Sends browsers to providers and receives them."""
+
+    def __init__(
+        self, states: States, vault: Vault, oauth: OAuth, http: Http, registry: Registry, public_url: str
+    ) -> None:
+        self._states = states
+        self._vault = vault
+        self._oauth = oauth
+        self._http = http
+        self._registry = registry
+        self._public_url = public_url
+
+    async def leave(self, guest: Guest, errand: Errand) -> Response:
+        """Note the errand and answer with the page that goes on to the provider."""
+        provider, state, verifier, record = errand.provider, mint(), new_verifier(), new_id()
+        secrets = {"verifier": verifier.get_secret_value(), "back": errand.back, "again": errand.again}
+        row = State(
+            purpose=errand.purpose,
+            provider=provider.name,
+            app=OPERATOR,
+            flow_id=errand.flow,
+            user_id=errand.user,
+            record_id=record,
+            sealed=self._vault.seal(_SEALED_AS, record, json.dumps(secrets).encode()),
+            params={"scopes": sorted(errand.scopes), "notes": errand.notes},
+        )
+        await self._states.add(digest(state.get_secret_value()), guest.browser_hash, row)
+        url = self._oauth.authorize_url(
+            provider,
+            self._registry.app(provider.name, OPERATOR),
+            self._redirect_uri(provider),
+            errand.scopes,
+            state,
+            verifier,
+            switch=errand.switch,
+        )
+        return leave(url, f"Going to {provider.title}", f"Continue at {provider.title}")
+
+    def _redirect_uri(self, provider: Provider) -> str:
+        return f"{self._public_url}/callback/{provider.name}"
+
+    async def take(self, request: Request, guest: Guest, provider: Provider) -> Return:
+        """Use up the state that came back. Raises Refusal when it isn't this browser's live one."""
+        key = digest(request.query_params.get("state", ""))
+        user = guest.user.id if guest.user else None
+        row = await self._states.consume(key, guest.browser_hash, provider.name, user)
+        if row is None:
+            raise self._misfit(await self._states.misfit(key, guest.browser_hash, user))
+        errand, verifier = self._open(row)
+        code, error = request.query_params.get("code"), request.query_params.get("error")
+        if error:
+            _log.info("provider_said_no", provider=provider.name, denied=error == "access_denied")
+        return Return(
+            errand, verifier, SecretStr(code) if code and not error else None, error == "access_denied"
+        )
+
+    def _open(self, row: State) -> tuple[Errand, SecretStr]:
+        secrets = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
+        errand = Errand(
+            purpose=row.purpose,
+            provider=self._registry.get(row.provider),
+            scopes=frozenset(row.params["scopes"]),
+            back=secrets["back"],
+            again=secrets["again"],
+            notes=row.params["notes"],
+            user=row.user_id,
+            flow=row.flow_id,
+        )
+        return errand, SecretStr(secrets["verifier"])
+
+    def _misfit(self, misfit: Misfit) -> Refusal:
+        if misfit.fault == "expired" and misfit.state is not None:
+            errand, _ = self._open(misfit.state)
+            return Refusal(
+                410,
+                "That took more than ten minutes",
+                "For safety the way back closes after a while. Nothing was changed.",
+                Step("Start afresh", errand.again),
+            )
+        if misfit.fault == "used":
+            return Refusal(
+                409,
+                "This step was already done",
+                "Opening it a second time does nothing, and nothing was lost.",
+                Step("See what is connected", "/account"),
+            )
+        if misfit.fault == "elsewhere":
+            return Refusal(
+                403,
+                "This was started somewhere else",
+                "It belongs to another browser or another person, or you were signed out meanwhile. "
+                "Nothing was connected.",
+                _START,
+            )
+        return Refusal(
+            400, "We do not know this way back", "Nothing was changed; it may be from an old link.", _START
+        )
+
+    async def collect(self, back: Return) -> tuple[TokenSet, Account]:
+        """The tokens and the account behind them. Raises Refusal when the provider does not play along."""
+        provider = back.errand.provider
+        if back.code is None:
+            raise _no_answer(back.errand)
+        app = self._registry.app(provider.name, OPERATOR)
+        try:
+            tokens = await self._oauth.exchange(
+                provider, app, self._redirect_uri(provider), back.code, back.verifier
+            )
+            return tokens, await provider.account(self._http, tokens.access_token)
+        except ProviderError as error:
+            _log.warning(
+                "trip_failed", provider=provider.name, operation=error.operation, error=type(error).__name__
+            )
+            raise _failed(back.errand, error) from None
+
+
+def _failed(errand: Errand, error: ProviderError) -> Refusal:
+    title = errand.provider.title
+    if isinstance(error, AppRejected):
+        return Refusal(
+            502,
+            f"{title} does not accept this Valet",
+            f"The app that Valet is registered as at {title} is set up wrong. Nothing was changed.",
+            "Tell whoever runs this Valet; `valet doctor` names the setting.",
+        )
+    if isinstance(error, GrantRejected) and error.operation == "exchange":
+        return Refusal(
+            502,
+            f"{title} took its answer back",
+            "What it sent with you was no longer good when we used it. Nothing was changed.",
+            Step("Try again", errand.again),
+        )
+    if isinstance(error, Rejected) and error.reason == "USER_NOT_ALLOW_LISTED":
+        return Refusal(
+            403,
+            f"{title} does not know you at this app yet",
+            f"{title} lets an app serve only the people its owner has listed. Nothing was changed.",
+            f"Ask whoever runs this Valet to add you to the app at {title}, then try again.",
+        )
+    if isinstance(error, Rejected) and error.message:
+        return Refusal(502, f"{title} did not finish this", error.message, Step("Try again", errand.again))
+    return _no_answer(errand)
+
+
+def _no_answer(errand: Errand) -> Refusal:
+    title = errand.provider.title
+    return Refusal(
+        502,
+        f"{title} did not finish this",
+        f"{title} gave no answer we could use. Nothing was changed, and what was connected before still is.",
+        Step("Try again in a minute", errand.again),
+    )

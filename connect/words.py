@@ -1,0 +1,141 @@
+"""Plain words for what the protocol knows: dates, hosts, access levels, reasons."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+from connect.names import shown_name
+from connect.redirects import display_host
+from providers.base import Provider, Service
+
+Level = Literal["off", "read", "write"]
+
+LEVELS: tuple[Level, ...] = ("off", "read", "write")
+LEVEL_TITLES: dict[Level, str] = {"off": "Off", "read": "Read", "write": "Read and write"}
+
+_REASONS = {
+    "expired": "the permission ran out, as this provider's permissions do after a while",
+    "revoked": "it was withdrawn at the provider",
+    "lost_rotation": "the provider's last answer got lost on the way",
+    "no_refresh_token": "the provider gave a permission that could not be renewed",
+}
+
+
+def date(moment: datetime) -> str:
+    """`3 May 2027`."""
+    return f"{moment.day} {moment:%B %Y}"
+
+
+def reason(word: str | None) -> str:
+    """Why a connection needs its person again."""
+    return _REASONS.get(word or "", "the provider no longer accepts it")
+
+
+def titles(names: Iterable[str]) -> str:
+    """`Spotify`, `Spotify and Calendar`, `Spotify, Calendar and Gmail`."""
+    *most, last = list(names) or ["accounts"]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a redirect leads, as a person may judge it."""
+
+    host: str
+    loopback: bool
+    app: bool
+
+    @property
+    def phrase(self) -> str:
+        """What to call whoever waits there, for the middle of a sentence."""
+        if self.loopback:
+            return "an app on this computer"
+        return "an app on this device" if self.app else f"an app at {self.host}"
+
+
+def place(url: str) -> Place:
+    """The place of a redirect URI or a client id. Custom schemes are apps of the device."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"}:
+        return Place(display_host(url), False, True)
+    host = parts.hostname or "unknown"
+    return Place(host, _is_loopback(host), False)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A chat client as a person may judge it.
+
+    `name` is what to call it in a sentence. `claimed` is the name it gives itself, where nobody vouches
+    for that; `vouched` is the host that does. `returns` is where answers go.
+    """
+
+    name: str
+    claimed: str
+    vouched: str
+    returns: Place
+
+    @property
+    def headline(self) -> str:
+        """The subject of "… wants to use your Spotify through Valet"."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+def asker(name: str, kind: str, client_id: str, redirect_uri: str) -> Asker:
+    """The asker of a client's record. One that registered itself is called by its place, not by its claim."""
+    returns = place(redirect_uri)
+    shown = shown_name(name, "")
+    if kind == "dcr" or not shown:
+        return Asker(returns.phrase, shown, "", returns)
+    vouched = place(client_id).host if kind == "cimd" else ""
+    return Asker(shown, "", vouched, returns)
+
+
+def ours(service: Service, level: Level) -> frozenset[str]:
+    """Our scopes of a level; write includes read, and both are named."""
+    held = LEVELS[1 : LEVELS.index(level) + 1]
+    return frozenset(f"{service.name}:{name}" for name in held)
+
+
+def asked_level(service: Service, scopes: frozenset[str]) -> Level:
+    """The level our scopes ask for."""
+    if f"{service.name}:write" in scopes:
+        return "write"
+    return "read" if f"{service.name}:read" in scopes else "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is allowed, in words: `may` completes "It may …"."""
+
+    service: str
+    may: str
+
+
+def lines(provider: Provider, scopes: frozenset[str]) -> list[Line]:
+    """What exactly these scopes of ours allow at this provider, one line each; read before write."""
+    found = []
+    for service in provider.services:
+        for level, access in (("read", service.read), ("write", service.write)):
+            if f"{service.name}:{level}" in scopes:
+                found.append(Line(service.title, may(access.sentence)))
+    return found
+
+
+def may(sentence: str) -> str:
+    """A record's sentence (`See what is playing.`) as it stands after "It may"."""
+    return sentence[:1].lower() + sentence[1:]

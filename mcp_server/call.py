@@ -1,0 +1,85 @@
+"""What one HTTP request carries from the bearer check to the tool, and back to the challenge."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver import Context
+from mcp_types import ClientCapabilities
+from mcp_types.version import is_version_at_least
+from starlette.types import Scope
+
+if TYPE_CHECKING:
+    from mcp_server.toolbox import Spec
+    from vault.store.tokens import Principal
+
+_KEY = "valet.call"
+UI_EXTENSION = "io.modelcontextprotocol/ui"
+_MODERN = "2026-07-28"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the chat program can do for a person: open a link in the browser, render an MCP App."""
+
+    url: bool = False
+    ui: bool = False
+
+    @classmethod
+    def of(cls, capabilities: ClientCapabilities | None) -> Host:
+        """What these declared capabilities mean. `elicitation: {}` declares form mode only."""
+        if capabilities is None:
+            return cls()
+        elicitation = capabilities.elicitation
+        return cls(
+            url=elicitation is not None and elicitation.url is not None,
+            ui=UI_EXTENSION in (capabilities.extensions or {}),
+        )
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of one principal.
+
+    `declared` is what a legacy client declared at `initialize`, from its signed session id. The seam
+    sets `tool` before the tool's resolvers run, and `shortfall` (our scopes) when the call goes beyond
+    the principal's scopes. `recheck` reads the token's row again.
+    """
+
+    principal: Principal
+    recheck: Callable[[], Awaitable[Principal | None]]
+    declared: Host | None = None
+    tool: Spec | None = None
+    shortfall: frozenset[str] | None = None
+    body: bytes = field(default=b"", repr=False)
+
+    def attach(self, scope: Scope) -> None:
+        """Make this the request's call."""
+        scope[_KEY] = self
+
+    @staticmethod
+    def of(scope: Scope) -> Call:
+        """The request's call. Raises KeyError where no bearer check came before."""
+        call: Call = scope[_KEY]
+        return call
+
+    @staticmethod
+    def within(context: Context[Any, Any]) -> Call:
+        """The call that a tool or resolver runs in."""
+        request = context.request_context.request
+        assert request is not None
+        return Call.of(request.scope)
+
+
+def is_modern(context: Context[Any, Any]) -> bool:
+    """Whether the request speaks 2026-07-28 or later, where nothing may be asked by an error."""
+    return is_version_at_least(context.protocol_version or "", _MODERN)
+
+
+def host_of(context: Context[Any, Any]) -> Host:
+    """What the caller can do: per request in the modern era, from the session id before it."""
+    if is_modern(context):
+        return Host.of(context.client_capabilities)
+    return Call.within(context).declared or Host()

@@ -1,0 +1,44 @@
+"""Everything this room is given, in one value."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from mcp_server.ladder import Patience, Sleep
+from mcp_server.ports import ConnectLinks, Directory, Secrets, TokenCheck
+from providers.http import Http
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The dependencies of the MCP server, passed in by the composition root.
+
+    `public_url` has no trailing slash; the issuer is the same URL, the resource is `public_url/mcp`.
+    `request_state_keys` seal what a client carries between two rounds (the first one seals, all open),
+    `session_key` signs legacy session ids; both are 32 bytes of `Vault.derive`. `origins` are browser
+    origins allowed beside our own. `pause` waits between looks at a player.
+    """
+
+    public_url: str
+    version: str
+    tokens: TokenCheck
+    vault: Secrets
+    links: ConnectLinks
+    directory: Directory
+    http: Http
+    request_state_keys: tuple[bytes, ...] = field(repr=False)
+    session_key: bytes = field(repr=False)
+    origins: tuple[str, ...] = ()
+    patience: Patience = field(default_factory=Patience)
+    pause: Sleep = asyncio.sleep
+
+    @property
+    def resource(self) -> str:
+        """The audience of every token accepted here (RFC 8707)."""
+        return f"{self.public_url}/mcp"
+
+    @property
+    def metadata_url(self) -> str:
+        """Where our protected resource metadata stands (RFC 9728 §3.1)."""
+        return f"{self.public_url}/.well-known/oauth-protected-resource/mcp"

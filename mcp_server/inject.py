@@ -1,0 +1,97 @@
+"""What a tool is handed instead of asking for it: the person, and a ready client of their account.
+
+These are resolvers of the SDK (`Annotated[T, Resolve(fn)]`): their parameters never appear in a tool's
+schema, except that `account` is taken from the tool's own argument of that name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.resolve import Resolve
+
+from mcp_server.call import Call
+from mcp_server.errors import Refusal
+from mcp_server.house import House
+from mcp_server.ladder import Sleep
+from mcp_server.ports import Directory, Secrets
+from mcp_server.sentences import title_of
+from providers.base import Credential, CredentialSource, ScopeMissing
+from providers.spotify import Spotify
+from vault.errors import NotConnected
+from vault.store.tokens import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who the verified token speaks for, and what is theirs."""
+
+    principal: Principal
+    vault: Secrets
+    directory: Directory
+
+
+async def person(context: Context[House, Any]) -> Person:
+    """The person of this request."""
+    house = context.request_context.lifespan_context
+    return Person(Call.within(context).principal, house.vault, house.directory)
+
+
+async def pause(context: Context[House, Any]) -> Sleep:
+    """How to wait."""
+    return context.request_context.lifespan_context.pause
+
+
+async def spotify(context: Context[House, Any], account: str | None) -> Spotify:
+    """A Spotify client of the person's default account, or of the one with that label.
+
+    Raises NotConnected, ConnectionExpired, ScopeMissing before any call is made, and Refusal for a label
+    that does not exist.
+    """
+    return Spotify(context.request_context.lifespan_context.http, await _source(context, "spotify", account))
+
+
+Me = Annotated[Person, Resolve(person)]
+Pause = Annotated[Sleep, Resolve(pause)]
+SpotifyClient = Annotated[Spotify, Resolve(spotify)]
+
+
+async def _source(context: Context[House, Any], provider: str, account: str | None) -> CredentialSource:
+    """The credential for a whole tool call: read once, and again only when the provider refuses it."""
+    vault = context.request_context.lifespan_context.vault
+    call = Call.within(context)
+    owner, label = call.principal.user_id, account or None
+    try:
+        latest = await vault.credential(owner, provider, label)
+    except NotConnected:
+        await _name_the_others(context, provider, label)
+        raise
+    needs = call.tool.needs if call.tool is not None else frozenset[str]()
+    if missing := needs - latest.scopes:
+        raise ScopeMissing(provider, "tool", missing)
+
+    async def source(refused: int | None) -> Credential:
+        nonlocal latest
+        if refused is not None:
+            latest = await vault.credential(owner, provider, label, refused=refused)
+        return latest
+
+    return source
+
+
+async def _name_the_others(context: Context[House, Any], provider: str, label: str | None) -> None:
+    """A wrong label is the caller's mistake where there are right ones."""
+    house = context.request_context.lifespan_context
+    if label is None:
+        return
+    rows = await house.vault.list(Call.within(context).principal.user_id)
+    labels = [row.label for row in rows if row.provider == provider]
+    if labels:
+        title = title_of(house.directory, provider)
+        raise Refusal(
+            "invalid_argument",
+            f"No {title} account here has that label. `account` must be one of: {', '.join(labels)}; "
+            "leave it out for the default one.",
+        )

@@ -1,0 +1,74 @@
+"""What this room needs of others, as narrow as it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from providers.base import Credential, Provider, Service
+from vault.store.connections import Connection
+from vault.store.tokens import Principal
+
+
+class TokenCheck(Protocol):
+    """Who a bearer token speaks for."""
+
+    async def check(self, token_hash: bytes) -> Principal | None:
+        """The principal of a live token, or None. Raises Busy when the database is away."""
+
+
+class Secrets(Protocol):
+    """The part of the vault that tools use; every call names the owner."""
+
+    async def credential(
+        self, owner: UUID, provider: str, label: str | None = None, *, refused: int | None = None
+    ) -> Credential:
+        """A live access token. Raises NotConnected, ConnectionExpired, Busy, Sealed, ProviderError."""
+
+    async def list(self, owner: UUID) -> Sequence[Connection]:
+        """The owner's connections, oldest first."""
+
+    async def disconnect(self, owner: UUID, connection: UUID) -> Connection:
+        """End a connection; returns it as it was. Raises NotConnected."""
+
+
+class ConnectLinks(Protocol):
+    """Pending ways to a provider."""
+
+    async def ask_connect(
+        self,
+        *,
+        user_id: UUID,
+        client_id: str,
+        grant_id: UUID,
+        provider: str,
+        ours: frozenset[str],
+        upstream: frozenset[str],
+        label: str | None,
+    ) -> str:
+        """The handle of a pending flow with these scopes, new or reused."""
+
+    async def connected(self, flow_handle: str, user_id: UUID) -> bool:
+        """Whether that person has finished the flow."""
+
+
+class Directory(Protocol):
+    """Which providers and services are configured here."""
+
+    @property
+    def configured(self) -> tuple[Provider, ...]:
+        """Providers with an app of the operator."""
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All our scopes, in a stable order."""
+
+    def get(self, name: str) -> Provider:
+        """The configured provider of that name. Raises KeyError."""
+
+    def service(self, name: str) -> tuple[Provider, Service]:
+        """The configured service of that name and its provider. Raises KeyError."""
+
+    def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
+        """The upstream scopes that our scopes need at one configured provider. Raises KeyError."""

@@ -1,0 +1,40 @@
+"""JSON Schemas without what the generator adds and no reader needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_NULL = {"type": "null"}
+_MAPS = ("properties", "$defs", "patternProperties")
+_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+_SINGLE = ("items", "additionalProperties", "not")
+
+
+def lean(schema: dict[str, Any]) -> dict[str, Any]:
+    """A copy without generated titles, and with `X or null, default null` written as an optional X.
+
+    Servers here accept null for such an argument and leave such a result field out, so the shorter
+    form stays true for both.
+    """
+    kept = {key: value for key, value in schema.items() if key != "title"}
+    for key in _MAPS:
+        if key in kept:
+            kept[key] = {name: lean(value) for name, value in kept[key].items()}
+    for key in _LISTS:
+        if key in kept:
+            kept[key] = [lean(value) for value in kept[key]]
+    for key in _SINGLE:
+        if isinstance(kept.get(key), dict):
+            kept[key] = lean(kept[key])
+    return _optional(kept)
+
+
+def _optional(schema: dict[str, Any]) -> dict[str, Any]:
+    options = schema.get("anyOf")
+    if options is None or _NULL not in options:
+        return schema
+    others = [option for option in options if option != _NULL]
+    rest = {key: value for key, value in schema.items() if key != "anyOf"}
+    if rest.get("default", _NULL) is None:
+        del rest["default"]
+    return {**others[0], **rest} if len(others) == 1 else {"anyOf": others, **rest}

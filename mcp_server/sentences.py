@@ -1,0 +1,210 @@
+"""The one table: which error a model hears, under which code, in which words.
+
+A class that is not in the table (nor any of its bases) is never spoken: the seam masks it. `Sealed`
+is left out on purpose, it is an alarm for the operator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp_server.errors import Code, Refusal, Unconfigured, Wanted
+from mcp_server.ports import Directory
+from providers.base import (
+    AppRejected,
+    Conflict,
+    GrantRejected,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ScopeMissing,
+    Unavailable,
+)
+from vault.errors import Busy, ConnectionExpired, NotConnected
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What the model reads. `retry_after` is in seconds, where waiting helps."""
+
+    code: Code
+    text: str
+    retry_after: float | None = None
+
+
+Builder = Callable[[Any, str], Spoken]
+"""`(error, provider title) -> Spoken`."""
+
+# The player's machine words (facts: PlayerErrorObject of the Spotify Web API) and what they come to.
+_REASONS: dict[str, tuple[Code, str]] = {
+    "PREMIUM_REQUIRED": (
+        "premium_required",
+        "{title} allows this only for Premium accounts. The connected account does not have Premium, so "
+        "playback can't be controlled from here. Searching still works.",
+    ),
+    "NO_ACTIVE_DEVICE": (
+        "no_active_device",
+        "No {title} device is active. Open {title} on a phone, computer or speaker, start it once, "
+        "and ask again.",
+    ),
+    "DEVICE_NOT_CONTROLLABLE": (
+        "conflict",
+        "That device does not take commands from other programs. Choose another device.",
+    ),
+    "VOLUME_CONTROL_DISALLOW": ("conflict", "The volume of that device can't be set from here."),
+    "REMOTE_CONTROL_DISALLOW": (
+        "conflict",
+        "{title} does not allow remote control of what is playing right now.",
+    ),
+    "NO_NEXT_TRACK": ("conflict", "There is no next track."),
+    "NO_PREV_TRACK": ("conflict", "There is no previous track."),
+    "CONTEXT_DISALLOW": ("conflict", "{title} does not allow this for what is playing right now."),
+    "USER_NOT_ALLOW_LISTED": (
+        "provider_error",
+        "This {title} account is not on the list of people who may use this server's app. The operator "
+        "must add it in the {title} developer dashboard.",
+    ),
+    "OWNER_NOT_PREMIUM": (
+        "provider_error",
+        "{title} has switched this server's app off, because its owner has no Premium subscription. Only the "
+        "operator can mend it.",
+    ),
+    "HTTP_400": ("invalid_argument", "{title} does not understand this request. Check the ids in it."),
+    "UNSENDABLE": ("invalid_argument", "That text can't be sent to {title}. Make it shorter or simpler."),
+}
+
+
+def _reasoned(error: Rejected | NotFound, title: str, code: Code, otherwise: str) -> Spoken:
+    known = _REASONS.get(error.reason)
+    own = error.message if isinstance(error, Rejected) else ""
+    if known is not None:
+        return Spoken(known[0], own or known[1].format(title=title))
+    return Spoken(code, own or otherwise)
+
+
+def _not_connected(_: NotConnected, title: str) -> Spoken:
+    return Spoken("not_connected", f"{title} is not connected yet.")
+
+
+def _expired(_: Exception, title: str) -> Spoken:
+    return Spoken(
+        "reauth_required",
+        f"{title} no longer accepts this connection: it must be connected again. Nothing else was lost.",
+    )
+
+
+def _scope_missing(_: ScopeMissing, title: str) -> Spoken:
+    return Spoken("scope_missing", f"The connected {title} account has not allowed this yet.")
+
+
+def _wanted(_: Wanted, title: str) -> Spoken:
+    return Spoken("not_connected", f"{title} is waiting to be connected in the browser.")
+
+
+def _rate_limited(error: RateLimited, title: str) -> Spoken:
+    seconds = max(1, math.ceil(error.retry_after))
+    why = (
+        f"The daily quota of this server's {title} app is used up."
+        if error.reason == "QUOTA_EXCEEDED"
+        else f"{title} is receiving too many requests from this server."
+    )
+    text = f"{why} Try again in {_span(seconds)}; trying sooner does not help."
+    return Spoken("rate_limited", text, retry_after=float(seconds))
+
+
+def _span(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 7200 else f"about {round(seconds / 3600)} hours"
+
+
+def _busy(error: Busy, _: str) -> Spoken:
+    return Spoken(
+        "provider_error",
+        "Valet is busy with the same account. Try again in a moment.",
+        retry_after=error.retry_after,
+    )
+
+
+def _unavailable(error: Unavailable, title: str) -> Spoken:
+    after = (
+        "It may have happened all the same: look before you repeat it."
+        if error.ambiguous
+        else "Nothing was changed; try again in a moment."
+    )
+    return Spoken("provider_error", f"{title} did not give a usable answer. {after}")
+
+
+def _app_rejected(_: AppRejected, title: str) -> Spoken:
+    return Spoken(
+        "provider_error",
+        f"{title} refuses the app that this server is registered with, for everybody. Only the operator can "
+        f"mend it: check the {title} client id and secret in Valet's settings. Connecting again does not "
+        "help.",
+    )
+
+
+def _unconfigured(_: Unconfigured, title: str) -> Spoken:
+    return Spoken(
+        "provider_error",
+        f"{title} is not set up on this server. The operator must register an app at {title} and give its "
+        "client id to Valet; until then nobody can connect it here.",
+    )
+
+
+def _not_found(error: NotFound, title: str) -> Spoken:
+    return _reasoned(
+        error,
+        title,
+        "not_found",
+        f"{title} has nothing under that id. Search for it again and use the id from the result.",
+    )
+
+
+def _conflict(_: Conflict, title: str) -> Spoken:
+    return Spoken("conflict", f"It changed at {title} meanwhile. Read it again, then repeat the change.")
+
+
+def _rejected(error: Rejected, title: str) -> Spoken:
+    return _reasoned(error, title, "conflict", f"{title} does not allow this right now.")
+
+
+def _refusal(error: Refusal, _: str) -> Spoken:
+    return Spoken(error.code, error.sentence)
+
+
+TABLE: dict[type[Exception], Builder] = {
+    NotConnected: _not_connected,
+    ConnectionExpired: _expired,
+    GrantRejected: _expired,
+    ScopeMissing: _scope_missing,
+    Wanted: _wanted,
+    RateLimited: _rate_limited,
+    Busy: _busy,
+    Unavailable: _unavailable,
+    AppRejected: _app_rejected,
+    Unconfigured: _unconfigured,
+    NotFound: _not_found,
+    Conflict: _conflict,
+    Rejected: _rejected,
+    Refusal: _refusal,
+}
+
+
+def title_of(directory: Directory, name: str) -> str:
+    """The provider's name as people write it; its own name where it is not configured here."""
+    try:
+        return directory.get(name).title
+    except KeyError:
+        return name.capitalize() or "The provider"
+
+
+def speak(error: BaseException, directory: Directory) -> Spoken | None:
+    """The sentence for `error`, or None where it must be masked."""
+    builder = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+    if builder is None:
+        return None
+    return builder(error, title_of(directory, getattr(error, "provider", "")))

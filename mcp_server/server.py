@@ -1,0 +1,178 @@
+"""The seam: the one place where what a tool raised becomes what a model reads.
+
+`MCPServer.call_tool` raises a `ToolError` whose cause is the original error. A middleware comes too
+late for this (the SDK has wrapped and logged everything but `MCPError` by then), so the public method
+is overridden here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from mcp.server.caching import CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.request_state import RequestStateSecurity
+from mcp.shared.exceptions import MCPError
+from mcp_types import INVALID_PARAMS, INVALID_REQUEST, CallToolResult, InputRequiredResult
+from pydantic import ValidationError
+
+from mcp_server.answers import failure
+from mcp_server.arguments import explain
+from mcp_server.call import Call
+from mcp_server.crash import report
+from mcp_server.house import House
+from mcp_server.ladder import MENDABLE, Ladder
+from mcp_server.sentences import Spoken, speak
+from mcp_server.toolbox import Entry, Toolbox
+
+_log = structlog.get_logger(__name__)
+_INSTRUCTIONS = (
+    "Valet runs tools with the person's own accounts, which they connect once in the browser. When a tool "
+    "answers that an account is not connected or has not allowed something, hand the person the link from "
+    "the answer and repeat the call when they are done. connections_list shows what is connected."
+)
+
+
+class ValetServer(MCPServer[House]):
+    """The MCP server over one house and one toolbox."""
+
+    def __init__(self, house: House, toolbox: Toolbox, ladder: Ladder) -> None:
+        self._house = house
+        self._toolbox = toolbox
+        self._ladder = ladder
+        root = logging.getLogger()
+        handlers, level = list(root.handlers), root.level
+        super().__init__(
+            name="valet",
+            title="Valet",
+            instructions=_INSTRUCTIONS,
+            version=house.version,
+            website_url=house.public_url,
+            tools=toolbox.tools,
+            lifespan=_lend,
+            request_state_security=RequestStateSecurity(keys=list(house.request_state_keys)),
+            cache_hints={"tools/list": CacheHint(ttl_ms=0, scope="private")},
+            subscriptions=False,
+            middleware=[self._list_what_is_held],
+        )
+        # The SDK configures the root logger when nobody has; logging belongs to the composition root.
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+    @property
+    def house(self) -> House:
+        """What the tools work with."""
+        return self._house
+
+    async def _list_what_is_held(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Leave out of `tools/list` what the principal's scopes do not cover."""
+        result = await call_next(ctx)
+        if ctx.method != "tools/list" or not isinstance(result, Mapping) or ctx.request is None:
+            return result
+        scopes = Call.of(ctx.request.scope).principal.scopes
+        tools = [each for each in result["tools"] if self._toolbox.listed(each["name"], scopes)]
+        return {**result, "tools": tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[House, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Run a tool for the request's principal; every failure comes back as an answer.
+
+        Raises MCPError for an unknown tool (-32602), for a call beyond the scopes (the challenge makes
+        it a 403), and as UrlElicitationRequiredError.
+        """
+        entry = self._toolbox.find(name)
+        if entry is None:
+            raise MCPError(INVALID_PARAMS, "There is no tool of that name. tools/list names those there are.")
+        if context is None:
+            raise MCPError(INVALID_REQUEST, "A tool can only be called within a request.")
+        call = Call.within(context)
+        _require_scopes(call, entry)
+        call.tool = entry.spec
+        try:
+            early = await self._ladder.resume(context)
+            _require_scopes(call, entry)
+            result = early or await self._run(entry, arguments, context)
+        except MCPError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the seam: nothing unspoken may pass it
+            result = self._masked(entry, error)
+        _log.info("tool_answered", tool=name, outcome=_outcome(result))
+        return result
+
+    async def _run(
+        self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        # A context without the retry's answers: those belong to the ladder, not to the tool's resolvers.
+        inner = Context[House, Any](request_context=context.request_context, mcp_server=self)
+        try:
+            return await super().call_tool(entry.tool.name, arguments, inner)
+        except ToolError as wrapped:
+            error = wrapped.__cause__ or wrapped
+            if isinstance(error, ValidationError) and not isinstance(wrapped, UnexpectedToolError):
+                return failure(Spoken("invalid_argument", explain(error, entry.tool.parameters)))
+        spoken = speak(error, self._house.directory)
+        if spoken is None or not isinstance(error, Exception):
+            return self._masked(entry, error)
+        if not isinstance(error, MENDABLE):
+            return failure(spoken)
+        label = arguments.get("account")
+        return await self._mend(context, error, spoken, label if isinstance(label, str) else None)
+
+    async def _mend(
+        self, context: Context[House, Any], error: Exception, spoken: Spoken, label: str | None
+    ) -> CallToolResult | InputRequiredResult:
+        try:
+            return await self._ladder.climb(context, error, spoken, label)
+        except MCPError:
+            raise
+        except Exception as second:
+            said = speak(second, self._house.directory)
+            if said is None:
+                raise
+            return failure(said)
+
+    def _masked(self, entry: Entry, error: BaseException) -> CallToolResult:
+        reference = report("tool_crashed", error, tool=entry.tool.name)
+        return failure(
+            Spoken(
+                "provider_error",
+                "Something went wrong inside Valet, and it is not your doing. Try once more; if it stays, "
+                f"tell the operator of this server the reference {reference}.",
+            )
+        )
+
+
+@asynccontextmanager
+async def _lend(server: MCPServer[House]) -> AsyncIterator[House]:
+    assert isinstance(server, ValetServer)
+    yield server.house
+
+
+def _require_scopes(call: Call, entry: Entry) -> None:
+    if entry.spec.held_by(call.principal.scopes):
+        return
+    call.shortfall = entry.spec.scopes
+    scope = " ".join(sorted(entry.spec.scopes))
+    raise MCPError(
+        INVALID_REQUEST,
+        f"This chat may not use {entry.tool.name}: it needs the permission {scope}. The person can allow it "
+        "by signing in again for this scope, or on their Valet account page.",
+        {"error": "insufficient_scope", "scope": scope},
+    )
+
+
+def _outcome(result: CallToolResult | InputRequiredResult) -> str:
+    if isinstance(result, InputRequiredResult):
+        return "input_required"
+    if not result.is_error:
+        return "ok"
+    return str((result.meta or {}).get("valet/error", {}).get("code", "error"))

@@ -1,0 +1,133 @@
+"""The tools: one decorator line per function, collected from an explicit list of modules.
+
+A tool is listed, and may be called, if and only if the scope of its service is held; write includes
+read. A tool without a service belongs to everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, Literal, TypeVar
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from mcp_server.schema import lean
+
+Access = Literal["read", "write"]
+Function = TypeVar("Function", bound=Callable[..., Awaitable[CallToolResult]])
+_MARK = "__valet_tool__"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one decorator line says. `needs` are upstream scopes; `open_world`: it reaches beyond Valet."""
+
+    service: str | None
+    access: Access
+    needs: frozenset[str]
+    title: str
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Our scopes that a call needs."""
+        return frozenset() if self.service is None else frozenset({f"{self.service}:{self.access}"})
+
+    def held_by(self, scopes: frozenset[str]) -> bool:
+        """Whether a principal with these of our scopes may call it."""
+        return self.service is None or holds(scopes, self.service, self.access)
+
+    def annotations(self) -> ToolAnnotations:
+        """All four hints, because the protocol's defaults are destructive and open."""
+        return ToolAnnotations(
+            title=self.title,
+            read_only_hint=self.read_only,
+            destructive_hint=self.destructive,
+            idempotent_hint=self.idempotent,
+            open_world_hint=self.open_world,
+        )
+
+
+def holds(scopes: frozenset[str], service: str, access: Access) -> bool:
+    """Whether these of our scopes include that access to the service."""
+    return f"{service}:write" in scopes or (access == "read" and f"{service}:read" in scopes)
+
+
+def tool(
+    *,
+    service: str | None,
+    title: str,
+    access: Access = "read",
+    needs: Iterable[str] = (),
+    read_only: bool,
+    destructive: bool,
+    idempotent: bool,
+    open_world: bool = True,
+) -> Callable[[Function], Function]:
+    """Mark an async function as a tool: its name, docstring and type hints are what the model sees."""
+    spec = Spec(service, access, frozenset(needs), title, read_only, destructive, idempotent, open_world)
+
+    def mark(function: Function) -> Function:
+        setattr(function, _MARK, spec)
+        return function
+
+    return mark
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tool as registered, and its spec."""
+
+    tool: Tool
+    spec: Spec
+
+
+class Toolbox:
+    """The tools of some modules, in the order of the modules and of their source."""
+
+    def __init__(self, modules: Iterable[ModuleType]) -> None:
+        self._entries = {entry.tool.name: entry for module in modules for entry in _collect(module)}
+
+    @property
+    def tools(self) -> list[Tool]:
+        """Every tool, for the server to register."""
+        return [entry.tool for entry in self._entries.values()]
+
+    def find(self, name: str) -> Entry | None:
+        """The tool of that name."""
+        return self._entries.get(name)
+
+    def listed(self, name: str, scopes: frozenset[str]) -> bool:
+        """Whether a principal with these scopes sees the tool."""
+        entry = self._entries.get(name)
+        return entry is not None and entry.spec.held_by(scopes)
+
+
+def _collect(module: ModuleType) -> list[Entry]:
+    return [
+        Entry(_build(function, spec), spec)
+        for function in vars(module).values()
+        if (spec := getattr(function, _MARK, None)) is not None and function.__module__ == module.__name__
+    ]
+
+
+def _build(function: Callable[..., Any], spec: Spec) -> Tool:
+    """The SDK's tool with unknown arguments refused and both schemas stripped of generated noise."""
+    description = " ".join((function.__doc__ or "").split())
+    built = Tool.from_function(
+        function, title=spec.title, description=description, annotations=spec.annotations()
+    )
+    metadata = built.fn_metadata
+    arguments = metadata.arg_model
+    arguments.model_config["extra"] = "forbid"
+    arguments.model_rebuild(force=True)
+    built.parameters = lean(arguments.model_json_schema(by_alias=True))
+    if metadata.output_schema is not None:
+        metadata.output_schema = lean(metadata.output_schema)
+    return built

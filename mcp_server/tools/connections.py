@@ -1,0 +1,232 @@
+"""connections_list, connections_connect, connections_disconnect: listed for everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+from mcp_types import CallToolResult
+from pydantic import BaseModel, Field
+
+from mcp_server.answers import answer
+from mcp_server.errors import Refusal, Unconfigured, Wanted
+from mcp_server.inject import Me, Person
+from mcp_server.sentences import title_of
+from mcp_server.toolbox import Access, holds, tool
+from mcp_server.tools.text import clip, listed, quoted
+from providers.base import Provider, Service
+from vault.errors import NotConnected
+from vault.store.connections import Connection
+
+State = Literal["connected", "needs_reconnecting", "not_connected"]
+
+
+class Linked(BaseModel):
+    """One connected account."""
+
+    id: str
+    provider: str
+    label: Annotated[str, Field(description="What tools take as `account`.")]
+    account: Annotated[str, Field(description="The account's own name at the provider.")]
+    is_default: bool
+    state: State
+    reconnect_by: Annotated[str | None, Field(description="When the permission ends by itself.")] = None
+
+
+class Offered(BaseModel):
+    """One service of this server, and what this chat may do with it."""
+
+    service: str
+    title: str
+    provider: str
+    access: Annotated[Literal["off", "read", "write"], Field(description="What this chat may do with it.")]
+    state: State
+
+
+class Overview(BaseModel):
+    """Accounts and services."""
+
+    connections: list[Linked]
+    services: list[Offered]
+
+
+class Asked(BaseModel):
+    """The outcome of asking to connect; with state `waiting` the person must open the link."""
+
+    service: str
+    access: Access
+    state: Literal["connected", "waiting"]
+    url: str | None = None
+
+
+class Ended(BaseModel):
+    """What was disconnected."""
+
+    id: str
+    provider: str
+    label: str
+    manage_url: Annotated[
+        str | None, Field(description="Where the person can also end it at the provider.")
+    ] = None
+
+
+@tool(
+    service=None,
+    title="List connected accounts",
+    read_only=True,
+    destructive=False,
+    idempotent=True,
+    open_world=False,
+)
+async def connections_list(me: Me) -> Annotated[CallToolResult, Overview]:
+    """List which accounts (such as Spotify) the person has connected to Valet, whether they still work, and
+    which services this chat may use.
+    """
+    rows = await me.vault.list(me.principal.user_id)
+    overview = Overview(
+        connections=[_linked(row) for row in rows],
+        services=[
+            _offered(me, rows, provider, service)
+            for provider in me.directory.configured
+            for service in provider.services
+        ],
+    )
+    return answer(overview, _overview_text(overview))
+
+
+@tool(
+    service=None,
+    title="Connect an account",
+    read_only=False,
+    destructive=False,
+    idempotent=True,
+)
+async def connections_connect(
+    me: Me,
+    service: Annotated[str, Field(max_length=40, description="A service named by connections_list.")],
+    access: Annotated[Access, Field(description="`write` includes `read`.")] = "read",
+) -> Annotated[CallToolResult, Asked]:
+    """Ask the person to connect an account, or to allow this chat more of a service. They decide in their
+    browser; the answer may hold a link to give to them.
+    """
+    provider, found = _service(me, service)
+    ours = frozenset({f"{found.name}:{access}"})
+    if holds(me.principal.scopes, found.name, access):
+        rows = await me.vault.list(me.principal.user_id)
+        if _state(rows, provider, found.upstream(access)) == "connected":
+            done = Asked(service=found.name, access=access, state="connected")
+            return answer(done, f"{found.title} is connected, and this chat has {access} access.")
+    raise Wanted(provider.name, ours, found.upstream(access), partial(_waiting, found, access))
+
+
+@tool(
+    service=None,
+    title="Disconnect an account",
+    read_only=False,
+    destructive=True,
+    idempotent=True,
+)
+async def connections_disconnect(
+    me: Me,
+    connection: Annotated[
+        str, Field(min_length=1, max_length=100, description="Id or label from connections_list.")
+    ],
+) -> Annotated[CallToolResult, Ended]:
+    """Disconnect an account from Valet for every chat of the person, and destroy the stored access. Only when
+    the person asked for it: they would have to connect again.
+    """
+    rows = await me.vault.list(me.principal.user_id)
+    row = _one(rows, connection.strip())
+    try:
+        ended = await me.vault.disconnect(me.principal.user_id, row.id)
+    except NotConnected:
+        raise Refusal("not_found", "It has just been disconnected already.") from None
+    result = Ended(
+        id=str(ended.id),
+        provider=ended.provider,
+        label=clip(ended.label),
+        manage_url=_manage_url(me, ended.provider),
+    )
+    title = title_of(me.directory, ended.provider)
+    more = f" To end it at {title} as well, the person opens {result.manage_url}" if result.manage_url else ""
+    return answer(result, f"{title} account {quoted(ended.label)} is disconnected.{more}")
+
+
+def _linked(row: Connection) -> Linked:
+    return Linked(
+        id=str(row.id),
+        provider=row.provider,
+        label=clip(row.label),
+        account=clip(row.account_label),
+        is_default=row.is_default,
+        state="connected" if row.status == "active" else "needs_reconnecting",
+        reconnect_by=row.grant_expires_at.date().isoformat() if row.grant_expires_at else None,
+    )
+
+
+def _offered(me: Person, rows: Sequence[Connection], provider: Provider, service: Service) -> Offered:
+    may_write = holds(me.principal.scopes, service.name, "write")
+    may_read = holds(me.principal.scopes, service.name, "read")
+    return Offered(
+        service=service.name,
+        title=service.title,
+        provider=provider.name,
+        access="write" if may_write else "read" if may_read else "off",
+        state=_state(rows, provider, service.upstream("write" if may_write else "read")),
+    )
+
+
+def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> State:
+    """The best that the person's accounts at a provider offer for these upstream scopes."""
+    ours = [row for row in rows if row.provider == provider.name]
+    if any(row.status == "active" and upstream <= row.scopes for row in ours):
+        return "connected"
+    return "needs_reconnecting" if ours else "not_connected"
+
+
+def _service(me: Person, name: str) -> tuple[Provider, Service]:
+    try:
+        return me.directory.service(name.strip().lower())
+    except KeyError:
+        names = [each.name for provider in me.directory.configured for each in provider.services]
+    if not names:
+        raise Unconfigured("") from None
+    raise Refusal("invalid_argument", f"`service` must be one of: {', '.join(names)}.")
+
+
+def _waiting(service: Service, access: Access, url: str) -> CallToolResult:
+    text = f"Ask the person to open this link in a browser to connect {service.title}: {url}"
+    return answer(Asked(service=service.name, access=access, state="waiting", url=url), text)
+
+
+def _one(rows: Sequence[Connection], wanted: str) -> Connection:
+    by_id = [row for row in rows if str(row.id) == wanted.lower()]
+    matches = by_id or [row for row in rows if row.label.casefold() == wanted.casefold()]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise Refusal("invalid_argument", "Several accounts have that label. Give one of their ids instead.")
+    if not rows:
+        raise Refusal("not_found", "No account is connected.")
+    labels = listed(quoted(row.label) for row in rows)
+    raise Refusal("not_found", f"No connected account has that id or label. There are: {labels}.")
+
+
+def _manage_url(me: Person, provider: str) -> str | None:
+    try:
+        return me.directory.get(provider).manage_url
+    except KeyError:
+        return None
+
+
+def _overview_text(overview: Overview) -> str:
+    if not overview.services and not overview.connections:
+        return "This server has no services yet: its operator has not set up any provider."
+    accounts = [
+        f"{each.provider}: {quoted(each.label)}{' (default)' if each.is_default else ''}, "
+        f"{each.state.replace('_', ' ')}"
+        for each in overview.connections
+    ]
+    services = [f"{each.title}: {each.access} for this chat" for each in overview.services]
+    return "\n".join(["Accounts:", *(accounts or ["none connected"]), "Services:", *services])

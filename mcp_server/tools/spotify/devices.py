@@ -1,0 +1,51 @@
+"""On which device to play. Never a guess: the one named, the active one, or the only one there is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mcp_server.errors import Refusal
+from mcp_server.tools.spotify.views import usable
+from mcp_server.tools.text import listed, quoted
+from providers.spotify import Device, Spotify
+
+
+async def named(spotify: Spotify, wanted: str) -> Device:
+    """The usable device with that id or name; part of a name will do where only one has it.
+
+    Raises Refusal naming those there are.
+    """
+    devices = await spotify.devices()
+    key = wanted.strip().casefold()
+    matches = (
+        [each for each in devices if each.id == wanted.strip()]
+        or [each for each in devices if each.name.casefold() == key]
+        or [each for each in devices if key and key in each.name.casefold()]
+    )
+    if len(matches) == 1 and usable(matches[0]):
+        return matches[0]
+    if len(matches) == 1:
+        raise Refusal(
+            "no_active_device",
+            f"{quoted(matches[0].name)} does not take commands from other programs. {_choices(devices)}",
+        )
+    if matches:
+        ids = listed(f"{quoted(each.name)} ({each.id or 'not controllable'})" for each in matches)
+        raise Refusal("no_active_device", f"Several devices fit that name: {ids}. Give the id as `device`.")
+    raise Refusal("no_active_device", f"No device of that name is online. {_choices(devices)}")
+
+
+async def only(spotify: Spotify) -> Device:
+    """The one usable device, where nothing is active. Raises Refusal where there are several or none."""
+    devices = await spotify.devices()
+    ready = [each for each in devices if usable(each)]
+    if len(ready) == 1:
+        return ready[0]
+    raise Refusal("no_active_device", f"No device is active. {_choices(devices)}")
+
+
+def _choices(devices: Sequence[Device]) -> str:
+    ready = [quoted(each.name) for each in devices if usable(each)]
+    if ready:
+        return f"Ready to play: {listed(ready[:10])}. Ask the person which, and give its name as `device`."
+    return "The person must open Spotify on a phone, computer or speaker; it shows up here within seconds."

@@ -1,0 +1,124 @@
+"""What a model gets to see of Spotify's answers: little, typed, clipped, each item with its link."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from mcp_server.tools.text import clip, listed, quoted, span
+from providers.spotify import Album, Artist, Device, Episode, Playback, Playlist, Show, Track
+
+Kind = Literal["track", "album", "artist", "playlist", "show", "episode"]
+Thing = Track | Album | Artist | Playlist | Show | Episode
+
+
+class Item(BaseModel):
+    """A track, album, artist, playlist, show (podcast) or episode."""
+
+    kind: Kind
+    name: str
+    by: Annotated[list[str], Field(description="Artists, the playlist's owner, or the show.")] = []
+    album: str | None = None
+    duration_ms: int | None = None
+    released: str | None = None
+    uri: Annotated[str, Field(description="Pass this to spotify_play.")]
+    url: Annotated[str, Field(description="The page on Spotify.")]
+
+
+class Player(BaseModel):
+    """A device that can play."""
+
+    id: str | None = None
+    name: str
+    type: str
+    active: bool
+    controllable: bool
+    volume_percent: int | None = None
+
+
+class Now(BaseModel):
+    """What plays. With `is_active` false nothing is playing anywhere and the rest is absent."""
+
+    is_active: bool
+    is_playing: bool = False
+    item: Item | None = None
+    progress_ms: int | None = None
+    device: Player | None = None
+    context_uri: Annotated[str | None, Field(description="The album or playlist it plays from.")] = None
+    shuffle: bool | None = None
+    repeat: str | None = None
+
+
+def item(thing: Thing) -> Item:
+    """The view of one catalogue object."""
+    return Item(
+        kind=thing.kind,
+        name=clip(thing.name),
+        by=_by(thing),
+        album=clip(thing.album.name) if isinstance(thing, Track) and thing.album else None,
+        duration_ms=thing.duration_ms if isinstance(thing, Track | Episode) else None,
+        released=clip(thing.release_date, 10) or None if isinstance(thing, Album | Episode) else None,
+        uri=thing.uri,
+        url=thing.url,
+    )
+
+
+def _by(thing: Thing) -> list[str]:
+    if isinstance(thing, Track | Album):
+        return [clip(artist.name, 100) for artist in thing.artists[:5] if artist.name]
+    if isinstance(thing, Playlist):
+        return [clip(thing.owner, 100)] if thing.owner else []
+    if isinstance(thing, Episode):
+        return [clip(thing.show.name, 100)] if thing.show else []
+    return []
+
+
+def player(device: Device) -> Player:
+    """The view of one device."""
+    return Player(
+        id=device.id,
+        name=clip(device.name, 100),
+        type=clip(device.type, 40),
+        active=device.is_active,
+        controllable=usable(device),
+        volume_percent=device.volume_percent,
+    )
+
+
+def usable(device: Device) -> bool:
+    """Whether a device takes commands from here: it has an id and is not restricted."""
+    return device.id is not None and not device.is_restricted
+
+
+def now(playback: Playback | None) -> Now:
+    """The view of the player's state."""
+    if playback is None:
+        return Now(is_active=False)
+    return Now(
+        is_active=True,
+        is_playing=playback.is_playing,
+        item=item(playback.item) if playback.item is not None else None,
+        progress_ms=playback.progress_ms,
+        device=player(playback.device) if playback.device is not None else None,
+        context_uri=playback.context_uri,
+        shuffle=playback.shuffle_state,
+        repeat=clip(playback.repeat_state, 20) or None,
+    )
+
+
+def line(view: Item) -> str:
+    """One item in one line, with its link."""
+    by = f" by {listed(view.by)}" if view.by else ""
+    length = f" ({span(view.duration_ms)})" if view.duration_ms else ""
+    return f"{quoted(view.name)}{by}{length} {view.url or view.uri}"
+
+
+def sentence(view: Now) -> str:
+    """The player's state in a sentence."""
+    if not view.is_active:
+        return "Nothing is playing on any device."
+    what = line(view.item) if view.item else "something without a name, such as an advertisement"
+    where = f" on {quoted(view.device.name)}" if view.device else ""
+    at = f" at {span(view.progress_ms)}" if view.progress_ms is not None else ""
+    return f"{'Playing' if view.is_playing else 'Paused'}{where}{at}: {what}"

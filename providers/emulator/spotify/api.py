@@ -1,0 +1,246 @@
+"""api.spotify.com/v1, the reading half: profile, catalogue, playlists, search; and what is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from providers.emulator.spotify import search, shapes
+from providers.emulator.spotify.guard import Caller, Handler, guarded, market, path_id, whole
+from providers.emulator.spotify.people import Playlist
+from providers.emulator.spotify.refusal import Refusal
+from providers.emulator.spotify.world import Spotify
+
+HOST = "/api.spotify.com/v1"
+ADDED_AT = "2026-02-14T08:30:00Z"
+KINDS = ("album", "artist", "playlist", "track", "show", "episode", "audiobook")
+
+REMOVED = """
+    GET /albums /artists /tracks /shows /episodes /audiobooks /chapters
+    GET /artists/{id}/top-tracks /artists/{id}/related-artists
+    PUT,DELETE /me/albums /me/tracks /me/episodes /me/shows /me/audiobooks /me/following
+    GET /me/albums/contains /me/tracks/contains /me/episodes/contains /me/shows/contains
+    GET /me/audiobooks/contains /me/following/contains /playlists/{id}/followers/contains
+    GET /users/{id} /markets /recommendations /recommendations/available-genre-seeds
+    GET,POST /users/{id}/playlists
+    GET,POST,PUT,DELETE /playlists/{id}/tracks
+    PUT,DELETE /playlists/{id}/followers
+    GET /browse/featured-playlists /browse/new-releases
+    GET /browse/categories /browse/categories/{id} /browse/categories/{id}/playlists
+    GET /audio-features /audio-features/{id} /audio-analysis/{id}
+"""
+"""Gone for apps in development mode: 403 Forbidden (changes of February 2026 and November 2024)."""
+
+UNBUILT = """
+    GET /audiobooks/{id} /audiobooks/{id}/chapters /chapters/{id}
+    GET /me/albums /me/tracks /me/episodes /me/shows /me/audiobooks /me/following
+    GET /me/top/artists /me/top/tracks /me/player/recently-played /me/library/contains
+    PUT,DELETE /me/library
+    POST /me/playlists
+    PUT /playlists/{id}
+    POST,PUT,DELETE /playlists/{id}/items
+    GET,PUT /playlists/{id}/images
+"""
+"""The API has these; the emulator answers 501 until it does."""
+
+T = TypeVar("T")
+
+
+class Api:
+    """The routes; state lives in `spotify`."""
+
+    def __init__(self, spotify: Spotify) -> None:
+        self._spotify = spotify
+        self._catalog = spotify.catalog
+
+    def routes(self) -> list[Route]:
+        """What this file answers."""
+        served: list[tuple[str, Handler, tuple[str, ...]]] = [
+            ("/me", self._me, ()),
+            ("/me/playlists", self._my_playlists, ("playlist-read-private",)),
+            ("/search", self._search, ()),
+            ("/tracks/{id}", self._track, ()),
+            ("/albums/{id}", self._album, ()),
+            ("/albums/{id}/tracks", self._album_tracks, ()),
+            ("/artists/{id}", self._artist, ()),
+            ("/artists/{id}/albums", self._artist_albums, ()),
+            ("/shows/{id}", self._show, ("user-read-playback-position",)),
+            ("/shows/{id}/episodes", self._show_episodes, ("user-read-playback-position",)),
+            ("/episodes/{id}", self._episode, ("user-read-playback-position",)),
+            ("/playlists/{id}", self._playlist, ()),
+            ("/playlists/{id}/items", self._playlist_items, ("playlist-read-private",)),
+        ]
+        return [
+            *(Route(HOST + path, guarded(self._spotify, handler, *scopes), methods=["GET"])
+              for path, handler, scopes in served),
+            *self._table(REMOVED, self._forbidden),
+            *self._table(UNBUILT, self._unbuilt),
+        ]  # fmt: skip
+
+    def _table(self, table: str, handler: Handler) -> list[Route]:
+        endpoint = guarded(self._spotify, handler)
+        lines = (line.split() for line in table.strip().splitlines())
+        return [
+            Route(HOST + path, endpoint, methods=methods.split(","))
+            for methods, *paths in lines
+            for path in paths
+        ]
+
+    async def _forbidden(self, request: Request, caller: Caller) -> Response:
+        raise Refusal(403, "Forbidden")
+
+    async def _unbuilt(self, request: Request, caller: Caller) -> Response:
+        raise Refusal(501, "Not emulated yet")
+
+    async def _me(self, request: Request, caller: Caller) -> Response:
+        return JSONResponse(shapes.me(caller.person))
+
+    async def _track(self, request: Request, caller: Caller) -> Response:
+        track = _found(self._catalog.tracks, path_id(request))
+        return JSONResponse(shapes.track(track, market=market(request)))
+
+    async def _album(self, request: Request, caller: Caller) -> Response:
+        album = _found(self._catalog.albums, path_id(request))
+        market(request)
+        return JSONResponse(shapes.album(album))
+
+    async def _album_tracks(self, request: Request, caller: Caller) -> Response:
+        album = _found(self._catalog.albums, path_id(request))
+        return _page(request, f"/albums/{album.id}/tracks", album.tracks, shapes.track_brief)
+
+    async def _artist(self, request: Request, caller: Caller) -> Response:
+        return JSONResponse(shapes.artist(_found(self._catalog.artists, path_id(request))))
+
+    async def _artist_albums(self, request: Request, caller: Caller) -> Response:
+        artist = _found(self._catalog.artists, path_id(request))
+        groups = {"album", "single", "appears_on", "compilation"}
+        wanted = set(request.query_params.get("include_groups", ",".join(groups)).split(","))
+        if not wanted <= groups:
+            raise Refusal(400, "Invalid album type")
+        albums = [album for album in artist.albums if album.kind in wanted]
+        newest = sorted(albums, key=lambda album: album.released, reverse=True)
+        return _page(request, f"/artists/{artist.id}/albums", newest, shapes.album_brief, default=5, most=10)
+
+    async def _show(self, request: Request, caller: Caller) -> Response:
+        return JSONResponse(shapes.show(_found(self._catalog.shows, path_id(request))))
+
+    async def _show_episodes(self, request: Request, caller: Caller) -> Response:
+        show = _found(self._catalog.shows, path_id(request))
+        return _page(request, f"/shows/{show.id}/episodes", show.episodes, shapes.episode_brief)
+
+    async def _episode(self, request: Request, caller: Caller) -> Response:
+        return JSONResponse(shapes.episode(_found(self._catalog.episodes, path_id(request))))
+
+    # Playlists
+
+    async def _my_playlists(self, request: Request, caller: Caller) -> Response:
+        return _page(request, "/me/playlists", caller.person.playlists, self._brief(caller))
+
+    async def _playlist(self, request: Request, caller: Caller) -> Response:
+        playlist = self._visible(request, caller)
+        mine = playlist.owner == caller.person.key
+        body = self._brief(caller)(playlist)
+        if mine:
+            shape = self._playlist_item(playlist, market=market(request))
+            body["items"] = shapes.page(f"/playlists/{playlist.id}/items", playlist.uris, 100, 0, shape)
+        body["followers"] = {"href": None, "total": 0}
+        return JSONResponse(body)
+
+    async def _playlist_items(self, request: Request, caller: Caller) -> Response:
+        playlist = self._visible(request, caller)
+        if playlist.owner != caller.person.key:
+            raise Refusal(403, "Forbidden")
+        shape = self._playlist_item(playlist, market=market(request))
+        return _page(request, f"/playlists/{playlist.id}/items", playlist.uris, shape)
+
+    def _visible(self, request: Request, caller: Caller) -> Playlist:
+        playlist = self._spotify.playlist(caller.person.key, path_id(request))
+        if playlist is None:
+            raise Refusal(404, "Resource not found")
+        return playlist
+
+    def _brief(self, caller: Caller) -> Callable[[Playlist], shapes.Json]:
+        def brief(playlist: Playlist) -> shapes.Json:
+            owner = self._spotify.people[playlist.owner]
+            return shapes.playlist_brief(playlist, owner, mine=owner is caller.person)
+
+        return brief
+
+    def _playlist_item(self, playlist: Playlist, *, market: bool) -> Callable[[str], shapes.Json]:
+        owner = self._spotify.people[playlist.owner]
+
+        def shape(uri: str) -> shapes.Json:
+            thing = self._catalog.item(uri)
+            if thing is None:
+                raise Refusal(404, "Resource not found")
+            return shapes.playlist_item(thing, owner, ADDED_AT, market=market)
+
+        return shape
+
+    # Search
+
+    async def _search(self, request: Request, caller: Caller) -> Response:
+        q = request.query_params.get("q", "")
+        query = search.parse(q)
+        if query.empty:
+            raise Refusal(400, "No search query")
+        kinds = _kinds(request)
+        limit = whole(request, "limit", 5, 1, 10)
+        offset = whole(request, "offset", 0, 0, 1000)
+        market_applies = market(request)
+        finders: Mapping[str, Callable[[], tuple[list[Any], Callable[[Any], shapes.Json]]]] = {
+            "album": lambda: (search.albums(self._catalog, query), shapes.album_brief),
+            "artist": lambda: (search.artists(self._catalog, query), shapes.artist),
+            "track": lambda: (
+                search.tracks(self._catalog, query),
+                lambda track: shapes.track(track, market=market_applies),
+            ),
+            "show": lambda: (search.shows(self._catalog, query), shapes.show_brief),
+            "episode": lambda: (search.episodes(self._catalog, query), shapes.episode_brief),
+            "playlist": lambda: (
+                search.playlists([p for p in self._spotify.playlists("") if p.public], query),
+                self._brief(caller),
+            ),
+            "audiobook": lambda: ([], lambda nothing: {}),
+        }
+        answer = {}
+        for kind in kinds:
+            found, shape = finders[kind]()
+            answer[f"{kind}s"] = shapes.page(
+                "/search", found, limit, offset, shape, {"query": q, "type": ",".join(kinds)}
+            )
+        return JSONResponse(answer)
+
+
+def _kinds(request: Request) -> list[str]:
+    text = request.query_params.get("type")
+    if not text:
+        raise Refusal(400, "Missing parameter type")
+    kinds = text.split(",")
+    for kind in kinds:
+        if kind not in KINDS:
+            raise Refusal(400, f"Bad search type field {kind}")
+    return list(dict.fromkeys(kinds))
+
+
+def _page(
+    request: Request,
+    path: str,
+    things: list[T],
+    shape: Callable[[T], shapes.Json],
+    *,
+    default: int = 20,
+    most: int = 50,
+) -> Response:
+    limit = whole(request, "limit", default, 1, most)
+    return JSONResponse(shapes.page(path, things, limit, whole(request, "offset", 0, 0), shape))
+
+
+def _found(shelf: Mapping[str, T], id_: str) -> T:
+    if id_ not in shelf:
+        raise Refusal(404, "Resource not found")
+    return shelf[id_]

@@ -1,0 +1,113 @@
+"""The door of api.spotify.com: token, scopes, and how parameters are read and refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from providers.emulator.ledger import Unauthenticated
+from providers.emulator.spotify.catalog import is_id
+from providers.emulator.spotify.people import Person
+from providers.emulator.spotify.refusal import Refusal
+from providers.emulator.spotify.world import Spotify
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who a token speaks for, and what it was granted."""
+
+    person: Person
+    scopes: frozenset[str]
+
+
+Handler = Callable[[Request, Caller], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def guarded(spotify: Spotify, handler: Handler, *scopes: str) -> Endpoint:
+    """`handler` behind a live token that holds all of `scopes`."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.method in {"PUT", "POST"} and not _has_length(request):
+            return PlainTextResponse("Length Required", 411)
+        caller = authenticate(spotify, request)
+        if not caller.scopes.issuperset(scopes):
+            raise Refusal(403, "Insufficient client scope")
+        return await handler(request, caller)
+
+    return endpoint
+
+
+def authenticate(spotify: Spotify, request: Request) -> Caller:
+    """The caller of a request. Raises Refusal: 400 or 401, or 403 for a stranger to the app."""
+    header = request.headers.get("authorization")
+    if not header:
+        raise Refusal(401, "No token provided", headers={"www-authenticate": 'Bearer realm="spotify"'})
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Refusal(400, "Only valid bearer authentication supported")
+    try:
+        grant = spotify.ledger.holder(token.strip())
+    except Unauthenticated as error:
+        challenge = f'Bearer realm="spotify", error="invalid_token", error_description="{error}"'
+        raise Refusal(401, str(error), headers={"www-authenticate": challenge}) from None
+    request.scope["emulator.account"] = grant.account
+    if grant.account in spotify.settings.unregistered:
+        raise Refusal(
+            403,
+            "The user is not registered for this application. "
+            "Please check your settings on https://developer.spotify.com/dashboard.",
+        )
+    return Caller(spotify.people[grant.account], frozenset(grant.scopes))
+
+
+def whole(request: Request, name: str, default: int | None, low: int, high: int | None = None) -> int:
+    """An integer query parameter within bounds. Refuses with 400 `Invalid <name>`, or says it is missing."""
+    text = request.query_params.get(name)
+    if text is None:
+        if default is None:
+            raise Refusal(400, f"Required parameter {name} missing")
+        return default
+    if not text.isascii() or not text.isdigit() or int(text) < low or (high is not None and int(text) > high):
+        raise Refusal(400, f"Invalid {name}")
+    return int(text)
+
+
+def market(request: Request) -> bool:
+    """Whether a market applies. Refuses what is no ISO 3166-1 alpha-2 code."""
+    code = request.query_params.get("market")
+    if code is None:
+        return False
+    if len(code) != 2 or not code.isascii() or not code.isalpha() or not code.isupper():
+        raise Refusal(400, "Invalid market code")
+    return True
+
+
+def path_id(request: Request, name: str = "id") -> str:
+    """The id in the path. Refuses what is not base62."""
+    id_ = str(request.path_params[name])
+    if not is_id(id_):
+        raise Refusal(400, "Invalid base62 id")
+    return id_
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as an object; an absent body is an empty one. Refuses with 400 `Malformed json`."""
+    raw = await request.body()
+    try:
+        value = json.loads(raw) if raw else {}
+    except ValueError:
+        raise Refusal(400, "Malformed json") from None
+    if not isinstance(value, dict):
+        raise Refusal(400, "Malformed json")
+    return value
+
+
+def _has_length(request: Request) -> bool:
+    """The front of the API wants a length on every PUT and POST, even of nothing (spotify/web-api#1594)."""
+    return "content-length" in request.headers or "transfer-encoding" in request.headers

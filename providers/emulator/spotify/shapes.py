@@ -1,0 +1,241 @@
+"""The JSON of things, as an app in development mode gets it: no field the API removed in February 2026."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from providers.emulator.spotify.catalog import Album, Artist, Episode, Show, Track
+from providers.emulator.spotify.people import Device, Person, Playlist
+
+API = "https://api.spotify.com/v1"
+Json = dict[str, Any]
+T = TypeVar("T")
+
+PICTURES = {
+    "album": (("ab67616d0000b273", 640), ("ab67616d00001e02", 300), ("ab67616d00004851", 64)),
+    "artist": (("ab6761610000e5eb", 640), ("ab67616100005174", 320), ("ab6761610000f178", 160)),
+    "show": (("ab6765630000ba8a", 640), ("ab67656300005f1f", 300), ("ab6765630000f68d", 64)),
+    "user": (("ab6775700000ee85", 300), ("ab67757000003b82", 64)),
+}
+
+
+def page(
+    path: str,
+    found: Sequence[T],
+    limit: int,
+    offset: int,
+    shape: Callable[[T], Json],
+    query: Mapping[str, str] | None = None,
+) -> Json:
+    """One page of a list, with the links to its neighbours."""
+
+    def link(at: int) -> str:
+        params = urlencode({"offset": at, "limit": limit, **(query or {})}, quote_via=quote)
+        return f"{API}{path}?{params}"
+
+    return {
+        "href": link(offset),
+        "limit": limit,
+        "next": link(offset + limit) if offset + limit < len(found) else None,
+        "offset": offset,
+        "previous": link(max(0, offset - limit)) if offset else None,
+        "total": len(found),
+        "items": [shape(thing) for thing in found[offset : offset + limit]],
+    }
+
+
+def artist_brief(artist: Artist) -> Json:
+    """SimplifiedArtistObject."""
+    return {**_named("artist", artist.id), "name": artist.name}
+
+
+def artist(artist: Artist) -> Json:
+    """ArtistObject."""
+    return {**artist_brief(artist), "images": pictures("artist", artist.id)}
+
+
+def album_brief(album: Album) -> Json:
+    """SimplifiedAlbumObject."""
+    return {
+        "album_type": album.kind,
+        "artists": [artist_brief(a) for a in album.artists],
+        **_named("album", album.id),
+        "images": pictures("album", album.id),
+        "name": album.name,
+        "release_date": album.released,
+        "release_date_precision": "day",
+        "total_tracks": len(album.tracks),
+    }
+
+
+def album(album: Album) -> Json:
+    """AlbumObject, with its tracks."""
+    year = album.released[:4]
+    return {
+        **album_brief(album),
+        "tracks": page(f"/albums/{album.id}/tracks", album.tracks, 50, 0, track_brief),
+        "copyrights": [{"text": f"{year} Emulated Records", "type": kind} for kind in ("C", "P")],
+        "external_ids": {"upc": album.upc},
+    }
+
+
+def track_brief(track: Track) -> Json:
+    """SimplifiedTrackObject."""
+    return {
+        "artists": [artist_brief(a) for a in track.artists],
+        "disc_number": 1,
+        "duration_ms": track.ms,
+        "explicit": track.explicit,
+        **_named("track", track.id),
+        "is_local": False,
+        "name": track.name,
+        "track_number": track.number,
+    }
+
+
+def track(track: Track, *, market: bool = False) -> Json:
+    """TrackObject; `is_playable` and `restrictions` stand there only where a market applies."""
+    body = {**track_brief(track), "album": album_brief(track.album), "external_ids": {"isrc": track.isrc}}
+    if market:
+        body["is_playable"] = track.playable
+        if not track.playable:
+            body["restrictions"] = {"reason": "market"}
+    return body
+
+
+def show_brief(show: Show) -> Json:
+    """SimplifiedShowObject."""
+    return {
+        "copyrights": [],
+        "description": show.about,
+        "explicit": False,
+        **_named("show", show.id),
+        "html_description": f"<p>{show.about}</p>",
+        "images": pictures("show", show.id),
+        "is_externally_hosted": False,
+        "languages": [show.language],
+        "media_type": "audio",
+        "name": show.name,
+        "total_episodes": len(show.episodes),
+    }
+
+
+def show(show: Show) -> Json:
+    """ShowObject, with its episodes."""
+    episodes = page(f"/shows/{show.id}/episodes", show.episodes, 50, 0, episode_brief)
+    return {**show_brief(show), "episodes": episodes}
+
+
+def episode_brief(episode: Episode) -> Json:
+    """SimplifiedEpisodeObject."""
+    return {
+        "description": episode.about,
+        "duration_ms": episode.ms,
+        "explicit": False,
+        **_named("episode", episode.id),
+        "html_description": f"<p>{episode.about}</p>",
+        "images": pictures("show", episode.show.id),
+        "is_externally_hosted": False,
+        "is_playable": True,
+        "languages": [episode.show.language],
+        "name": episode.name,
+        "release_date": episode.released,
+        "release_date_precision": "day",
+        "resume_point": {"fully_played": False, "resume_position_ms": 0},
+    }
+
+
+def episode(episode: Episode) -> Json:
+    """EpisodeObject, with its show."""
+    return {**episode_brief(episode), "show": show_brief(episode.show)}
+
+
+def item(item: Track | Episode, *, market: bool = False) -> Json:
+    """TrackObject or EpisodeObject."""
+    return track(item, market=market) if isinstance(item, Track) else episode(item)
+
+
+def user_brief(person: Person) -> Json:
+    """PlaylistUserObject: the public name of an account."""
+    return _named("user", person.id)
+
+
+def me(person: Person) -> Json:
+    """PrivateUserObject without what was removed: no country, no product, no e-mail address."""
+    return {
+        "account_id": person.account_id,
+        "display_name": person.name,
+        **_named("user", person.id),
+        "images": pictures("user", person.id),
+    }
+
+
+def playlist_brief(playlist: Playlist, owner: Person, *, mine: bool) -> Json:
+    """SimplifiedPlaylistObject; the reference to the items stands only on one's own."""
+    named = _named("playlist", playlist.id)
+    body = {
+        "collaborative": False,
+        "description": playlist.description,
+        **named,
+        "images": pictures("album", playlist.id)[:1],
+        "name": playlist.name,
+        "owner": {**user_brief(owner), "display_name": owner.name},
+        "public": playlist.public,
+        "snapshot_id": hashlib.sha256(f"{playlist.id}/{playlist.revision}".encode()).hexdigest()[:32],
+    }
+    if mine:
+        body["items"] = {"href": f"{named['href']}/items", "total": len(playlist.uris)}
+    return body
+
+
+def playlist_item(thing: Track | Episode, owner: Person, added_at: str, *, market: bool) -> Json:
+    """PlaylistTrackObject."""
+    return {
+        "added_at": added_at,
+        "added_by": user_brief(owner),
+        "is_local": False,
+        "item": item(thing, market=market),
+    }
+
+
+def device(device: Device, *, active: bool) -> Json:
+    """DeviceObject; a restricted one shows no id."""
+    return {
+        "id": None if device.restricted else device.id,
+        "is_active": active,
+        "is_private_session": False,
+        "is_restricted": device.restricted,
+        "name": device.name,
+        "supports_volume": device.supports_volume,
+        "type": device.type,
+        "volume_percent": device.volume,
+    }
+
+
+def context(uri: str) -> Json:
+    """ContextObject of an album, artist, playlist or show."""
+    kind, id_ = uri.split(":")[1:3]
+    named = _named(kind, id_)
+    return {key: named[key] for key in ("external_urls", "href", "type", "uri")}
+
+
+def pictures(kind: str, id_: str) -> list[Json]:
+    """ImageObjects, largest first, at addresses that stay the same."""
+    tail = hashlib.sha256(f"picture:{id_}".encode()).hexdigest()[:24]
+    return [
+        {"url": f"https://i.scdn.co/image/{head}{tail}", "height": size, "width": size}
+        for head, size in PICTURES[kind]
+    ]
+
+
+def _named(kind: str, id_: str) -> Json:
+    return {
+        "external_urls": {"spotify": f"https://open.spotify.com/{kind}/{id_}"},
+        "href": f"{API}/{kind}s/{id_}",
+        "id": id_,
+        "type": kind,
+        "uri": f"spotify:{kind}:{id_}",
+    }

@@ -1,0 +1,307 @@
+"""One call to an upstream API: whose token, to which host, how often, and what its answer means.
+
+    status                        error
+    401                           the credential is asked for again once, then GrantRejected
+    403, missing scope            ScopeMissing
+    404                           NotFound
+    409, 412                      Conflict
+    429                           RateLimited (waited for once where it is short)
+    other 4xx                     Rejected
+    408, 3xx, 5xx, no answer      Unavailable (a read is tried again)
+
+No text made here holds an upstream's body, a URL or a token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json as jsonlib
+import random as randomlib
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+import httpx2
+import structlog
+from pydantic import SecretStr
+
+from providers.base import (
+    Conflict,
+    CredentialSource,
+    GrantRejected,
+    NotFound,
+    Provider,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    ScopeMissing,
+    Unavailable,
+)
+from providers.transport import Transport
+
+log = structlog.get_logger(__name__)
+
+Params = Mapping[str, str | int | bool | None]
+"""Query parameters; None means the parameter is left out."""
+
+READ_RETRIES = 2
+FIRST_PAUSE = 0.5
+LONGEST_WAIT = 5.0
+DEFAULT_RETRY_AFTER = 30.0
+_MOST_RETRY_AFTER = timedelta(days=7).total_seconds()
+_TRANSIENT = frozenset({502, 503, 504})
+AMBIGUOUS = frozenset({502, 504})  # a gateway speaks for a server that may have acted
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_BROKEN = (*_UNSENT, httpx2.NetworkError, httpx2.RemoteProtocolError)
+_VISIBLE = re.compile(r"[\x21-\x7e]+")  # RFC 6749 appendix A.12: an access token is 1*VSCHAR
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": "valet"}
+
+
+def visible(token: str) -> bool:
+    """Whether `token` can stand in a header. HTTP libraries quote a header value they refuse."""
+    return _VISIBLE.fullmatch(token) is not None
+
+
+def decoded(body: bytes) -> object:
+    """The JSON value of `body`, or None where it holds none."""
+    try:
+        value: object = jsonlib.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3); 30 where it is unusable."""
+    text = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
+        return min(float(text), _MOST_RETRY_AFTER)
+    until = _date(text)
+    if until is None:
+        return DEFAULT_RETRY_AFTER
+    # The upstream's own clock, where it shows it: ours may differ.
+    seconds = (until - (_date(headers.get("date", "")) or now)).total_seconds()
+    return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        stamp = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an upstream answered. Its repr shows neither headers nor body."""
+
+    provider: str
+    operation: str
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def json(self) -> object:
+        """The body's JSON value. Raises Unavailable where there is none."""
+        value = decoded(self.body)
+        if value is None:
+            raise Unavailable(self.provider, self.operation, "unreadable answer", ambiguous=True)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    provider: Provider
+    method: str
+    url: httpx2.URL
+    operation: str
+    body: object = field(repr=False)
+    scopes: frozenset[str]
+
+    def unavailable(self, detail: str, *, ambiguous: bool) -> Unavailable:
+        return Unavailable(self.provider.name, self.operation, detail, ambiguous=ambiguous)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bearer:
+    token: SecretStr
+    version: int | None = None
+    scopes: frozenset[str] = frozenset()
+
+
+class Http:
+    """Calls to upstream APIs over a shared transport. It holds no token longer than one call.
+
+    `deadline` is in seconds and bounds one credential's attempts together, pauses included (fetching the
+    credential is the vault's time, not counted). `sleep`, `random`, `clock` and `now` are injected for tests.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        deadline: float = 20.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        random: Callable[[], float] = randomlib.random,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = transport
+        self._deadline = deadline
+        self._sleep = sleep
+        self._random = random
+        self._clock = clock
+        self._now = now
+
+    async def request(
+        self,
+        provider: Provider,
+        method: str,
+        url: str,
+        *,
+        operation: str,
+        credential: CredentialSource | SecretStr | None = None,
+        params: Params | None = None,
+        json: object = None,
+        scopes: frozenset[str] = frozenset(),
+    ) -> Answer:
+        """The upstream's 2xx answer to one call.
+
+        `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
+        A credential source is asked once more, with the refused version, after a 401. Raises ProviderError,
+        and whatever the credential source raises.
+        """
+        target = _target(provider, url, operation, params)
+        call = _Call(provider, method, target, operation, json, scopes)
+        bearer = await self._bearer(call, credential, None)
+        answer = await self._exchange(call, bearer)
+        if answer.status == 401 and bearer is not None and bearer.version is not None:
+            bearer = await self._bearer(call, credential, bearer.version)
+            answer = await self._exchange(call, bearer)
+        if not 200 <= answer.status < 300:
+            raise self._error(call, answer, bearer)
+        return answer
+
+    async def _bearer(
+        self, call: _Call, credential: CredentialSource | SecretStr | None, refused: int | None
+    ) -> _Bearer | None:
+        if credential is None:
+            return None
+        if isinstance(credential, SecretStr):
+            bearer = _Bearer(credential)
+        else:
+            held = await credential(refused)
+            bearer = _Bearer(held.access_token, held.version, held.scopes)
+        if not visible(bearer.token.get_secret_value()):
+            raise call.unavailable("unusable access token", ambiguous=False)
+        return bearer
+
+    async def _exchange(self, call: _Call, bearer: _Bearer | None) -> Answer:
+        ends = self._clock() + self._deadline
+        patience = _Patience(READ_RETRIES if call.method == "GET" else 0, self._random)
+        while True:
+            outcome = await self._attempt(call, bearer, ends - self._clock())
+            pause = patience.pause(outcome, self._now)
+            if pause is None or pause >= ends - self._clock():
+                break
+            await self._sleep(pause)
+        if isinstance(outcome, Answer):
+            return outcome
+        detail = "no connection" if isinstance(outcome, _UNSENT) else "no usable answer"
+        raise call.unavailable(detail, ambiguous=not isinstance(outcome, _UNSENT))
+
+    async def _attempt(self, call: _Call, bearer: _Bearer | None, left: float) -> Answer | httpx2.HTTPError:
+        started = self._clock()
+        status: int | None = None
+        try:
+            response = await self._transport.within(left).handle_async_request(_request(call, bearer))
+            status = response.status_code
+        except httpx2.HTTPError as error:
+            return error
+        finally:
+            taken = round((self._clock() - started) * 1000)
+            names = {"provider": call.provider.name, "operation": call.operation}
+            log.debug("upstream_call", **names, status=status, duration_ms=taken)
+        return Answer(call.provider.name, call.operation, status, response.headers, response.content)
+
+    def _error(self, call: _Call, answer: Answer, bearer: _Bearer | None) -> ProviderError:
+        name, operation, status = call.provider.name, call.operation, answer.status
+        complaint = call.provider.complaint(status, answer.body)
+        if complaint.meaning == "scope":
+            held = bearer.scopes if bearer else frozenset()
+            return ScopeMissing(name, operation, (call.scopes - held) or call.scopes)
+        if complaint.meaning == "limit" or status == 429:
+            seconds = retry_after(answer.headers, self._now())
+            return RateLimited(name, operation, seconds, complaint.reason)
+        if status == 401 and bearer is not None:
+            return GrantRejected(name, operation)
+        if 400 <= status < 500 and status != 408:
+            return _refusal(name, operation, status, complaint.reason)
+        return call.unavailable(f"HTTP {status}", ambiguous=status in AMBIGUOUS)
+
+
+class _Patience:
+    """How often one call may be repeated.
+
+    A read twice, after full-jitter pauses (AWS Architecture Blog, "Exponential backoff and jitter"). A short
+    429 once, a write too: the upstream said it did not act.
+    """
+
+    def __init__(self, retries: int, random: Callable[[], float]) -> None:
+        self._retries = retries
+        self._tried = 0
+        self._waited = False
+        self._random = random
+
+    def pause(self, outcome: Answer | httpx2.HTTPError, now: Callable[[], datetime]) -> float | None:
+        """Seconds to wait before the next attempt, or None where there is none."""
+        if isinstance(outcome, Answer) and outcome.status == 429 and not self._waited:
+            self._waited = True
+            seconds = retry_after(outcome.headers, now())
+            return seconds if seconds <= LONGEST_WAIT else None
+        broken = outcome.status in _TRANSIENT if isinstance(outcome, Answer) else isinstance(outcome, _BROKEN)
+        if not broken or self._tried >= self._retries:
+            return None
+        self._tried += 1
+        return self._random() * FIRST_PAUSE * 2.0 ** (self._tried - 1)
+
+
+def _refusal(provider: str, operation: str, status: int, reason: str) -> ProviderError:
+    if status == 404:
+        return NotFound(provider, operation, reason)
+    if status in {409, 412}:
+        return Conflict(provider, operation)
+    return Rejected(provider, operation, reason or f"HTTP_{status}")
+
+
+def _target(provider: Provider, url: str, operation: str, params: Params | None) -> httpx2.URL:
+    """The URL to call. A token leaves only over https, to a host its provider's record names."""
+    if not _allowed(provider, url):
+        raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED")
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    try:
+        return httpx2.URL(url).copy_merge_params(given)
+    except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
+        raise Rejected(provider.name, operation, "UNSENDABLE") from None
+
+
+def _allowed(provider: Provider, url: str) -> bool:
+    try:
+        target = httpx2.URL(url)
+    except httpx2.InvalidURL:
+        return False
+    # httpx2.URL normalises: the default port reads None, the host is lower case.
+    plain = target.scheme == "https" and target.port is None and not target.userinfo
+    return plain and target.host in provider.hosts
+
+
+def _request(call: _Call, bearer: _Bearer | None) -> httpx2.Request:
+    headers = dict(_HEADERS)
+    if bearer is not None:
+        headers["Authorization"] = f"Bearer {bearer.token.get_secret_value()}"
+    # httpx2 adds Content-Length: 0 to a PUT or POST without a body; some endpoints answer 411 otherwise.
+    return httpx2.Request(call.method, call.url, headers=headers, json=call.body)

@@ -1,0 +1,266 @@
+"""The OAuth client of every provider: authorization code with PKCE S256, refresh, revocation.
+
+Built on Authlib's `AsyncOAuth2Client` (it makes the URLs, the bodies and the client authentication), never on
+its session integration and never on its refreshing by itself. What comes back is read here, because Authlib's
+own reading keeps neither status nor Retry-After and puts the upstream's text into its exceptions.
+
+    invalid_grant                              GrantRejected
+    invalid_client and its kin                 AppRejected
+    429                                        RateLimited
+    408, 5xx, no answer, unreadable answer     Unavailable
+    anything else (invalid_scope, …)           Rejected
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Collection
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx2
+import structlog
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from pydantic import SecretStr
+
+from providers.base import (
+    App,
+    AppRejected,
+    GrantRejected,
+    Provider,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    TokenSet,
+    Unavailable,
+)
+from providers.http import AMBIGUOUS, decoded, retry_after, visible
+from providers.transport import Transport
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_LIFETIME = 3600.0
+MAX_LIFETIME = 365 * 86400.0
+# The first two: RFC 6749 §5.2. The others: Google, for a client that was deleted or switched off.
+_APP_FAULTS = frozenset({"invalid_client", "unauthorized_client", "deleted_client", "disabled_client"})
+_GONE_ALREADY = frozenset({"invalid_token", "invalid_grant"})  # Google, where RFC 7009 §2.2 wants a 200
+_PASSING_FAULTS = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
+_KNOWN_FAULTS = frozenset(
+    {"invalid_request", "invalid_scope", "unsupported_grant_type", "access_denied", "redirect_uri_mismatch",
+     "invalid_target", "unsupported_token_type", "admin_policy_enforced", "org_internal"}
+)  # fmt: skip
+
+
+class _Client(AsyncOAuth2Client):  # type: ignore[misc]  # Authlib ships no types
+    """Authlib's client, handing the answer over unread."""
+
+    def parse_response_token(self, resp: httpx2.Response) -> httpx2.Response:
+        return resp
+
+
+def new_verifier() -> SecretStr:
+    """A PKCE code verifier: 64 characters, 384 bits (RFC 7636 §4.1 wants 43 to 128 characters)."""
+    return SecretStr(secrets.token_urlsafe(48))
+
+
+class OAuth:
+    """Asks authorization servers for tokens. Keeps nothing between calls.
+
+    `deadline` is in seconds, for one call. `clock` is monotonic; `now` is read for a Retry-After date only.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        deadline: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._transport = transport
+        self._deadline = deadline
+        self._clock = clock
+        self._now = now
+
+    def authorize_url(
+        self,
+        provider: Provider,
+        app: App,
+        redirect_uri: str,
+        scopes: Collection[str],
+        state: SecretStr | str,
+        verifier: SecretStr,
+        switch: bool = False,
+    ) -> str:
+        """Where to send the browser (RFC 6749 §4.1.1, RFC 7636 §4.3).
+
+        `switch` asks for the account chooser or a fresh approval. At the emulator, its address.
+        """
+        client = _Client(client_id=app.client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
+        extra = {**provider.authorize_params, **(provider.switch_params if switch else {})}
+        url, _ = client.create_authorization_url(
+            self._transport.address(provider.authorize_url),
+            state=state.get_secret_value() if isinstance(state, SecretStr) else state,
+            code_verifier=verifier.get_secret_value(),
+            scope=" ".join(sorted(scopes)) or None,
+            **extra,
+        )
+        return str(url)
+
+    async def exchange(
+        self, provider: Provider, app: App, redirect_uri: str, code: SecretStr, verifier: SecretStr
+    ) -> TokenSet:
+        """The tokens for an authorization code (RFC 6749 §4.1.3). Raises ProviderError."""
+        grant = {"code": code, "code_verifier": verifier}
+        plain = {"grant_type": "authorization_code", "redirect_uri": redirect_uri}
+        return await self._tokens(provider, app, "exchange", plain, grant)
+
+    async def refresh(self, provider: Provider, app: App, refresh_token: SecretStr) -> TokenSet:
+        """Fresh tokens for a refresh token (RFC 6749 §6), sent once. Raises ProviderError.
+
+        `Unavailable.ambiguous` says that the refresh token may have been spent.
+        """
+        secret = {"refresh_token": refresh_token}
+        return await self._tokens(provider, app, "refresh", {"grant_type": "refresh_token"}, secret)
+
+    async def revoke(self, provider: Provider, app: App, token: SecretStr) -> bool:
+        """End a grant at the provider (RFC 7009). False where the provider has no such endpoint.
+
+        A token the provider no longer knows counts as revoked. Raises ProviderError.
+        """
+        url = provider.revoke_url
+        if url is None:
+            return False
+        answer = await self._send(
+            provider, app, "revoke", lambda client: client.revoke_token(url, token=token.get_secret_value())
+        )
+        if answer.is_success:
+            return True
+        code = _error_code(decoded(answer.content))
+        if answer.status_code == 400 and code in _GONE_ALREADY:
+            return True
+        raise self._refusal(provider.name, "revoke", answer, code)
+
+    async def _tokens(
+        self,
+        provider: Provider,
+        app: App,
+        operation: str,
+        plain: dict[str, str],
+        secret: dict[str, SecretStr],
+    ) -> TokenSet:
+        if not all(value.get_secret_value() for value in secret.values()):
+            raise Rejected(provider.name, operation, "invalid_request")  # Authlib would leave it out
+
+        def ask(client: _Client) -> Awaitable[httpx2.Response]:
+            revealed = {name: value.get_secret_value() for name, value in secret.items()}
+            found: Awaitable[httpx2.Response] = client.fetch_token(provider.token_url, **plain, **revealed)
+            return found
+
+        started = self._clock()
+        answer = await self._send(provider, app, operation, ask)
+        taken = self._clock() - started
+        body = decoded(answer.content)
+        code = _error_code(body)
+        # Some servers put an error into a 200.
+        if not answer.is_success or code is not None:
+            raise self._refusal(provider.name, operation, answer, code)
+        tokens = _token_set(body, taken)
+        if tokens is None:
+            raise Unavailable(provider.name, operation, "unreadable answer", ambiguous=True)
+        return tokens
+
+    async def _send(
+        self,
+        provider: Provider,
+        app: App,
+        operation: str,
+        ask: Callable[[_Client], Awaitable[httpx2.Response]],
+    ) -> httpx2.Response:
+        """One POST by a client of its own: no cookie and no token outlives it."""
+        started, status = self._clock(), None
+        secret = app.client_secret.get_secret_value() if app.client_secret else None
+        if not f"{app.client_id}{secret or ''}".isascii():  # RFC 6749 appendix A.1, A.2: both are VSCHAR
+            raise AppRejected(provider.name, operation)
+        try:
+            borrowed = self._transport.within(self._deadline)
+            async with _Client(app.client_id, secret, transport=borrowed, trust_env=False) as client:
+                answer = await ask(client)
+            status = answer.status_code
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise Unavailable(provider.name, operation, "no connection") from None
+        except httpx2.HTTPError:
+            raise Unavailable(provider.name, operation, "no usable answer", ambiguous=True) from None
+        except (AuthlibBaseError, ValueError):  # what no form can hold; the texts quote it
+            raise Rejected(provider.name, operation, "invalid_request") from None
+        finally:
+            taken = round((self._clock() - started) * 1000)
+            log.debug(
+                "upstream_call", provider=provider.name, operation=operation, status=status, duration_ms=taken
+            )
+        return answer
+
+    def _refusal(
+        self, provider: str, operation: str, answer: httpx2.Response, code: str | None
+    ) -> ProviderError:
+        status = answer.status_code
+        if status == 429:
+            return RateLimited(provider, operation, retry_after(answer.headers, self._now()))
+        if status == 408 or status >= 500 or code in _PASSING_FAULTS:
+            return Unavailable(provider, operation, f"HTTP {status}", ambiguous=status in AMBIGUOUS)
+        if code is None:
+            return Unavailable(provider, operation, "unreadable answer", ambiguous=False)
+        if code == "invalid_grant":
+            return GrantRejected(provider, operation)
+        if code in _APP_FAULTS:
+            return AppRejected(provider, operation)
+        return Rejected(provider, operation, code if code in _KNOWN_FAULTS else "unknown_error")
+
+
+def _error_code(body: object) -> str | None:
+    """The `error` of an OAuth error answer (RFC 6749 §5.2), or None."""
+    code = body.get("error") if isinstance(body, dict) else None
+    return code if isinstance(code, str) and code else None
+
+
+def _token_set(body: object, taken: float) -> TokenSet | None:
+    """A token answer (RFC 6749 §5.1), or None where it is none. `taken` is the request's time in seconds."""
+    if not isinstance(body, dict):
+        return None
+    token, kind = body.get("access_token"), body.get("token_type")
+    if not isinstance(token, str) or not visible(token):
+        return None
+    if not isinstance(kind, str) or kind.lower() != "bearer":
+        return None
+    return TokenSet(
+        access_token=SecretStr(token),
+        expires_in=max(0.0, _lifetime(body.get("expires_in")) - taken),
+        refresh_token=_secret(body.get("refresh_token")),
+        scopes=_scopes(body.get("scope")),
+        id_token=_secret(body.get("id_token")),
+    )
+
+
+def _lifetime(value: Any) -> float:
+    """Seconds; one hour where the answer says nothing usable, at most a year."""
+    try:
+        seconds = DEFAULT_LIFETIME if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return DEFAULT_LIFETIME
+    return min(seconds, MAX_LIFETIME) if math.isfinite(seconds) and seconds > 0 else DEFAULT_LIFETIME
+
+
+def _secret(value: object) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) and value else None
+
+
+def _scopes(value: object) -> frozenset[str] | None:
+    """Granted scopes; None where the answer does not say. Some servers send a list."""
+    if isinstance(value, str):
+        return frozenset(value.split())
+    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
+        return frozenset(value)
+    return None

@@ -1,0 +1,107 @@
+"""Which upstreams there are. Adding a provider is its file plus its line in `PROVIDERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from providers.base import App, Provider, Service
+from providers.spotify import SPOTIFY
+
+PROVIDERS: tuple[Provider, ...] = (SPOTIFY,)
+
+OPERATOR = "operator"
+"""The ref of the app that the operator's settings name."""
+
+_LEVELS: tuple[Literal["read", "write"], ...] = ("read", "write")
+
+
+class UnknownName(KeyError):
+    """No configured provider, service or app has this name. `str()` is a sentence."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(name)
+        self.sentence = f"There is no {what} named {name!r} here. There is: {', '.join(known) or 'none'}."
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Registry:
+    """The providers that are configured: those that have an app.
+
+    `apps` are the operator's apps by provider name. Our scopes are `<service>:read` and `<service>:write`,
+    and write includes read. Raises ValueError where two providers share a name or a service name.
+    """
+
+    def __init__(self, providers: Iterable[Provider], apps: Mapping[str, App]) -> None:
+        known = tuple(providers)
+        _refuse_twins("provider", [provider.name for provider in known])
+        _refuse_twins("service", [service.name for provider in known for service in provider.services])
+        self._apps = dict(apps)
+        self.configured: tuple[Provider, ...] = tuple(p for p in known if p.name in self._apps)
+
+    def get(self, name: str) -> Provider:
+        """The configured provider of that name. Raises UnknownName."""
+        for provider in self.configured:
+            if provider.name == name:
+                return provider
+        raise UnknownName("provider", name, (provider.name for provider in self.configured))
+
+    def app(self, provider: str, ref: str) -> App:
+        """The app that `ref` names at a provider. Raises UnknownName."""
+        app = self._apps[self.get(provider).name]
+        if app.ref != ref:
+            raise UnknownName(f"{provider} app", ref, [app.ref])
+        return app
+
+    def service(self, name: str) -> tuple[Provider, Service]:
+        """The configured service of that name, with its provider. Raises UnknownName."""
+        for provider in self.configured:
+            for service in provider.services:
+                if service.name == name:
+                    return provider, service
+        raise UnknownName("service", name, (s.name for p in self.configured for s in p.services))
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All our scopes, in the order of the records: read before write."""
+        return tuple(
+            f"{service.name}:{level}"
+            for provider in self.configured
+            for service in provider.services
+            for level in _LEVELS
+        )
+
+    def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
+        """The upstream scopes that our scopes need at one provider; scopes of other providers add nothing.
+
+        The record's `identity_scopes` are not among them: whoever asks a person adds those.
+        """
+        asked = frozenset(ours)
+        needed: frozenset[str] = frozenset()
+        for service in self.get(provider).services:
+            for level in _LEVELS:
+                if f"{service.name}:{level}" in asked:
+                    needed |= service.upstream(level)
+        return needed
+
+    def satisfied(self, provider: str, granted: Iterable[str]) -> frozenset[str]:
+        """Our scopes that these upstream scopes are enough for."""
+        held = frozenset(granted)
+        return frozenset(
+            f"{service.name}:{level}"
+            for service in self.get(provider).services
+            for level in _LEVELS
+            if service.upstream(level) <= held
+        )
+
+    def missing(self, provider: str, ours: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
+        """The upstream scopes our scopes need at a provider and `granted` lacks."""
+        return self.upstream(provider, ours) - frozenset(granted)
+
+
+def _refuse_twins(what: str, names: list[str]) -> None:
+    twins = {name for name in names if names.count(name) > 1}
+    if twins:
+        raise ValueError(f"two records share the {what} name {', '.join(sorted(twins))}")

@@ -1,0 +1,90 @@
+"""Spotify as data, and the two things that are code: reading an error, and finding the account."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from providers.base import Access, Account, Complaint, Provider, Rejected, Service
+from providers.http import Http, decoded
+from providers.spotify.answers import Profile, read
+
+API = "https://api.spotify.com/v1"
+
+PLAYER_REASONS = frozenset(
+    {"NO_PREV_TRACK", "NO_NEXT_TRACK", "NO_SPECIFIC_TRACK", "ALREADY_PAUSED", "NOT_PAUSED",
+     "NOT_PLAYING_LOCALLY", "NOT_PLAYING_TRACK", "NOT_PLAYING_CONTEXT", "ENDLESS_CONTEXT", "CONTEXT_DISALLOW",
+     "ALREADY_PLAYING", "RATE_LIMITED", "REMOTE_CONTROL_DISALLOW", "DEVICE_NOT_CONTROLLABLE",
+     "VOLUME_CONTROL_DISALLOW", "NO_ACTIVE_DEVICE", "PREMIUM_REQUIRED", "UNKNOWN"}
+)  # fmt: skip
+REASONS = PLAYER_REASONS | {"QUOTA_EXCEEDED", "USER_NOT_ALLOW_LISTED", "OWNER_NOT_PREMIUM", "NO_ACCOUNT_ID"}
+
+_SAID: tuple[tuple[int, re.Pattern[bytes], Complaint], ...] = (
+    (403, re.compile(rb"insufficient client scope", re.I), Complaint("", "scope")),
+    (403, re.compile(rb"\bnot (be )?registered\b", re.I), Complaint("USER_NOT_ALLOW_LISTED")),
+    (403, re.compile(rb"premium subscription required for the owner", re.I), Complaint("OWNER_NOT_PREMIUM")),
+    (403, re.compile(rb"premium required", re.I), Complaint("PREMIUM_REQUIRED")),
+    (404, re.compile(rb"no active device", re.I), Complaint("NO_ACTIVE_DEVICE")),
+)
+
+
+def complaint(status: int, body: bytes) -> Complaint:
+    """Spotify's reason: the `reason` of its player errors, else one known by its sentence.
+
+    The sentences are matched in the raw body: the allow list's refusal is not always JSON.
+    """
+    answer = decoded(body)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    reason = error.get("reason") if isinstance(error, dict) else None
+    if isinstance(reason, str) and reason in REASONS - {"UNKNOWN"}:
+        return Complaint(reason)
+    for where, sentence, meaning in _SAID:
+        if status == where and sentence.search(body):
+            return meaning
+    return Complaint("UNKNOWN" if reason == "UNKNOWN" else "")
+
+
+PLAYBACK = frozenset({"user-read-playback-state"})
+QUEUE = frozenset({"user-read-playback-state", "user-read-currently-playing"})
+CONTROL = frozenset({"user-modify-playback-state"})
+
+
+async def account(http: Http, token: SecretStr) -> Account:
+    """Who a fresh token belongs to: `account_id` of GET /me, which is immutable (`id` is not).
+
+    Raises Rejected(NO_ACCOUNT_ID) where the answer has none, and ProviderError.
+    """
+    answer = await http.request(SPOTIFY, "GET", f"{API}/me", operation="account", credential=token)
+    me = read(Profile, answer)
+    if not me.account_id:
+        sentence = "Spotify did not say which account this is, so it cannot be connected. Try again later."
+        raise Rejected(SPOTIFY.name, "account", "NO_ACCOUNT_ID", sentence)
+    return Account(SPOTIFY.issuer, me.account_id, me.display_name or "Spotify")
+
+
+SPOTIFY = Provider(
+    name="spotify",
+    title="Spotify",
+    issuer="https://accounts.spotify.com",
+    authorize_url="https://accounts.spotify.com/authorize",
+    token_url="https://accounts.spotify.com/api/token",  # noqa: S106  an address, not a password
+    hosts=frozenset({"api.spotify.com"}),
+    services=(
+        Service(
+            name="spotify",
+            title="Spotify",
+            read=Access(QUEUE, "See what is playing and on which device, and search Spotify."),
+            write=Access(CONTROL, "Start, pause and skip music on your devices."),
+        ),
+    ),
+    account=account,
+    manage_url="https://www.spotify.com/account/apps/",
+    client_id_setting="SPOTIFY_CLIENT_ID",
+    client_secret_setting="SPOTIFY_CLIENT_SECRET",  # noqa: S106  a setting's name
+    switch_params={"show_dialog": "true"},
+    # "6 months after the user's authorization"; six months are at least 181 days. A day early is harmless.
+    grant_lifetime=timedelta(days=180),
+    complaint=complaint,
+)

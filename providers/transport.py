@@ -1,0 +1,116 @@
+"""The one road to every upstream: a shared pool with a body cap, deadlines, and the emulator's map.
+
+httpx2 and httpcore2 log for themselves: httpx2 prints each URL with its query at INFO, httpcore2 prints
+response headers (and, on a malformed request, the header value it refused) at DEBUG. `quiet_loggers` shuts
+both up; `valet` calls it wherever it sets up logging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import httpx2
+
+from providers.base import emulated
+
+MAX_BODY = 5_000_000
+_TIMEOUTS = httpx2.Timeout(connect=5.0, read=10.0, write=10.0, pool=5.0)
+_LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15.0)
+_REWRITTEN = ("content-encoding", "content-length", "transfer-encoding")
+
+
+class Oversized(httpx2.TransportError):
+    """The answer's decoded body is larger than the cap."""
+
+
+def quiet_loggers() -> None:
+    """Keep the HTTP libraries from logging URLs and headers, whatever the level of the root logger is."""
+    for name in ("httpx2", "httpcore2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Transport:
+    """A connection pool to upstreams. Build one per process, share it, close it last.
+
+    `emulator_origin` sends every `https://host/path` to `<origin>/host/path` (demo and tests only).
+    `max_body` is in bytes and counts the decoded body, so a small compressed one cannot grow past it.
+    Environment proxies and certificate variables are ignored: where tokens go is the operator's
+    configuration, not the shell's.
+    """
+
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport | None = None,
+        *,
+        emulator_origin: str | None = None,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._inner = inner or httpx2.AsyncHTTPTransport(
+            trust_env=False, http1=True, http2=False, limits=_LIMITS
+        )
+        self._origin = emulator_origin
+        self._max_body = max_body
+
+    def address(self, url: str) -> str:
+        """Where `url` is really found: itself, or its place at the emulator."""
+        return emulated(url, self._origin)
+
+    def within(self, seconds: float) -> Exchange:
+        """An httpx2 transport whose every exchange, body included, ends within `seconds`.
+
+        It borrows the pool: closing it closes nothing.
+        """
+        return Exchange(self, seconds)
+
+    async def carry(self, request: httpx2.Request) -> httpx2.Response:
+        """Send `request` and read the whole answer. Raises httpx2.TransportError, Oversized among them."""
+        response = await self._inner.handle_async_request(self._addressed(request))
+        body = bytearray()
+        async with aclosing(response.aiter_bytes()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > self._max_body:
+                    raise Oversized("the answer is too large", request=request)
+        headers = [(name, value) for name, value in response.headers.multi_items() if name not in _REWRITTEN]
+        return httpx2.Response(response.status_code, headers=headers, content=bytes(body))
+
+    def _addressed(self, request: httpx2.Request) -> httpx2.Request:
+        url = httpx2.URL(self.address(str(request.url)))
+        headers = request.headers.copy()
+        headers["Host"] = url.netloc.decode("ascii")
+        extensions = {"timeout": _TIMEOUTS.as_dict()}
+        return httpx2.Request(
+            request.method, url, headers=headers, stream=request.stream, extensions=extensions
+        )
+
+    async def aclose(self) -> None:
+        """Close the pool and every connection in it."""
+        await self._inner.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class Exchange(httpx2.AsyncBaseTransport):
+    """A `Transport` on loan, with a deadline in seconds for each exchange."""
+
+    def __init__(self, transport: Transport, seconds: float) -> None:
+        self._transport = transport
+        self._seconds = seconds
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """One request, one whole answer. Raises httpx2.TransportError, ReadTimeout past the deadline."""
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await self._transport.carry(request)
+        except TimeoutError:
+            raise httpx2.ReadTimeout("no whole answer before the deadline", request=request) from None

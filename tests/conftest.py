@@ -1,0 +1,96 @@
+"""One real PostgreSQL for the whole run: an embedded one, or the server in VALET_TEST_DATABASE_URL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from vault.store.database import Database
+from vault.store.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A libpq URL of a server on which databases may be made."""
+    given = os.environ.get("VALET_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    from valet.embedded import Supervisor
+
+    folder = Path(tempfile.mkdtemp(prefix="valet-test-"))
+    folder.chmod(0o755)
+    supervisor = Supervisor(folder)
+    try:
+        yield supervisor.start().owner.get_secret_value()
+    finally:
+        supervisor.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated, empty database that others are copied from."""
+    name = f"valet_template_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate(make_conninfo(server_url, dbname=name))
+    yield name
+    _drop(server_url, name)
+
+
+def _drop(server_url: str, name: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _copy(server_url: str, template: str) -> str:
+    name = f"valet_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
+    return name
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database shared by the tests of the run: make your own users in it."""
+    name = _copy(server_url, template)
+    yield make_conninfo(server_url, dbname=name)
+    _drop(server_url, name)
+
+
+@pytest.fixture
+def empty_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated database of the test's own."""
+    name = _copy(server_url, template)
+    yield make_conninfo(server_url, dbname=name)
+    _drop(server_url, name)
+
+
+@pytest.fixture(scope="session")
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """The shared database, opened as the program opens it."""
+    database = Database(database_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def empty_database(empty_database_url: str) -> AsyncIterator[Database]:
+    """The test's own database, opened."""
+    database = Database(empty_database_url)
+    await database.open()
+    yield database
+    await database.close()

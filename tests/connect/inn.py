@@ -1,0 +1,323 @@
+"""The sidecar over a real database, a browser to visit it with, and a fake Spotify at the wire."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import httpx2
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from connect.admission import Admission
+from connect.app import Stores, build
+from connect.authorize import Authorize
+from connect.pages import error_page
+from connect.redirects import match
+from providers.base import App
+from providers.http import Http
+from providers.oauth import OAuth
+from providers.registry import PROVIDERS, Registry
+from providers.spotify import SPOTIFY
+from providers.transport import Transport
+from vault.keyring import FileKeyRing
+from vault.opaque import digest
+from vault.store.clients import Client, Clients, Kind
+from vault.store.database import Database
+from vault.store.flows import AuthorizeRequest, Flows
+from vault.store.users import User
+from vault.vault import Vault, open_vault
+
+HTTP_URL = "http://127.0.0.1:8420"
+HTTPS_URL = "https://valet.example"
+ISSUER = SPOTIFY.issuer
+ALL = frozenset({"spotify:read", "spotify:write"})
+READ = frozenset({"user-read-playback-state", "user-read-currently-playing"})
+WRITE = READ | {"user-modify-playback-state"}
+
+
+class FakeSpotify:
+    """Consent, token endpoint and GET /me: it checks PKCE, redirect URI and that a code is used once."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, dict[str, str]] = {}
+        self.tokens: dict[str, dict[str, str]] = {}
+        self.token_status = 200
+        self.me: Mapping[str, object] | None = None
+        self.me_status = 200
+        self.me_error = "x"
+        self.authorized: list[dict[str, str]] = []
+
+    def consent(self, url: str, person: str, *, granted: frozenset[str] | None = None) -> str:
+        """The person approves at `url`; the callback address their browser is sent to."""
+        asked = dict(parse_qsl(urlsplit(url).query))
+        self.authorized.append(asked)
+        code = secrets.token_urlsafe(8)
+        scope = asked.get("scope", "") if granted is None else " ".join(sorted(granted))
+        self.codes[code] = {**asked, "person": person, "scope": scope}
+        return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}"
+
+    def refusal(self, url: str, error: str = "access_denied") -> str:
+        """The person says no at `url`."""
+        asked = dict(parse_qsl(urlsplit(url).query))
+        return f"{asked['redirect_uri']}?{urlencode({'error': error, 'state': asked['state']})}"
+
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        """The wire."""
+        if request.url.path == "/api/token":
+            return self._token({k: v[0] for k, v in parse_qs(request.content.decode()).items()})
+        assert request.url.path == "/v1/me"
+        if self.me_status != 200:
+            return httpx2.Response(
+                self.me_status, json={"error": {"status": self.me_status, "message": self.me_error}}
+            )
+        known = self.tokens[request.headers["authorization"].removeprefix("Bearer ")]
+        person = known["person"]
+        me = {"account_id": f"{person}-1", "id": person, "display_name": person.title()}
+        return httpx2.Response(200, json=dict(self.me) if self.me is not None else me)
+
+    def _token(self, fields: dict[str, str]) -> httpx2.Response:
+        if self.token_status != 200:
+            return httpx2.Response(self.token_status, json={"error": "server_error"})
+        made = self.codes.pop(fields["code"], None)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(fields["code_verifier"].encode()).digest())
+        if (
+            made is None
+            or made["redirect_uri"] != fields["redirect_uri"]
+            or made["code_challenge"] != challenge.decode().rstrip("=")
+        ):
+            return httpx2.Response(400, json={"error": "invalid_grant", "error_description": "secret detail"})
+        access = secrets.token_urlsafe(8)
+        self.tokens[access] = made
+        answer = {"access_token": access, "token_type": "Bearer", "expires_in": 3600,
+                  "refresh_token": secrets.token_urlsafe(8), "scope": made["scope"]}  # fmt: skip
+        return httpx2.Response(200, content=json.dumps(answer).encode())
+
+
+@dataclass
+class Form:
+    """One form of a page with the values it would send untouched."""
+
+    action: str
+    method: str
+    fields: dict[str, str] = field(default_factory=dict)
+    buttons: list[tuple[str, str]] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[Form] = []
+        self.refresh = ""
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        a = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(Form(a["action"], a.get("method", "get")))
+        elif tag == "input" and (a.get("type") not in {"radio", "checkbox"} or "checked" in a):
+            self.forms[-1].fields[a["name"]] = a.get("value", "")
+        elif tag == "button" and self.forms:
+            self.forms[-1].buttons.append((a.get("name", ""), a.get("value", "")))
+        elif tag == "a":
+            self.links.append(a["href"])
+        elif tag == "meta" and a.get("http-equiv") == "refresh":
+            self.refresh = re.sub(r"^0; url=", "", a["content"])
+
+
+@dataclass
+class Page:
+    """An answer, read as a browser would."""
+
+    response: httpx2.Response
+
+    def __post_init__(self) -> None:
+        reader = _Reader()
+        reader.feed(self.response.text)
+        self.forms, self.refresh, self.links = reader.forms, reader.refresh, reader.links
+        self.status, self.text = self.response.status_code, self.response.text
+        self.headers = self.response.headers
+
+    @property
+    def location(self) -> str:
+        return self.response.headers["location"]
+
+    def form(self, action: str) -> Form:
+        """The form that posts to `action`."""
+        return next(form for form in self.forms if form.action == action)
+
+
+class Browser:
+    """One cookie jar. Redirects are not followed unless asked."""
+
+    def __init__(self, app: Starlette, origin: str) -> None:
+        self.origin = origin
+        self.client = httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url=origin,
+            headers={"accept": "text/html"},
+        )
+
+    async def get(self, path: str, **headers: str) -> Page:
+        return Page(await self.client.get(path, headers=headers))
+
+    async def follow(self, path: str) -> Page:
+        return Page(await self.client.get(path, follow_redirects=True))
+
+    async def post(self, path: str, fields: Mapping[str, str], **headers: str) -> Page:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return Page(await self.client.post(path, data=dict(fields), headers=named))
+
+    async def submit(self, form: Form, **changes: str | None) -> Page:
+        """Send a form as its page made it, with some fields changed or (None) left out."""
+        fields = {**form.fields, **{name.replace("__", "-"): value for name, value in changes.items()}}
+        return await self.post(form.action, {k: v for k, v in fields.items() if v is not None})
+
+    def cookie(self, name: str) -> str | None:
+        return self.client.cookies.get(name)
+
+
+class Inn:
+    """A sidecar and what tests need to arrange around it."""
+
+    def __init__(
+        self, database: Database, vault: Vault, *, public_url: str, owner_links: bool, everyone: bool
+    ):
+        self.database, self.vault, self.public_url = database, vault, public_url
+        self.spotify = FakeSpotify()
+        transport = Transport(httpx2.MockTransport(self.spotify.answer))
+        app = App("operator", "client-1", SecretStr("app-secret"))
+        self.registry = Registry(PROVIDERS, {"spotify": app})
+        self.flows = Flows(database, vault.derive("flow-handle"))
+        self.clients = Clients(database)
+        self.stores = Stores.of(database, self.flows)
+        self.admission = Admission(
+            self.stores.users,
+            vault.index,
+            {(ISSUER, "ana-1"), (ISSUER, "ben-1")},
+            everyone=everyone,
+            owner_links=owner_links,
+        )
+        self.authorize = Authorize(
+            public_url, f"{public_url}/mcp", self.registry.scopes, self.clients, self.flows, error_page
+        )
+        self.app = build(
+            public_url=public_url,
+            stores=self.stores,
+            vault=vault,
+            oauth=OAuth(transport),
+            http=Http(transport),
+            registry=self.registry,
+            admission=self.admission,
+            authorize=self.authorize,
+            protocol=self.authorize.routes(),
+            owner_links_enabled=owner_links,
+        )
+
+    @classmethod
+    async def open(
+        cls,
+        database: Database,
+        ring: Path,
+        *,
+        public_url: str = HTTP_URL,
+        owner_links: bool = True,
+        everyone: bool = False,
+    ) -> Inn:
+        vault = await open_vault(database, FileKeyRing.create(ring), _NoUpstream())
+        return cls(database, vault, public_url=public_url, owner_links=owner_links, everyone=everyone)
+
+    def browser(self) -> Browser:
+        return Browser(self.app, self.public_url)
+
+    async def sign_in(self, browser: Browser, person: str = "ana", **fields: str) -> Page:
+        """Sign in through the provider; the redirect that follows."""
+        page = await browser.get("/signin?switch=1")
+        page = await browser.submit(page.form("/signin"), **fields)
+        return await browser.get(self.spotify.consent(page.refresh, person))
+
+    async def guest(self, person: str = "ana") -> tuple[Browser, User]:
+        """A browser with that person signed in."""
+        browser = self.browser()
+        await self.sign_in(browser, person)
+        user = await self.user(person)
+        return browser, user
+
+    async def user(self, person: str) -> User:
+        return await self.stores.users.sign_in(
+            ISSUER, self.vault.index(ISSUER, f"{person}-1"), person.title()
+        )
+
+    async def client(
+        self,
+        name: str = "Claude",
+        kind: Kind = "dcr",
+        redirect: str = "https://claude.ai/api/mcp/auth_callback",
+    ) -> Client:
+        client_id = f"client-{secrets.token_hex(6)}"
+        if kind == "cimd":
+            client_id = f"https://claude.ai/{client_id}"
+        client = Client(client_id, kind, name, (redirect,), "none")
+        await self.clients.add(client)
+        return client
+
+    async def asks(
+        self, client: Client, scopes: frozenset[str] = ALL, redirect: str | None = None, state: str = "st"
+    ) -> str:
+        """The handle of a pending authorize request of that client."""
+        uri = redirect or client.redirect_uris[0]
+        registered = match(uri, client.redirect_uris)
+        assert registered is not None
+        return await self.flows.create_authorize(
+            AuthorizeRequest(
+                client_id=client.id,
+                redirect_uri=uri,
+                registered_uri=registered,
+                redirect_sent=True,
+                scopes=scopes,
+                state=state,
+                code_challenge="c" * 43,
+                resource=f"{self.public_url}/mcp",
+            )
+        )
+
+    async def grant(self, user: User, client: Client, scopes: frozenset[str]) -> None:
+        """Give that client a grant, as an approved consent would."""
+        flow = await self.flows.find_authorize(await self.asks(client))
+        assert flow is not None
+        await self.authorize.approve(flow, user.id, scopes)
+
+    async def count(self, query: str, *values: object) -> int:
+        """The first number of a query."""
+        async with self.database.connection() as link:
+            row = await (await link.execute(query.encode(), values)).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    async def run(self, query: str, *values: object) -> None:
+        """One statement, for moving time on."""
+        async with self.database.connection() as link:
+            await link.execute(query.encode(), values)
+
+
+class _NoUpstream:
+    """Spotify has nothing to revoke, and nothing here refreshes."""
+
+    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> object:
+        raise AssertionError("no refresh in these tests")
+
+    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+        return False
+
+
+def state_of(url: str) -> bytes:
+    """The hash under which the state of an authorize URL rests."""
+    return digest(dict(parse_qsl(urlsplit(url).query))["state"])

@@ -1,0 +1,177 @@
+"""The account page: what it shows, and what its buttons end."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.connect.inn import ALL, READ, Browser, Inn
+from vault.ids import new_id
+from vault.store.connections import Connection
+from vault.store.users import User
+
+
+async def connected(inn: Inn, browser: Browser, user: User, **how: frozenset[str]) -> Connection:
+    page = await browser.get("/connect/spotify")
+    page = await browser.submit(page.forms[0])
+    await browser.get(inn.spotify.consent(page.refresh, "ana", **how))
+    return (await inn.vault.list(user.id))[0]
+
+
+async def test_the_root_leads_on(inn: Inn) -> None:
+    browser, _ = await inn.guest()
+    assert (await browser.get("/")).location == "/account"
+    assert (await inn.browser().get("/")).location == "/signin"
+    assert (await inn.browser().get("/account")).location == "/signin?next=%2Faccount"
+
+
+async def test_an_empty_page_offers_what_there_is(inn: Inn) -> None:
+    browser, _ = await inn.guest()
+    page = await browser.get("/account")
+    assert "Not connected" in page.text
+    assert "/connect/spotify" in page.links
+    assert "No chat has access yet" in page.text
+
+
+async def test_a_connection_in_plain_words(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    ends = connection.grant_expires_at
+    assert ends is not None
+    page = await browser.get("/account")
+    assert f"Works. Reconnect by {ends.day} {ends:%B %Y}." in page.text
+    assert "see what is playing" in page.text
+    assert "start, pause and skip music" in page.text
+    assert "not used yet" in page.text
+    assert "/connect/spotify?another=1" in page.links
+    assert f"/connect/spotify?reconnect={connection.id}" in page.links
+
+
+async def test_a_smaller_grant_is_shown_as_it_is(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    await connected(inn, browser, user, granted=READ)
+    page = await browser.get("/account")
+    assert "see what is playing" in page.text
+    assert "start, pause and skip music" not in page.text
+    await inn.run("UPDATE connections SET scopes = '{}'")
+    assert "only knows which account this is" in (await browser.get("/account")).text
+
+
+@pytest.mark.parametrize(
+    ("reason", "sentence"),
+    [
+        ("expired", "the permission ran out"),
+        ("revoked", "it was withdrawn at the provider"),
+        ("lost_rotation", "got lost on the way"),
+        ("something_new", "the provider no longer accepts it"),
+    ],
+)
+async def test_a_dead_connection_says_why(inn: Inn, reason: str, sentence: str) -> None:
+    browser, user = await inn.guest()
+    await connected(inn, browser, user)
+    await inn.run("UPDATE connections SET status = 'needs_reauth', reason = %s", reason)
+    page = await browser.get("/account")
+    assert "Needs reconnecting:" in page.text
+    assert sentence in page.text
+    assert "Works." not in page.text
+
+
+@pytest.mark.parametrize(
+    ("left", "says"), [("15 days", "Works."), ("13 days", "Works, but not for long."), ("-1 day", "ran out")]
+)
+async def test_it_warns_before_a_permission_runs_out(inn: Inn, left: str, says: str) -> None:
+    browser, user = await inn.guest()
+    await connected(inn, browser, user)
+    await inn.run("UPDATE connections SET grant_expires_at = now() + %s::interval", left)
+    assert says in (await browser.get("/account")).text
+
+
+async def test_disconnecting_asks_first_and_then_destroys_the_key(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    deks = await inn.count("SELECT count(*) FROM deks")
+    page = await browser.get(f"/disconnect/{connection.id}")
+    assert "Valet destroys the key" in page.text
+    assert len(await inn.vault.list(user.id)) == 1
+    page = await browser.submit(page.forms[0])
+    assert page.location == "/account?ended=spotify"
+    assert await inn.vault.list(user.id) == []
+    assert await inn.count("SELECT count(*) FROM deks") == deks - 1
+    page = await browser.get(page.location)
+    assert "https://www.spotify.com/account/apps/" in page.links
+    assert "still lists Valet" in page.text
+
+
+async def test_nobody_disconnects_for_somebody_else(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    stranger, _ = await inn.guest("ben")
+    path = f"/disconnect/{connection.id}"
+    assert (await stranger.get(path)).status == 404
+    csrf = (await stranger.get("/account")).form("/signout").fields["csrf"]
+    assert (await stranger.post(path, {"csrf": csrf})).status == 404
+    assert (await inn.browser().get(path)).location.startswith("/signin")
+    assert (await inn.browser().post(path, {})).location.startswith("/signin")
+    assert len(await inn.vault.list(user.id)) == 1
+    assert (await browser.get(f"/disconnect/{new_id()}")).status == 404
+
+
+async def test_disconnecting_twice_is_no_accident(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    form = (await browser.get(f"/disconnect/{connection.id}")).forms[0]
+    assert (await browser.submit(form)).status == 303
+    page = await browser.submit(form)
+    assert page.status == 404
+    assert "disconnected before" in page.text
+
+
+async def test_a_chat_with_what_it_may_do_and_its_switch(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    client = await inn.client("Cursor", redirect="http://127.0.0.1:1234/cb")
+    await inn.grant(user, client, frozenset({"spotify:write"}))
+    page = await browser.get("/account")
+    assert "Cursor" in page.text
+    assert "unverified name" in page.text
+    assert "on this computer" in page.text
+    assert "see what is playing" in page.text
+    assert "start, pause and skip music" in page.text
+    [grant] = await inn.stores.grants.list(user.id)
+    page = await browser.submit(page.form(f"/chats/{grant.id}/cut"))
+    assert page.location == "/account?cut=1"
+    assert await inn.stores.grants.list(user.id) == []
+    assert "That chat is cut off" in (await browser.get(page.location)).text
+
+
+async def test_a_chat_that_may_do_nothing_is_listed_too(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    await inn.grant(user, await inn.client(), frozenset())
+    assert "may not use any of your accounts" in (await browser.get("/account")).text
+
+
+async def test_nobody_cuts_off_somebody_elses_chat(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    await inn.grant(user, await inn.client(), ALL)
+    [grant] = await inn.stores.grants.list(user.id)
+    stranger, _ = await inn.guest("ben")
+    csrf = (await stranger.get("/account")).form("/signout").fields["csrf"]
+    assert (await stranger.post(f"/chats/{grant.id}/cut", {"csrf": csrf})).status == 404
+    assert (await inn.browser().post(f"/chats/{grant.id}/cut", {})).location.startswith("/signin")
+    assert (await browser.get(f"/chats/{grant.id}/cut")).status == 405
+    assert len(await inn.stores.grants.list(user.id)) == 1
+
+
+async def test_a_connection_of_a_provider_that_is_gone_can_still_be_ended(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    await inn.run("UPDATE connections SET provider = 'myspace'")
+    page = await browser.get("/account")
+    assert "Myspace" in page.text
+    assert "is not set up here any more" in page.text
+    page = await browser.submit((await browser.get(f"/disconnect/{connection.id}")).forms[0])
+    assert (await browser.get(page.location)).status == 200
+
+
+async def test_a_notice_cannot_be_made_to_say_anything(inn: Inn) -> None:
+    browser, _ = await inn.guest()
+    page = await browser.get("/account?ended=%3Cscript%3Ehello&cut=hello")
+    assert "hello" not in page.text

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from pydantic import SecretStr
+
+from providers.base import GrantRejected, TokenSet
+from tests.mcp_server.desk import Desk, serving
+from vault.keyring import FileKeyRing
+from vault.store.database import Database
+from vault.vault import Vault, open_vault
+
+Serve = Callable[..., AbstractAsyncContextManager[Desk]]
+
+
+class DeadUpstream:
+    """A provider whose grants are all dead: what is refreshed, is refused."""
+
+    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+        raise GrantRejected(provider, "refresh")
+
+    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+        return False
+
+
+@pytest.fixture(scope="session")
+def own_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database of this room's tests: its operator's key is wrapped by a ring of their own."""
+    name = sql.Identifier(plain := f"valet_mcp_{uuid.uuid4().hex[:12]}")
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
+    yield make_conninfo(server_url, dbname=plain)
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+
+
+@pytest.fixture(scope="session")
+async def own_database(own_database_url: str) -> AsyncIterator[Database]:
+    database = Database(own_database_url)
+    await database.open()
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+async def vault(own_database: Database, tmp_path_factory: pytest.TempPathFactory) -> Vault:
+    ring = FileKeyRing.create(tmp_path_factory.mktemp("mcp-keys") / "keyring.json")
+    return await open_vault(own_database, ring, DeadUpstream())
+
+
+@pytest.fixture
+def serve(own_database: Database, vault: Vault) -> Serve:
+    """`async with serve() as desk`: a running server over real stores."""
+    return partial(serving, own_database, vault)

@@ -1,0 +1,181 @@
+"""connections_list, connections_connect, connections_disconnect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.mcp_server.conftest import Serve
+from tests.mcp_server.desk import MODERN, PUBLIC, Browser, Desk, Resident, chat, code_of, text_of
+from vault.store.grants import Grants
+
+ERAS = pytest.mark.parametrize("mode", [MODERN, "legacy"])
+
+
+@ERAS
+async def test_a_stranger_has_nothing_and_sees_what_there_is(serve: Serve, mode: str) -> None:
+    async with serve() as desk, chat(desk, await desk.resident(()), mode) as client:
+        result = await client.call_tool("connections_list", {})
+    assert result.structured_content == {
+        "connections": [],
+        "services": [
+            {
+                "service": "spotify",
+                "title": "Spotify",
+                "provider": "spotify",
+                "access": "off",
+                "state": "not_connected",
+            }
+        ],
+    }
+    assert text_of(result) == "Accounts:\nnone connected\nServices:\nSpotify: off for this chat"
+
+
+@pytest.mark.parametrize(
+    ("ours", "upstream", "access", "state"),
+    [
+        (("spotify:read",), {"user-read-playback-state", "user-read-currently-playing"}, "read", "connected"),
+        (("spotify:write",), {"user-read-playback-state"}, "write", "needs_reconnecting"),
+    ],
+)
+async def test_a_connection_is_measured_by_what_the_chat_may_do(
+    serve: Serve, ours: tuple[str, ...], upstream: set[str], access: str, state: str
+) -> None:
+    async with serve() as desk:
+        who = await desk.resident(ours)
+        row = await desk.connect(who, scopes=frozenset(upstream))
+        async with chat(desk, who) as client:
+            seen = (await client.call_tool("connections_list", {})).structured_content
+    assert (seen["services"][0]["access"], seen["services"][0]["state"]) == (access, state)
+    assert seen["connections"] == [
+        {
+            "id": str(row.id),
+            "provider": "spotify",
+            "label": "private",
+            "account": "private",
+            "is_default": True,
+            "state": "connected",
+        }
+    ]
+
+
+async def test_nobody_sees_another_persons_connections(serve: Serve) -> None:
+    async with serve() as desk:
+        await desk.ready()
+        async with chat(desk, await desk.resident()) as client:
+            assert (await client.call_tool("connections_list", {})).structured_content["connections"] == []
+
+
+async def test_a_server_without_providers_says_so(serve: Serve) -> None:
+    async with serve(apps=False) as desk, chat(desk, await desk.resident()) as client:
+        listed = await client.call_tool("connections_list", {})
+        connect = await client.call_tool("connections_connect", {"service": "spotify"})
+    assert "operator has not set up any provider" in text_of(listed)
+    assert code_of(connect) == "provider_error"
+    assert "operator must" in text_of(connect)
+
+
+@ERAS
+async def test_connecting_without_elicitation_answers_with_the_link(serve: Serve, mode: str) -> None:
+    async with serve() as desk:
+        who = await desk.resident(("spotify:read",))
+        async with chat(desk, who, mode) as client:
+            result = await client.call_tool("connections_connect", {"service": "Spotify ", "access": "write"})
+        url = result.structured_content["url"]
+        flow = await desk.flows.find_connect(url.partition("?h=")[2])
+    assert not result.is_error
+    assert result.structured_content["state"] == "waiting"
+    assert url.startswith(f"{PUBLIC}/connect/spotify?h=")
+    assert url in text_of(result)
+    assert flow is not None
+    assert flow.ours == {"spotify:write"}
+    assert "user-modify-playback-state" in flow.upstream
+
+
+async def raise_grant(desk: Desk, who: Resident, url: str) -> None:
+    flow = await desk.flows.find_connect(url.partition("?h=")[2])
+    assert flow is not None
+    await desk.connect(who, scopes=flow.upstream)
+    await Grants(desk.database).raise_(who.user_id, who.grant_id, flow.ours)
+    assert await desk.flows.finish_connect(flow.id, who.user_id)
+
+
+async def test_connecting_raises_the_grant_within_the_same_call(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident(())
+        browser = Browser(then=lambda url: raise_grant(desk, who, url))
+        async with chat(desk, who, MODERN, browser) as client:
+            result = await client.call_tool("connections_connect", {"service": "spotify", "access": "write"})
+            names = [tool.name for tool in (await client.list_tools()).tools]
+    assert result.structured_content == {"service": "spotify", "access": "write", "state": "connected"}
+    assert len(browser.urls) == 1
+    assert "spotify_play" in names
+
+
+async def test_connecting_what_is_connected_asks_nobody(serve: Serve) -> None:
+    browser = Browser()
+    async with serve() as desk, chat(desk, await desk.ready(), MODERN, browser) as client:
+        result = await client.call_tool("connections_connect", {"service": "spotify", "access": "write"})
+    assert result.structured_content["state"] == "connected"
+    assert browser.urls == []
+
+
+async def test_an_account_without_the_permission_still_asks(serve: Serve) -> None:
+    """The account is connected, but this chat was never allowed to use it."""
+    async with serve() as desk:
+        who = await desk.resident(())
+        await desk.connect(who)
+        async with chat(desk, who) as client:
+            result = await client.call_tool("connections_connect", {"service": "spotify"})
+    assert result.structured_content["state"] == "waiting"
+
+
+async def test_an_unknown_service_names_those_there_are(serve: Serve) -> None:
+    async with serve() as desk, chat(desk, await desk.resident()) as client:
+        result = await client.call_tool("connections_connect", {"service": "napster"})
+    assert code_of(result) == "invalid_argument"
+    assert "`service` must be one of: spotify." in text_of(result)
+
+
+@ERAS
+@pytest.mark.parametrize("by", ["id", "label"])
+async def test_disconnecting(serve: Serve, mode: str, by: str) -> None:
+    async with serve() as desk:
+        who = await desk.resident(())
+        row = await desk.connect(who, label="Private")
+        key = str(row.id).upper() if by == "id" else "private"
+        async with chat(desk, who, mode) as client:
+            result = await client.call_tool("connections_disconnect", {"connection": key})
+            again = await client.call_tool("connections_disconnect", {"connection": key})
+        assert await desk.vault.list(who.user_id) == []
+    assert result.structured_content == {
+        "id": str(row.id),
+        "provider": "spotify",
+        "label": "Private",
+        "manage_url": "https://www.spotify.com/account/apps/",
+    }
+    assert "https://www.spotify.com/account/apps/" in text_of(result)
+    assert code_of(again) == "not_found"
+
+
+async def test_nobody_disconnects_another_persons_account(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident()
+        row = await desk.connect(who)
+        async with chat(desk, await desk.resident()) as client:
+            for key in (str(row.id), "private"):
+                result: Any = await client.call_tool("connections_disconnect", {"connection": key})
+                assert code_of(result) == "not_found"
+        assert len(await desk.vault.list(who.user_id)) == 1
+
+
+async def test_a_wrong_name_lists_the_right_ones(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident()
+        await desk.connect(who, label="private")
+        await desk.connect(who, label="work")
+        async with chat(desk, who) as client:
+            result = await client.call_tool("connections_disconnect", {"connection": "holiday"})
+    assert code_of(result) == "not_found"
+    assert "“private” and “work”" in text_of(result)

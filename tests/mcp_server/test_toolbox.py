@@ -1,0 +1,176 @@
+"""What a model gets to see: only what is held, small, and in one shape."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from mcp.client import Client
+
+from mcp_server.schema import lean
+from mcp_server.toolbox import Toolbox, holds
+from mcp_server.tools import MODULES
+from tests.mcp_server.conftest import Serve
+from tests.mcp_server.desk import MODERN, chat
+
+ALWAYS = ["connections_list", "connections_connect", "connections_disconnect"]
+READ = ["spotify_search", "spotify_get_playback"]
+WRITE = ["spotify_search", "spotify_play", "spotify_control_playback", "spotify_get_playback"]
+
+
+async def names(client: Client) -> list[str]:
+    return [tool.name for tool in (await client.list_tools()).tools]
+
+
+@pytest.mark.parametrize("mode", [MODERN, "legacy"])
+@pytest.mark.parametrize(
+    ("scopes", "more"),
+    [
+        ((), []),
+        (("spotify:read",), READ),
+        (("spotify:write",), WRITE),
+        (("spotify:read", "spotify:write"), WRITE),
+        (("gmail:write", "spotify:admin", "spotify", "spotify:"), []),
+    ],
+)
+async def test_listed_if_and_only_if_held(
+    serve: Serve, mode: str, scopes: tuple[str, ...], more: list[str]
+) -> None:
+    async with serve() as desk:
+        who = await desk.resident(scopes)
+        async with chat(desk, who, mode) as client:
+            assert await names(client) == ALWAYS + more
+
+
+async def test_two_people_get_two_lists(serve: Serve) -> None:
+    async with serve() as desk:
+        reader, writer = await desk.resident(("spotify:read",)), await desk.resident()
+        async with chat(desk, reader) as one, chat(desk, writer) as other:
+            assert await names(one) == ALWAYS + READ
+            assert await names(other) == ALWAYS + WRITE
+            assert await names(one) == ALWAYS + READ
+
+
+async def test_a_provider_without_an_app_is_listed_all_the_same(serve: Serve) -> None:
+    async with serve(apps=False) as desk:
+        who = await desk.resident()
+        async with chat(desk, who) as client:
+            assert await names(client) == ALWAYS + WRITE
+
+
+async def test_the_list_is_private_and_not_kept(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident()
+        async with chat(desk, who) as client:
+            listed = await client.list_tools()
+    assert listed.cache_scope == "private"
+    assert listed.ttl_ms == 0
+
+
+def wire() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": tool.name,
+            "title": tool.title,
+            "description": tool.description,
+            "inputSchema": tool.parameters,
+            "outputSchema": tool.output_schema,
+            "annotations": tool.annotations.model_dump(by_alias=True) if tool.annotations else None,
+        }
+        for tool in Toolbox(MODULES).tools
+    ]
+
+
+def size(tools: list[dict[str, Any]], *keys: str) -> int:
+    return sum(len(json.dumps({key: tool[key] for key in keys}).encode()) for tool in tools)
+
+
+def test_the_budget_of_what_a_model_reads() -> None:
+    read = ("name", "title", "description", "inputSchema")
+    spotify = [tool for tool in wire() if tool["name"].startswith("spotify_")]
+    assert size(spotify, *read) <= 16_000
+    assert size(wire(), *read) <= 48_000
+    assert size(wire(), *read, "outputSchema", "annotations") <= 130_000
+
+
+def _schemas(node: Any) -> list[dict[str, Any]]:
+    """Every schema inside a schema, itself first; property names are not schemas."""
+    found = [node]
+    for key in ("properties", "$defs"):
+        for value in node.get(key, {}).values():
+            found += _schemas(value)
+    for key in ("anyOf", "oneOf", "allOf"):
+        for value in node.get(key, []):
+            found += _schemas(value)
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            found += _schemas(node[key])
+    return found
+
+
+@pytest.mark.parametrize("tool", wire(), ids=lambda tool: tool["name"])
+def test_the_shape_of_every_tool(tool: dict[str, Any]) -> None:
+    assert tool["inputSchema"]["type"] == "object"
+    assert tool["inputSchema"]["additionalProperties"] is False
+    assert tool["outputSchema"]["type"] == "object"
+    for schema in _schemas(tool["inputSchema"]) + _schemas(tool["outputSchema"]):
+        assert "title" not in schema
+        assert {"type": "null"} not in schema.get("anyOf", [])
+    for field in tool["inputSchema"].get("properties", {}).values():
+        assert field.get("description"), "every argument says what it is"
+    for injected in ("spotify", "pause", "me", "context"):
+        assert injected not in tool["inputSchema"].get("properties", {})
+    hints = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
+    assert all(isinstance(tool["annotations"][hint], bool) for hint in hints)
+    assert not (tool["annotations"]["readOnlyHint"] and tool["annotations"]["destructiveHint"])
+    assert tool["title"]
+    assert len(tool["description"]) > 60
+    assert len(tool["name"]) <= 64
+
+
+def test_needs_are_within_what_the_service_asks_for() -> None:
+    from providers.spotify import SPOTIFY
+
+    service = SPOTIFY.service("spotify")
+    box = Toolbox(MODULES)
+    for tool in box.tools:
+        entry = box.find(tool.name)
+        assert entry is not None
+        if entry.spec.service == "spotify":
+            assert entry.spec.needs <= service.upstream(entry.spec.access)
+
+
+def test_write_includes_read_and_nothing_else_includes_anything() -> None:
+    assert holds(frozenset({"spotify:write"}), "spotify", "read")
+    assert holds(frozenset({"spotify:read"}), "spotify", "read")
+    assert not holds(frozenset({"spotify:read"}), "spotify", "write")
+    assert not holds(frozenset({"gmail:write"}), "spotify", "read")
+
+
+def test_lean_keeps_properties_that_are_called_title() -> None:
+    given = {
+        "title": "Model",
+        "type": "object",
+        "properties": {
+            "title": {"title": "Title", "type": "string"},
+            "maybe": {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}], "default": None},
+        },
+    }
+    assert lean(given) == {
+        "type": "object",
+        "properties": {"title": {"type": "string"}, "maybe": {"type": "integer", "minimum": 1}},
+    }
+
+
+async def test_building_the_server_leaves_the_root_logger_alone(serve: Serve) -> None:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    root.handlers.clear()
+    try:
+        async with serve():
+            assert root.handlers == []
+            assert root.level == level
+    finally:
+        root.handlers[:] = before

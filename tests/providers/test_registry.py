@@ -1,0 +1,176 @@
+"""The registry, and what every provider's record must keep to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+
+from providers.base import Access, App, Provider, Service
+from providers.registry import OPERATOR, PROVIDERS, Registry
+from providers.spotify import SPOTIFY
+
+APP = App(OPERATOR, "client-id")
+READ = {"user-read-playback-state", "user-read-currently-playing"}
+WRITE = READ | {"user-modify-playback-state"}
+
+CALENDAR = Service(
+    "calendar", "Calendar", Access(frozenset({"cal.ro"}), "r"), Access(frozenset({"cal"}), "w")
+)
+TASKS = Service("tasks", "Tasks", Access(frozenset({"tasks.ro"}), "r"), Access(frozenset({"tasks"}), "w"))
+GOOGLE = replace(SPOTIFY, name="google", title="Google", services=(CALENDAR, TASKS))
+REGISTRY = Registry((SPOTIFY, GOOGLE), {"spotify": APP, "google": App(OPERATOR, "other")})
+
+
+def test_only_providers_with_an_app_are_configured() -> None:
+    registry = Registry((SPOTIFY, GOOGLE), {"google": APP})
+    assert registry.configured == (GOOGLE,)
+    assert registry.scopes == ("calendar:read", "calendar:write", "tasks:read", "tasks:write")
+    with pytest.raises(KeyError):
+        registry.get("spotify")
+    with pytest.raises(KeyError):
+        registry.service("spotify")
+    with pytest.raises(KeyError):
+        registry.app("spotify", OPERATOR)
+    assert Registry(PROVIDERS, {}).configured == ()
+    assert Registry(PROVIDERS, {}).scopes == ()
+
+
+def test_names_find_their_records() -> None:
+    assert REGISTRY.get("spotify") is SPOTIFY
+    assert REGISTRY.service("tasks") == (GOOGLE, TASKS)
+    assert REGISTRY.app("google", OPERATOR).client_id == "other"
+
+
+@pytest.mark.parametrize(
+    ("look", "sentence"),
+    [
+        (
+            lambda: REGISTRY.get("deezer"),
+            "There is no provider named 'deezer' here. There is: spotify, google.",
+        ),
+        (
+            lambda: REGISTRY.service("mail"),
+            "There is no service named 'mail' here. There is: spotify, calendar, tasks.",
+        ),
+        (
+            lambda: REGISTRY.app("spotify", "own-1"),
+            "There is no spotify app named 'own-1' here. There is: operator.",
+        ),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_known_ones(look: object, sentence: str) -> None:
+    assert callable(look)
+    with pytest.raises(KeyError) as caught:
+        look()
+    assert str(caught.value) == sentence
+
+
+def test_our_scopes_stand_in_the_records_order() -> None:
+    assert REGISTRY.scopes == (
+        "spotify:read",
+        "spotify:write",
+        "calendar:read",
+        "calendar:write",
+        "tasks:read",
+        "tasks:write",
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "upstream"),
+    [
+        (set(), set()),
+        ({"spotify:read"}, READ),
+        ({"spotify:write"}, WRITE),
+        ({"spotify:read", "spotify:write"}, WRITE),
+        ({"calendar:write"}, set()),
+        ({"spotify:delete", "spotify", "nonsense", ""}, set()),
+    ],
+)
+def test_ours_to_upstream(ours: set[str], upstream: set[str]) -> None:
+    assert REGISTRY.upstream("spotify", ours) == upstream
+
+
+@pytest.mark.parametrize(
+    ("granted", "ours"),
+    [
+        (set(), set()),
+        ({"user-read-playback-state"}, set()),
+        (READ, {"spotify:read"}),
+        ({"user-modify-playback-state"}, set()),
+        (WRITE | {"streaming"}, {"spotify:read", "spotify:write"}),
+    ],
+)
+def test_upstream_to_ours(granted: set[str], ours: set[str]) -> None:
+    assert REGISTRY.satisfied("spotify", granted) == ours
+
+
+def test_services_are_satisfied_one_by_one() -> None:
+    assert REGISTRY.satisfied("google", {"cal.ro", "tasks.ro", "tasks"}) == {
+        "calendar:read",
+        "tasks:read",
+        "tasks:write",
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "granted", "missing"),
+    [
+        ({"spotify:write"}, READ, {"user-modify-playback-state"}),
+        ({"spotify:read"}, WRITE, set()),
+        ({"spotify:read", "tasks:write"}, set(), READ),
+    ],
+)
+def test_missing(ours: set[str], granted: set[str], missing: set[str]) -> None:
+    assert REGISTRY.missing("spotify", ours, granted) == missing
+
+
+def test_what_is_satisfied_misses_nothing() -> None:
+    for name, granted in (("spotify", WRITE), ("spotify", READ), ("google", {"cal.ro", "tasks"})):
+        assert REGISTRY.missing(name, REGISTRY.satisfied(name, granted), granted) == set()
+
+
+def test_twins_are_refused() -> None:
+    with pytest.raises(ValueError, match="provider name spotify"):
+        Registry((SPOTIFY, SPOTIFY), {})
+    with pytest.raises(ValueError, match="service name spotify"):
+        Registry((SPOTIFY, replace(SPOTIFY, name="other")), {})
+
+
+# --- Every record ---
+
+
+@pytest.mark.parametrize("record", PROVIDERS, ids=lambda record: record.name)
+def test_a_record_keeps_the_rules(record: Provider) -> None:
+    urls = [record.issuer, record.authorize_url, record.token_url, record.manage_url, record.revoke_url]
+    for url in filter(None, urls):
+        parts = urlsplit(url)
+        assert parts.scheme == "https"
+        assert parts.hostname == parts.netloc
+        assert not parts.query
+    assert record.hosts
+    assert all(host == host.lower() and "/" not in host and ":" not in host for host in record.hosts)
+    assert record.services
+    for service in record.services:
+        assert service.name.isidentifier()
+        assert service.name.islower()
+        # An empty set would be satisfied by any grant.
+        assert service.read.scopes
+        assert service.write.scopes - service.read.scopes
+        for sentence in (service.read.sentence, service.write.sentence):
+            assert sentence[0].isupper()
+            assert sentence.endswith(".")
+    assert record.client_id_setting.endswith("_CLIENT_ID")
+    assert record.client_secret_setting.endswith("_CLIENT_SECRET")
+
+
+def test_spotifys_record() -> None:
+    assert REGISTRY.get("spotify").service("spotify").upstream("write") == WRITE
+    assert SPOTIFY.revoke_url is None
+    assert SPOTIFY.grant_lifetime == timedelta(days=180)
+    assert SPOTIFY.hosts == {"api.spotify.com"}
+    with pytest.raises(KeyError):
+        SPOTIFY.service("mail")

@@ -1,0 +1,136 @@
+"""A person at a Chromium window: signs in, consents, connects. And their chat client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from mcp import Client
+from mcp.client.auth import OAuthClientProvider
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, TextContent
+from playwright.async_api import Page
+
+REDIRECT = "http://127.0.0.1:3119/callback"
+
+
+@dataclass
+class Storage:
+    """What the SDK's OAuth client keeps."""
+
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
+
+
+@dataclass
+class Person:
+    """One browser window and one chat client of one person.
+
+    `headings` are those of every page that was shown on our side; `statuses` every answer of /mcp.
+    """
+
+    page: Page
+    url: str
+    name: str = "Test chat"
+    storage: Storage = field(default_factory=Storage)
+    headings: list[str] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    consents: int = 0
+    caught: str = ""
+
+    async def sign_in(self, owner_link: str) -> None:
+        """Open a one-time link and press its button."""
+        await self.page.goto(owner_link)
+        await self.page.get_by_role("button", name="Open Valet").click()
+        await self.page.wait_for_url("**/account")
+
+    async def connect(self, link: str, account: str = "ana", decision: str = "Agree") -> str:
+        """Follow a connect link to the emulator and back; the heading of the last page."""
+        await self.page.goto(link)
+        await self.see()
+        await self.page.get_by_role("button", name="Continue").click()
+        await self.page.wait_for_url("http://localhost:*/**")
+        await self.page.locator(f'input[value="{account}"]').check()
+        await self.page.get_by_role("button", name=decision).click()
+        await self.page.wait_for_url(f"{self.url}/**")
+        return await self.see()
+
+    async def see(self) -> str:
+        """The heading of the page; it is also remembered."""
+        heading = (await self.page.locator("h1").inner_text()).strip()
+        self.headings.append(heading)
+        return heading
+
+    async def _authorize(self, url: str) -> None:
+        self.consents += 1
+        await self.page.route(
+            f"{REDIRECT}**", lambda route: route.fulfill(status=200, body="back in the chat")
+        )
+        await self.page.goto(url)
+        await self.see()
+        await self.page.get_by_role("button", name="Allow", exact=True).click()
+        await self.page.wait_for_url(f"{REDIRECT}**")
+        self.caught = self.page.url
+
+    async def _callback(self) -> AuthorizationCodeResult:
+        answer = {name: values[0] for name, values in parse_qs(urlsplit(self.caught).query).items()}
+        return AuthorizationCodeResult(code=answer["code"], state=answer.get("state"), iss=answer["iss"])
+
+    @asynccontextmanager
+    async def chat(self, mode: str = "auto", *, elicits: bool = False) -> AsyncIterator[Client]:
+        """The SDK's client with its OAuth. `mode` is auto (2026-07-28) or legacy (2025-11-25)."""
+        metadata = OAuthClientMetadata.model_validate(
+            {"client_name": self.name, "redirect_uris": [REDIRECT], "token_endpoint_auth_method": "none"}
+        )
+        auth = OAuthClientProvider(f"{self.url}/mcp", metadata, self.storage, self._authorize, self._callback)
+
+        async def note(response: httpx2.Response) -> None:
+            if response.request.url.path == "/mcp" and response.request.method == "POST":
+                self.statuses.append(response.status_code)
+
+        hooks: dict[str, list[Any]] = {"response": [note]}
+        async with httpx2.AsyncClient(auth=auth, timeout=60, trust_env=False, event_hooks=hooks) as http:
+            transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
+            callback = self._elicit if elicits else None
+            async with Client(transport, mode=mode, elicitation_callback=callback) as client:
+                yield client
+
+    async def _elicit(self, context: object, params: ElicitRequestParams) -> ElicitResult:
+        assert isinstance(params, ElicitRequestURLParams)
+        await self.connect(params.url)
+        return ElicitResult(action="accept")
+
+
+def text(result: CallToolResult) -> str:
+    """What the model reads."""
+    return " ".join(part.text for part in result.content if isinstance(part, TextContent))
+
+
+def link(result: CallToolResult) -> str:
+    """The connect link of an answer that says «not connected»."""
+    assert result.meta is not None
+    url = result.meta["valet/connect"]["url"]
+    assert url in text(result), "hosts without our _meta need the link in the text"
+    return str(url)

@@ -1,0 +1,144 @@
+"""Valet as a person starts it: the `valet` command in a process of its own, on a port of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def reachable_folder() -> Path:
+    """A new folder that the embedded database's user can reach even where the tests run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="valet-test-"))
+    folder.chmod(0o755)
+    return folder
+
+
+class ValetProcess:
+    """`valet demo` (or `serve`) with its embedded PostgreSQL, against an emulator that is already there.
+
+    Logs are collected over all starts, at DEBUG. The port and the data folder stay the same.
+    """
+
+    def __init__(self, command: str = "demo", **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.folder = reachable_folder()
+        self.data = self.folder / "data"
+        self.logs = self.folder / "logs.txt"
+        self.owner_link = ""
+        self.banner = ""
+        self._command = command
+        self._given = environment
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What the command sees; nothing of the machine's own settings."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        return {
+            **inherited,
+            "PUBLIC_URL": self.url,
+            "VALET_PORT": str(self.port),
+            "VALET_DATA_DIR": str(self.data),
+            "VALET_LOG_LEVEL": "DEBUG",
+            **self._given,
+        }
+
+    def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Another `valet` command beside it, to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "valet", *arguments],
+            cwd=self.folder,
+            env={**self.environment, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        with self.logs.open("a") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "valet", self._command],
+                cwd=self.folder,
+                env={**self.environment, "PYTHONPATH": str(ROOT)},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        said = []
+        for line in self._process.stdout:
+            said.append(line)
+            if line.startswith("Ctrl-C"):
+                break
+        else:
+            status = self._process.wait()
+            raise AssertionError(f"valet ended with {status}: {self.logs.read_text()[-2000:]}")
+        self.banner = "".join(said)
+        found = re.search(r"http\S+/owner\?t=\S+", self.banner)
+        self.owner_link = found[0] if found else ""
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Ctrl-C, and wait until it is gone. The exit status."""
+        if self._process is None:
+            return 0
+        process, self._process = self._process, None
+        process.send_signal(number)
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            assert process.stdout is not None
+            process.stdout.close()
+
+    def restart(self) -> None:
+        """Stop everything, the database included, and start again on the same data."""
+        assert self.stop() == 0
+        self.start()
+
+    def new_owner_link(self) -> str:
+        """What `valet link` prints."""
+        arguments = ["link", "--demo"] if self._command == "demo" else ["link"]
+        ran = self.run(*arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.strip()
+
+    def close(self) -> None:
+        """Stop it and remove its data."""
+        try:
+            self.stop()
+        finally:
+            shutil.copy(self.logs, "/tmp/last-valet.log")
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> ValetProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,5 @@
+"""`python -m valet`."""
+
+from valet.cli import main
+
+main()

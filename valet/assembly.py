@@ -1,0 +1,178 @@
+"""The composition root: every part is built here, once, and handed what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+import connect.app
+import mcp_server.app
+import mcp_server.house
+from connect.admission import Admission
+from connect.authorize import Authorize
+from connect.metadata import Metadata
+from connect.pages import Refusal, refused
+from connect.register import Register
+from connect.revoke import Revoke
+from connect.token import Token
+from providers.base import App
+from providers.http import Http
+from providers.oauth import OAuth
+from providers.registry import PROVIDERS, Registry
+from providers.transport import Transport
+from valet.links import mint_owner_link
+from valet.settings import Settings
+from valet.upstream import RegisteredUpstream
+from vault.errors import Sealed
+from vault.keyring import FileKeyRing
+from vault.store.clients import Clients
+from vault.store.database import Database
+from vault.store.deks import Deks
+from vault.store.flows import Flows
+from vault.store.meta import Meta, Mode
+from vault.store.tokens import Tokens
+from vault.store.users import Users
+from vault.vault import Vault, open_vault
+
+
+class CannotOpen(Exception):
+    """Database, key ring and mode do not belong together; the text says what to do."""
+
+
+@dataclass
+class House:
+    """One process's worth of Valet: the app to serve, and how to close what it stands on."""
+
+    app: Starlette
+    owner_link: str | None
+    stack: AsyncExitStack = field(repr=False)
+
+    async def close(self) -> None:
+        """Finish refreshes under way, then close the pools."""
+        await self.stack.aclose()
+
+
+async def assemble(
+    settings: Settings, apps: dict[str, App], database_url: SecretStr, keyring: Path, mode: Mode
+) -> House:
+    """Both doors over one vault. Raises CannotOpen, and KeyRingError."""
+    async with AsyncExitStack() as stack:
+        database = Database(database_url.get_secret_value())
+        await database.open()
+        stack.push_async_callback(database.close)
+        await _claim(database, mode)
+        transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
+        oauth, http, registry = OAuth(transport), Http(transport), Registry(PROVIDERS, apps)
+        vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry))
+        stack.push_async_callback(vault.drain)
+        app = _app(settings, database, vault, oauth, http, registry)
+        link = await mint_owner_link(database, settings.origin) if settings.loopback else None
+        return House(app, link, stack.pop_all())
+
+
+async def _claim(database: Database, mode: Mode) -> None:
+    found = await Meta(database).claim(mode)
+    if found != mode:
+        raise CannotOpen(
+            f"this database belongs to {'the demo' if found == 'demo' else 'a real server'}; give "
+            f"{'the demo' if mode == 'demo' else 'the server'} a database of its own (DATABASE_URL or "
+            "VALET_DATA_DIR)"
+        )
+
+
+async def _vault(database: Database, keyring: Path, upstream: RegisteredUpstream) -> Vault:
+    # A new ring for a database that was sealed with another would only hide that the old one is missing.
+    fresh = await Deks(database).operator() is None
+    ring = FileKeyRing.create(keyring) if fresh else FileKeyRing(keyring)
+    try:
+        return await open_vault(database, ring, upstream)
+    except Sealed:
+        raise CannotOpen(
+            f"the key ring {keyring} is not the one this database was sealed with; put the right one there "
+            "(VALET_KEYRING) or restore it from its backup"
+        ) from None
+
+
+def _app(
+    settings: Settings, database: Database, vault: Vault, oauth: OAuth, http: Http, registry: Registry
+) -> Starlette:
+    origin, resource = settings.origin, f"{settings.origin}/mcp"
+    clients, tokens = Clients(database), Tokens(database)
+    flows = Flows(database, vault.derive("flow-handle"))
+    admission = _admission(settings, database, vault)
+    authorize = Authorize(origin, resource, registry.scopes, clients, flows, _error_page)
+    token = Token(
+        resource,
+        clients,
+        tokens,
+        admission.recheck,
+        lambda record, plaintext: vault.seal("successor", record, plaintext),
+        lambda record, sealed: vault.open("successor", record, sealed),
+    )
+    sidecar = connect.app.build(
+        public_url=origin,
+        stores=connect.app.Stores.of(database, flows),
+        vault=vault,
+        oauth=oauth,
+        http=http,
+        registry=registry,
+        admission=admission,
+        authorize=authorize,
+        protocol=[
+            *Metadata(origin, resource, registry.scopes).routes(),
+            *Register(clients).routes(),
+            *authorize.routes(),
+            *token.routes(),
+            *Revoke(clients, tokens).routes(),
+        ],
+        owner_links_enabled=settings.loopback,
+    )
+    mcp = mcp_server.app.build(
+        mcp_server.house.House(
+            public_url=origin,
+            version=version("valet"),
+            tokens=tokens,
+            vault=vault,
+            links=flows,
+            directory=registry,
+            http=http,
+            request_state_keys=(vault.derive("request-state"),),
+            session_key=vault.derive("session-id"),
+        )
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with mcp.lifespan():
+            yield
+
+    # Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
+    return Starlette(
+        routes=[Route("/mcp", endpoint=mcp.endpoint), Mount("/", app=sidecar)], lifespan=lifespan
+    )
+
+
+def _error_page(request: Request, status: int, title: str, sentence: str) -> Response:
+    return refused(request, Refusal(status, title, sentence, "You can close this page."))
+
+
+def _admission(settings: Settings, database: Database, vault: Vault) -> Admission:
+    """VALET_ALLOW as (issuer, subject) pairs: `spotify:ACCOUNT_ID` means Spotify's issuer."""
+    issuers = {provider.name: provider.issuer for provider in PROVIDERS}
+    pairs = (entry.partition(":") for entry in settings.allowed if ":" in entry)
+    return Admission(
+        Users(database),
+        vault.index,
+        [(issuers[name], subject) for name, _, subject in pairs if name in issuers],
+        everyone="*" in settings.allowed,
+        owner_links=settings.loopback,
+    )

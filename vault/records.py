@@ -1,0 +1,69 @@
+"""The sealed body of a connection: its token set as JSON, bound to owner, row and secret version."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from providers.base import Credential
+from vault import envelope
+from vault.cache import DekCache, open_sealed
+from vault.errors import Malformed
+from vault.store.connections import SealedConnection
+
+_PURPOSE = "connection.tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The two tokens that rest sealed."""
+
+    access_token: SecretStr
+    refresh_token: SecretStr | None
+
+
+def context(owner: UUID, connection: UUID, version: int) -> envelope.Context:
+    """What a connection's body is bound to."""
+    return envelope.Context(owner, _PURPOSE, connection, version)
+
+
+def encode(tokens: Tokens) -> bytes:
+    """The plaintext of a body."""
+    refresh = tokens.refresh_token
+    return json.dumps(
+        {
+            "access_token": tokens.access_token.get_secret_value(),
+            "refresh_token": None if refresh is None else refresh.get_secret_value(),
+        }
+    ).encode()
+
+
+async def open_tokens(row: SealedConnection, cache: DekCache) -> Tokens:
+    """Open a row's body. Raises Sealed."""
+    wrapped = row.dek()
+    if wrapped is None or row.body is None:
+        raise Malformed("the connection has no sealed body")
+    plaintext = open_sealed(
+        await cache.get(wrapped), context(row.owner, row.id, row.secret_version), row.body
+    )
+    body = json.loads(plaintext)
+    refresh = body["refresh_token"]
+    return Tokens(SecretStr(body["access_token"]), None if refresh is None else SecretStr(refresh))
+
+
+async def seal_tokens(row: SealedConnection, version: int, tokens: Tokens, cache: DekCache) -> bytes:
+    """A new body for the row under its own key, at that secret version."""
+    wrapped = row.dek()
+    if wrapped is None:
+        raise Malformed("the connection has no key")
+    return envelope.seal(await cache.get(wrapped), context(row.owner, row.id, version), encode(tokens))
+
+
+def credential(row: SealedConnection, tokens: Tokens) -> Credential:
+    """What the vault hands out: never the refresh token."""
+    return Credential(
+        str(row.id), tokens.access_token, row.expires_in, row.secret_version, frozenset(row.scopes)
+    )

@@ -1,0 +1,56 @@
+"""Browser sessions of our own pages. The row holds the hash of the cookie, never the cookie."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from vault.store.database import Database
+from vault.store.users import User
+
+
+class Sessions:
+    """The `sessions` table: 30 days at most, 7 days without a visit, gone at once for a blocked person."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def begin(self, session_hash: bytes, user: UUID) -> None:
+        """A new session that starts now."""
+        async with self._database.connection() as link:
+            await link.execute(
+                "INSERT INTO sessions (hash, user_id, expires_at)"
+                " VALUES (%(hash)s, %(user)s, now() + interval '30 days')",
+                {"hash": session_hash, "user": user},
+            )
+
+    async def find(self, session_hash: bytes) -> User | None:
+        """Whose live session this is. Notes the visit, at most once in ten minutes."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(User)) as cursor:
+            await cursor.execute(
+                "WITH live AS ("
+                "  SELECT s.hash, s.last_seen_at, u.id, u.display_name FROM sessions s"
+                "  JOIN users u ON u.id = s.user_id"
+                "  WHERE s.hash = %(hash)s AND s.expires_at > now() AND u.blocked_at IS NULL"
+                "  AND s.last_seen_at > now() - interval '7 days'),"
+                " seen AS ("
+                "  UPDATE sessions s SET last_seen_at = now() FROM live"
+                "  WHERE s.hash = live.hash AND live.last_seen_at < now() - interval '10 minutes')"
+                " SELECT id, display_name, false AS blocked FROM live",
+                {"hash": session_hash},
+            )
+            return await cursor.fetchone()
+
+    async def end(self, session_hash: bytes) -> None:
+        """End one session; unknown ones are no error."""
+        async with self._database.connection() as link:
+            await link.execute("DELETE FROM sessions WHERE hash = %(hash)s", {"hash": session_hash})
+
+    async def sweep(self) -> int:
+        """Delete what nobody can use any more; returns how many rows went."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "DELETE FROM sessions WHERE expires_at <= now() OR last_seen_at <= now() - interval '7 days'"
+            )
+            return cursor.rowcount

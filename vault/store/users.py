@@ -1,0 +1,108 @@
+"""People and how they prove who they are.
+
+An identity is (issuer, keyed hash of the subject); two identities are never merged by anything else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from vault.ids import new_id
+from vault.store.database import Connection as Link
+from vault.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person; a blocked one may not sign in and holds no live session."""
+
+    id: UUID
+    display_name: str
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One way a person signs in. `subject_index` is `Vault.index(issuer, subject)`."""
+
+    issuer: str
+    subject_index: bytes
+    label: str
+
+
+class Users:
+    """The `users` and `identities` tables."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sign_in(self, issuer: str, subject_index: bytes, label: str) -> User:
+        """The person behind an identity, made at their first sign-in; the label is brought up to date.
+
+        Two first sign-ins at once make one person: the loser of the insert finds the winner's row.
+        """
+        user = None
+        while user is None:
+            async with self._database.transaction() as link:
+                user = await self._known(link, issuer, subject_index, label)
+                if user is None:
+                    user = await self._first(link, issuer, subject_index, label)
+        return user
+
+    async def _known(self, link: Link, issuer: str, subject_index: bytes, label: str) -> User | None:
+        async with link.cursor(row_factory=class_row(User)) as cursor:
+            await cursor.execute(
+                "UPDATE identities i SET last_used_at = now(), label = %(label)s FROM users u"
+                " WHERE u.id = i.user_id AND i.issuer = %(issuer)s AND i.subject_index = %(index)s"
+                " RETURNING u.id, u.display_name, u.blocked_at IS NOT NULL AS blocked",
+                {"issuer": issuer, "index": subject_index, "label": label},
+            )
+            return await cursor.fetchone()
+
+    async def _first(self, link: Link, issuer: str, subject_index: bytes, label: str) -> User | None:
+        user = User(new_id(), label, False)
+        await link.execute(
+            "INSERT INTO users (id, display_name) VALUES (%(id)s, %(label)s)", {"id": user.id, "label": label}
+        )
+        cursor = await link.execute(
+            "INSERT INTO identities (issuer, subject_index, user_id, label)"
+            " VALUES (%(issuer)s, %(index)s, %(id)s, %(label)s) ON CONFLICT DO NOTHING",
+            {"id": user.id, "issuer": issuer, "index": subject_index, "label": label},
+        )
+        if cursor.rowcount == 1:
+            return user
+        await link.execute("DELETE FROM users WHERE id = %(id)s", {"id": user.id})
+        return None
+
+    async def find(self, user: UUID) -> User | None:
+        """One person by id."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(User)) as cursor:
+            await cursor.execute(
+                "SELECT id, display_name, blocked_at IS NOT NULL AS blocked FROM users WHERE id = %(id)s",
+                {"id": user},
+            )
+            return await cursor.fetchone()
+
+    async def identities(self, user: UUID) -> list[Identity]:
+        """Every way this person signs in, oldest first."""
+        async with (
+            self._database.connection() as link,
+            link.cursor(row_factory=class_row(Identity)) as cursor,
+        ):
+            await cursor.execute(
+                "SELECT issuer, subject_index, label FROM identities"
+                " WHERE user_id = %(id)s ORDER BY created_at, issuer",
+                {"id": user},
+            )
+            return await cursor.fetchall()
+
+    async def block(self, user: UUID) -> None:
+        """Shut a person out: no sign-in, no session, no token from now on."""
+        async with self._database.transaction() as link:
+            await link.execute(
+                "UPDATE users SET blocked_at = coalesce(blocked_at, now()) WHERE id = %(id)s", {"id": user}
+            )
+            await link.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user})

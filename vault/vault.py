@@ -1,0 +1,204 @@
+"""The face of the vault: every call names the owner, and none hands out a refresh token."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from pydantic import SecretStr
+
+from providers.base import Account, Credential, ProviderError, TokenSet
+from vault import envelope
+from vault.cache import DekCache
+from vault.errors import ConnectionExpired, NotConnected, Sealed
+from vault.ids import new_id
+from vault.keyring import KeyRing
+from vault.operator import Operator, load_operator
+from vault.records import Tokens, context, credential, encode, open_tokens
+from vault.refresh import Refresher, Timing, Upstream
+from vault.store.connections import Connection, Connections, Draft, SealedConnection
+from vault.store.database import Connection as Link
+from vault.store.database import Database
+from vault.store.deks import Deks, WrappedDek
+
+_log = structlog.get_logger(__name__)
+
+
+class Vault:
+    """Secrets at rest. Build it with `open_vault`."""
+
+    def __init__(
+        self,
+        database: Database,
+        cache: DekCache,
+        operator: Operator,
+        upstream: Upstream,
+        *,
+        timing: Timing | None = None,
+    ) -> None:
+        self._database = database
+        self._cache = cache
+        self._operator = operator
+        self._upstream = upstream
+        self._deks = Deks(database)
+        self._connections = Connections(database)
+        self._timing = timing or Timing()
+        self._refresher = Refresher(self._connections, cache, upstream, timing=self._timing)
+
+    async def save(
+        self,
+        owner: UUID,
+        provider: str,
+        app: str,
+        account: Account,
+        tokens: TokenSet,
+        asked: frozenset[str],
+        lifetime: timedelta | None,
+    ) -> Connection:
+        """Store a fresh consent of the owner; the same account through the same app replaces itself.
+
+        `asked` is what was requested: it counts as granted where the token answer does not say
+        (RFC 6749 §5.1). `lifetime` is how long the grant lives from now. Raises NotConnected when
+        there is no such owner, Busy, Sealed.
+        """
+        index = self._operator.index(account.issuer, account.subject)
+        async with self._database.transaction() as link:
+            if not await self._connections.lock_owner(link, owner):
+                raise NotConnected(provider, "no such user")
+            row = await self._connections.same(link, owner, provider, index, app)
+            connection = row.id if row is not None else new_id()
+            version = row.secret_version + 1 if row is not None else 1
+            wrapped, dek, kept = await self._key(link, owner, row)
+            body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept))
+            draft = Draft(
+                id=connection,
+                owner=owner,
+                provider=provider,
+                app=app,
+                account_index=index,
+                account_label=account.label,
+                scopes=sorted(asked if tokens.scopes is None else tokens.scopes),
+                body=envelope.seal(dek, context(owner, connection, version), body),
+                dek_id=wrapped.id,
+                secret_version=version,
+                expires_in=tokens.expires_in,
+                grant_lifetime=None if lifetime is None else lifetime.total_seconds(),
+            )
+            taken = await self._connections.labels(link, owner, provider, connection)
+            await self._connections.write(link, draft, _label(account.label, taken))
+        _log.info("connection_saved", provider=provider, again=row is not None)
+        saved = await self._connections.find(owner, connection)
+        assert saved is not None
+        return saved
+
+    async def _key(
+        self, link: Link, owner: UUID, row: SealedConnection | None
+    ) -> tuple[WrappedDek, bytes, SecretStr | None]:
+        """The row's own data key and refresh token, or a new key where there is none that opens."""
+        wrapped = row.dek() if row is not None else None
+        if row is not None and wrapped is not None:
+            try:
+                kept = await open_tokens(row, self._cache)
+                return wrapped, await self._cache.get(wrapped), kept.refresh_token
+            except Sealed:
+                # The alarm is logged; a new consent is the person's way out, under a new key.
+                _log.warning("connection_rekeyed", provider=row.provider)
+        dek = envelope.new_dek()
+        fresh = await self._cache.wrap(WrappedDek(new_id(), owner, "connection", "", b""), dek)
+        await self._deks.add(link, fresh)
+        return fresh, dek, None
+
+    async def credential(
+        self, owner: UUID, provider: str, label: str | None = None, *, refused: int | None = None
+    ) -> Credential:
+        """A live access token of the owner's default connection, or of the one with that label.
+
+        `refused` is the version that an API just answered 401 to. Raises NotConnected,
+        ConnectionExpired, Busy, Sealed, ProviderError.
+        """
+        row = await self._connections.pick(owner, provider, label)
+        if row is None:
+            raise NotConnected(provider, "no account with that label" if label else "")
+        if row.status == "needs_reauth":
+            raise ConnectionExpired(provider, row.reason or "unknown")
+        if not row.used_lately:
+            await self._connections.touch(owner, row.id)
+        if row.expires_in > self._timing.skew and row.secret_version != refused:
+            return credential(row, await open_tokens(row, self._cache))
+        return await self._refresher.credential(owner, row.id, refused)
+
+    async def list(self, owner: UUID) -> list[Connection]:
+        """The owner's connections, oldest first."""
+        return await self._connections.live(owner)
+
+    async def disconnect(self, owner: UUID, connection: UUID) -> Connection:
+        """End the owner's connection, destroy its key, and tell the provider where that is possible.
+
+        Returns it as it was. Raises NotConnected when the owner has no such connection.
+        """
+        was = await self._connections.find(owner, connection)
+        row = await self._connections.read(owner, connection)
+        if was is None or row is None or was.status == "disconnected":
+            raise NotConnected(was.provider if was else "", "no such connection")
+        tokens = await self._readable(row)
+        async with self._database.transaction() as link:
+            await self._connections.lock_owner(link, owner)
+            if not await self._connections.disconnect(link, owner, connection):
+                raise NotConnected(was.provider, "no such connection")
+            await self._connections.promote(link, owner, was.provider)
+        _log.info("connection_ended", provider=was.provider)
+        if tokens is not None:
+            await self._revoke(row, tokens)
+        return was
+
+    async def _readable(self, row: SealedConnection) -> Tokens | None:
+        try:
+            return await open_tokens(row, self._cache)
+        except Sealed:
+            return None
+
+    async def _revoke(self, row: SealedConnection, tokens: Tokens) -> None:
+        try:
+            await self._upstream.revoke(row.provider, row.app, tokens.refresh_token or tokens.access_token)
+        except ProviderError as error:
+            _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
+
+    def derive(self, purpose: str) -> bytes:
+        """A 32-byte key for one purpose, the same on every worker."""
+        return self._operator.derive(purpose)
+
+    def seal(self, purpose: str, record: UUID, plaintext: bytes) -> bytes:
+        """Seal one of the operator's small things (a PKCE verifier, a successor)."""
+        return self._operator.seal(purpose, record, plaintext)
+
+    def open(self, purpose: str, record: UUID, sealed: bytes) -> bytes:
+        """Open what `seal` made. Raises Sealed."""
+        return self._operator.open(purpose, record, sealed)
+
+    def index(self, issuer: str, subject: str) -> bytes:
+        """A keyed hash of an upstream identity."""
+        return self._operator.index(issuer, subject)
+
+    async def drain(self) -> None:
+        """Wait for refreshes under way; call it before the database is closed."""
+        await self._refresher.drain()
+
+
+async def open_vault(
+    database: Database, ring: KeyRing, upstream: Upstream, *, timing: Timing | None = None
+) -> Vault:
+    """The vault over that database and key ring. Raises Sealed when the two do not belong together."""
+    cache = DekCache(ring)
+    return Vault(database, cache, await load_operator(Deks(database), cache), upstream, timing=timing)
+
+
+def _label(wanted: str, taken: set[str]) -> str:
+    """`wanted`, or with the first free number behind it."""
+    base = " ".join(wanted.split())[:60] or "account"
+    if base.lower() not in taken:
+        return base
+    number = 2
+    while f"{base} {number}".lower() in taken:
+        number += 1
+    return f"{base} {number}"
