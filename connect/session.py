@@ -24,6 +24,7 @@ from vault.opaque import digest, mint
 from vault.store.sessions import Sessions
 from vault.store.users import User
 
+HOME = "/account"
 _THIRTY_DAYS = 30 * 24 * 3600
 _ONE_HOUR = 3600
 
@@ -140,16 +141,15 @@ def safe_next(path: str | None) -> str:
 
     Never a scheme, a host, a backslash (browsers read it as a slash) or a control character.
     """
-    home = "/account"
     if not path or len(path) > 500 or not path.isascii() or not path.isprintable():
-        return home
+        return HOME
     if "\\" in path or " " in path or path.startswith("//") or not path.startswith("/"):
-        return home
+        return HOME
     parts = urlsplit(path)
     if parts.scheme or parts.netloc or parts.fragment or ".." in parts.path or "//" in parts.path:
-        return home
+        return HOME
     known = parts.path in {"/account", "/consent"} or parts.path.startswith(("/connect/", "/disconnect/"))
-    return path if known else home
+    return path if known else HOME
 
 
 def to_signin(path: str, *, switch: bool = False) -> Response:

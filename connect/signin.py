@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from connect.admission import OWNER_ISSUER, OWNER_SUBJECT
 from connect.pages import Refusal, Step
-from connect.session import Desk, Guest, safe_next
+from connect.session import HOME, Desk, Guest, safe_next
 from connect.trip import Errand, Return, Trips
 from providers.base import Account
 from providers.registry import OPERATOR, Registry, UnknownName
@@ -85,7 +85,7 @@ class SignIn:
             next=goal,
             switch=switch,
         )
-        if self._owner_links is not None:
+        if self._owner_links is not None and goal != HOME:
             self._desk.remember_next(response, goal)
         return response
 
@@ -135,8 +135,7 @@ class SignIn:
 
     async def _known(self, issuer: str, subject: str, label: str) -> User:
         """The person behind an identity. Raises Refusal when they are shut out."""
-        name = " ".join(label.split())[:100] or "you"
-        user = await self._users.sign_in(issuer, self._vault.index(issuer, subject), name)
+        user = await self._users.sign_in(issuer, self._vault.index(issuer, subject), label)
         if user.blocked:
             raise Refusal(
                 403,

@@ -8,7 +8,7 @@ they may carry a flow's handle, so they rest sealed with the verifier.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from connect.names import shown_name
 from connect.pages import Refusal, Step, leave
 from connect.session import Guest
 from providers.base import Account, AppRejected, GrantRejected, Provider, ProviderError, Rejected, TokenSet
@@ -171,12 +172,13 @@ class Trips:
             tokens = await self._oauth.exchange(
                 provider, app, self._redirect_uri(provider), back.code, back.verifier
             )
-            return tokens, await provider.account(self._http, tokens.access_token)
+            account = await provider.account(self._http, tokens.access_token)
         except ProviderError as error:
             _log.warning(
                 "trip_failed", provider=provider.name, operation=error.operation, error=type(error).__name__
             )
             raise _failed(back.errand, error) from None
+        return tokens, replace(account, label=shown_name(account.label, provider.title))
 
 
 def _failed(errand: Errand, error: ProviderError) -> Refusal:

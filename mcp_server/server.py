@@ -95,26 +95,24 @@ class ValetServer(MCPServer[House]):
         if context is None:
             raise MCPError(INVALID_REQUEST, "A tool can only be called within a request.")
         call = Call.within(context)
-        _require_scopes(call, entry)
         call.tool = entry.spec
         try:
             early = await self._ladder.resume(context)
-            _require_scopes(call, entry)
+            _require_scopes(call, entry)  # after the wait: the grant may have been raised or cut meanwhile
             result = early or await self._run(entry, arguments, context)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 - the seam: nothing unspoken may pass it
-            result = self._masked(entry, error)
+            spoken = speak(error, self._house.directory)
+            result = failure(spoken) if spoken is not None else self._masked(entry, error)
         _log.info("tool_answered", tool=name, outcome=_outcome(result))
         return result
 
     async def _run(
         self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any]
     ) -> CallToolResult | InputRequiredResult:
-        # A context without the retry's answers: those belong to the ladder, not to the tool's resolvers.
-        inner = Context[House, Any](request_context=context.request_context, mcp_server=self)
         try:
-            return await super().call_tool(entry.tool.name, arguments, inner)
+            return await super().call_tool(entry.tool.name, arguments, context)
         except ToolError as wrapped:
             error = wrapped.__cause__ or wrapped
             if isinstance(error, ValidationError) and not isinstance(wrapped, UnexpectedToolError):
@@ -125,20 +123,7 @@ class ValetServer(MCPServer[House]):
         if not isinstance(error, MENDABLE):
             return failure(spoken)
         label = arguments.get("account")
-        return await self._mend(context, error, spoken, label if isinstance(label, str) else None)
-
-    async def _mend(
-        self, context: Context[House, Any], error: Exception, spoken: Spoken, label: str | None
-    ) -> CallToolResult | InputRequiredResult:
-        try:
-            return await self._ladder.climb(context, error, spoken, label)
-        except MCPError:
-            raise
-        except Exception as second:
-            said = speak(second, self._house.directory)
-            if said is None:
-                raise
-            return failure(said)
+        return await self._ladder.climb(context, error, spoken, label if isinstance(label, str) else None)
 
     def _masked(self, entry: Entry, error: BaseException) -> CallToolResult:
         reference = report("tool_crashed", error, tool=entry.tool.name)

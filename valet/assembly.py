@@ -29,6 +29,7 @@ from providers.http import Http
 from providers.oauth import OAuth
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
+from valet.housekeeping import Sweep, housekeeping
 from valet.links import mint_owner_link
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
@@ -39,6 +40,9 @@ from vault.store.database import Database
 from vault.store.deks import Deks
 from vault.store.flows import Flows
 from vault.store.meta import Meta, Mode
+from vault.store.ownerlinks import OwnerLinks
+from vault.store.sessions import Sessions
+from vault.store.states import States
 from vault.store.tokens import Tokens
 from vault.store.users import Users
 from vault.vault import Vault, open_vault
@@ -75,6 +79,7 @@ async def assemble(
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry))
         stack.push_async_callback(vault.drain)
         app = _app(settings, database, vault, oauth, http, registry)
+        await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         return House(app, link, stack.pop_all())
 
@@ -159,6 +164,12 @@ def _app(
     return Starlette(
         routes=[Route("/mcp", endpoint=mcp.endpoint), Mount("/", app=sidecar)], lifespan=lifespan
     )
+
+
+def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
+    flows = Flows(database, vault.derive("flow-handle"))
+    tables = (Sessions(database), States(database), OwnerLinks(database), Tokens(database), flows)
+    return [table.sweep for table in tables]
 
 
 def _error_page(request: Request, status: int, title: str, sentence: str) -> Response:

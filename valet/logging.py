@@ -15,7 +15,6 @@ import structlog
 from providers.transport import quiet_loggers
 
 
-
 def configure(level: str, style: Literal["console", "json"]) -> None:
     """Set up structlog and the standard library's root logger."""
     shared: list[structlog.types.Processor] = [

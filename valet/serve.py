@@ -171,13 +171,9 @@ def _database(at: Place) -> Iterator[SecretStr]:
         at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         yield settings.database_url
         return
-    supervisor = Supervisor(at.folder, db_user=settings.db_user)
-    urls = supervisor.start()
-    try:
+    with Supervisor(at.folder, db_user=settings.db_user) as urls:
         _migrate(urls.owner, "valet_app")
         yield urls.app
-    finally:
-        supervisor.stop()
 
 
 def _migrate(url: SecretStr, app_role: str | None) -> None:

@@ -1,4 +1,9 @@
-"""The tools. One line per module; the order is the order in which a model sees them."""
+"""The tools, one line per module; the order is the order in which a model sees them.
+
+This room owns what a model can ask for: names, descriptions, arguments, typed answers.
+
+It refuses identities as arguments, permanent deletion, and prose of ours mixed with content of others.
+"""
 
 from __future__ import annotations
 

@@ -133,8 +133,8 @@ async def connections_disconnect(
         str, Field(min_length=1, max_length=100, description="Id or label from connections_list.")
     ],
 ) -> Annotated[CallToolResult, Ended]:
-    """Disconnect an account from Valet for every chat of the person, and destroy the stored access. Only when
-    the person asked for it: they would have to connect again.
+    """Disconnect an account from Valet for every chat of the person, and destroy the stored access. To use
+    it again they have to connect again.
     """
     rows = await me.vault.list(me.principal.user_id)
     row = _one(rows, connection.strip())

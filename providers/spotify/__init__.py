@@ -1,7 +1,7 @@
 """Spotify: its record, its answers as types, the calls our tools make, and references to its items.
 
-This room knows only what a development-mode app may call since February 2026. It keeps nothing: Spotify's
-terms forbid storing its content, and every answer goes to the one who asked.
+This room owns what Valet knows of Spotify: what a development-mode app may call since February 2026.
+It refuses to keep anything: Spotify's terms forbid storing its content.
 Endpoints, scopes and fields are those of Spotify's published OpenAPI file.
 """
 

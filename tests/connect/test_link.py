@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import structlog
 
 from tests.connect.inn import ALL, READ, WRITE, Browser, Inn, Page, state_of
 from vault.store.grants import Grant
@@ -403,6 +405,26 @@ async def test_a_person_the_app_does_not_list_is_told_whom_to_ask(inn: Inn) -> N
     assert "does not know you at this app yet" in page.text
 
 
+async def test_no_secret_of_a_trip_reaches_the_log(inn: Inn) -> None:
+    with structlog.testing.capture_logs() as logs:
+        browser, user = await inn.guest()
+        _, handle = await chat(inn, user)
+        page = await set_out(browser, f"/connect/spotify?h={handle}")
+        callback = inn.spotify.consent(page.refresh, "ana")
+        page = await browser.get(callback)
+        await browser.get(page.location)
+        await browser.get(callback)
+        page = await set_out(browser, "/connect/spotify")
+        inn.spotify.token_status = 503
+        await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    cookies = [cookie.value for cookie in browser.client.cookies.jar]
+    secrets = [handle, asked(callback)["code"], asked(callback)["state"], *inn.spotify.tokens, *cookies]
+    said = json.dumps(logs, default=str)
+    assert "connection_saved" in said
+    assert "trip_failed" in said
+    assert all(secret and secret not in said for secret in secrets)
+
+
 # From the account page and the consent page
 
 
@@ -489,6 +511,16 @@ async def test_the_last_page_leads_nowhere_else(inn: Inn) -> None:
     for evil in ("https://evil.example", "//evil.example", "javascript:alert(1)"):
         page = await browser.get(f"/connected/{connection.id}?then={evil}&again={evil}&asked=spotify:read")
         assert all("evil" not in link and "javascript" not in link for link in page.links)
+
+
+async def test_a_label_is_cut_to_one_short_line(inn: Inn) -> None:
+    inn.spotify.me = {"account_id": "ana-1", "display_name": "Ana\u202e\n" + "x" * 5000}
+    await inn.sign_in(inn.browser(), connect="1")
+    user = await inn.user("ana")
+    [connection] = await inn.vault.list(user.id)
+    found = await inn.stores.users.find(user.id)
+    assert found is not None
+    assert connection.account_label == found.display_name == ("Ana " + "x" * 76)
 
 
 async def test_a_hostile_account_label_is_only_text(inn: Inn) -> None:

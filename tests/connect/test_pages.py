@@ -128,7 +128,8 @@ async def test_every_field_of_the_consent_page_has_its_label(inn: Inn) -> None:
 PAIRS = [
     ("ink", "paper", 4.5), ("ink", "card", 4.5), ("soft", "paper", 4.5), ("soft", "card", 4.5),
     ("brass", "card", 4.5), ("brass", "paper", 4.5), ("brass", "note", 4.5), ("brass-deep", "card", 4.5),
-    ("on-brass", "brass", 4.5), ("on-brass", "brass-deep", 4.5), ("bad", "card", 4.5), ("card", "bad", 4.5), ("ink", "note", 4.5), ("good", "card", 3.0),
+    ("on-brass", "brass", 4.5), ("on-brass", "brass-deep", 4.5), ("bad", "card", 4.5), ("card", "bad", 4.5),
+    ("ink", "note", 4.5), ("good", "card", 3.0),
 ]  # fmt: skip
 
 

@@ -258,10 +258,18 @@ async def test_an_owner_link_needs_the_form_of_this_browser(inn: Inn) -> None:
 async def test_an_owner_link_goes_on_to_where_the_person_was_going(inn: Inn) -> None:
     browser, handle = inn.browser(), "h" * 43
     await browser.get(f"/signin?h={handle}")
+    await browser.follow("/")
     page = await browser.get(await link(inn))
     arrived = await browser.submit(page.form("/owner"))
     assert arrived.location == f"/consent?h={handle}"
     assert browser.cookie("valet-next") is None
+
+
+async def test_what_was_remembered_is_checked_like_any_other_next(inn: Inn) -> None:
+    browser = inn.browser()
+    browser.client.cookies.set("valet-next", "//evil.example/account")
+    page = await browser.get(await link(inn))
+    assert (await browser.submit(page.form("/owner"))).location == "/account"
 
 
 async def test_owner_links_do_not_exist_on_a_public_server(hotel: Inn) -> None:

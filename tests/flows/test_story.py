@@ -72,9 +72,7 @@ async def test_play_despacito_today_after_a_restart_and_after_a_revocation(
         await playing(client, emulator)
 
 
-async def test_url_elicitation_connects_within_one_call(
-    person: Person, emulator: EmulatorProcess
-) -> None:
+async def test_url_elicitation_connects_within_one_call(person: Person, emulator: EmulatorProcess) -> None:
     async with person.chat("auto", elicits=True) as client:
         await playing(client, emulator)
     assert "Spotify is connected as Ana Duarte" in person.headings

@@ -30,7 +30,7 @@ def _invalid() -> None:
 
 def _chained() -> None:
     try:
-        raise ValueError(CANARY)
+        int(CANARY)
     except ValueError as error:
         raise RuntimeError(f"while holding {CANARY}") from error
 

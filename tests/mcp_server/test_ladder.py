@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.mcp_server.desk import (
     text_of,
 )
 from vault.errors import Busy
+from vault.store.grants import Grants
 
 LINK = re.compile(re.escape(PUBLIC) + r"/connect/spotify\?h=[A-Za-z0-9_-]{43}")
 ERAS = pytest.mark.parametrize("mode", [MODERN, "legacy"])
@@ -262,7 +264,10 @@ async def test_the_state_is_sealed_and_belongs_to_one_person_and_one_call(serve:
             request = (first.input_requests or {})["connect"]
             url = request.params.url  # type: ignore[union-attr]
             assert handle(url) not in first.request_state
-            for changed in (first.request_state[:-2] + "AA", handle(url), "v1."):
+            flipped = ("B" if first.request_state[40] == "A" else "A").join(
+                (first.request_state[:40], first.request_state[41:])
+            )
+            for changed in (flipped, handle(url), "v1."):
                 with pytest.raises(MCPError) as caught:
                     await client.session.call_tool(*CALL, input_responses=mine, request_state=changed)
                 assert caught.value.code == -32602
@@ -283,32 +288,63 @@ async def test_an_answer_nobody_asked_for_changes_nothing(serve: Serve) -> None:
     assert desk.pauses == [], "without our state there is nothing to wait for"
 
 
-async def test_a_grant_that_is_cut_while_waiting_ends_the_call(serve: Serve) -> None:
+def while_waiting(desk: Desk, happen: Callable[[], Awaitable[object]]) -> None:
+    """Let something happen between the bearer check of the retry and the first look at the flow."""
+    connected = desk.flows.connected
+
+    async def look(flow_handle: str, user_id: Any) -> bool:
+        await happen()
+        return await connected(flow_handle, user_id)
+
+    desk.flows.connected = look  # type: ignore[method-assign]
+
+
+async def test_a_grant_that_is_raised_while_waiting_counts_at_once(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident(())
+        browser = Browser()
+
+        async def through_consent() -> None:
+            await Grants(desk.database).raise_(who.user_id, who.grant_id, frozenset({"spotify:read"}))
+            await finish(desk, who, browser.urls[0])
+
+        while_waiting(desk, through_consent)
+        async with chat(desk, who, MODERN, browser) as client:
+            result = await client.call_tool("connections_connect", {"service": "spotify"})
+    assert result.structured_content["state"] == "connected"
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("UPDATE grants SET revoked_at = now() WHERE id = %s", "Sign in again"),
+        ("UPDATE grants SET scopes = '{}' WHERE id = %s", "needs the permission spotify:read"),
+    ],
+)
+async def test_a_grant_that_is_cut_while_waiting_ends_the_call(
+    serve: Serve, statement: Any, words: str
+) -> None:
     async with serve() as desk:
         who = await desk.resident()
+        browser = Browser()
 
-        async def cut(url: str) -> None:
-            await finish(desk, who, url)
+        async def cut() -> None:
+            await finish(desk, who, browser.urls[0])
+            async with desk.database.connection() as link:
+                await link.execute(statement, (who.grant_id,))
 
-        browser = Browser(then=cut)
+        while_waiting(desk, cut)
         async with chat(desk, who, MODERN, browser) as client:
-            first = await client.session.call_tool(*CALL, allow_input_required=True)
-            assert isinstance(first, InputRequiredResult)
-            await finish(desk, who, (first.input_requests or {})["connect"].params.url)  # type: ignore[union-attr]
-            connected = desk.flows.connected
-
-            async def then_cut(flow_handle: str, user_id: Any) -> bool:
-                async with desk.database.connection() as link:
-                    await link.execute("UPDATE grants SET revoked_at = now() WHERE id = %s", (who.grant_id,))
-                return await connected(flow_handle, user_id)
-
-            desk.flows.connected = then_cut  # type: ignore[method-assign]
-            with pytest.raises(MCPError, match="Sign in again"):
-                await client.session.call_tool(
-                    *CALL, input_responses={"connect": ElicitResult(action="accept")},
-                    request_state=first.request_state,
-                )  # fmt: skip
+            with pytest.raises(MCPError, match=words):
+                await client.call_tool(*CALL)
     assert desk.spotify.calls == []
+
+
+async def test_without_the_scope_a_retry_is_refused_like_a_call(serve: Serve) -> None:
+    async with serve() as desk, chat(desk, await desk.resident(()), MODERN, Browser()) as client:
+        answers = {"connect": ElicitResult(action="decline")}
+        with pytest.raises(MCPError, match="needs the permission"):
+            await client.session.call_tool(*CALL, input_responses=answers)
 
 
 async def test_a_database_that_goes_away_on_the_ladder_is_spoken(serve: Serve) -> None:
@@ -321,6 +357,19 @@ async def test_a_database_that_goes_away_on_the_ladder_is_spoken(serve: Serve) -
 
     async with serve(links=NoLinks()) as desk, chat(desk, await desk.resident()) as client:
         result = await client.call_tool(*CALL)
+    assert code_of(result) == "provider_error"
+    assert "Try again in a moment" in text_of(result)
+
+
+async def test_a_database_that_goes_away_while_waiting_is_spoken(serve: Serve) -> None:
+    async with serve() as desk:
+
+        async def away() -> None:
+            raise Busy("the database does not answer", 1.0)
+
+        while_waiting(desk, away)
+        async with chat(desk, await desk.resident(), MODERN, Browser()) as client:
+            result = await client.call_tool(*CALL)
     assert code_of(result) == "provider_error"
     assert "Try again in a moment" in text_of(result)
 

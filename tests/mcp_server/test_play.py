@@ -12,6 +12,7 @@ from tests.mcp_server.desk import MODERN, Desk, chat, code_of, text_of
 from tests.mcp_server.spotifydouble import device, error, thing, track
 
 DESPACITO = track("Despacito", "Luis Fonsi", "Daddy Yankee", duration_ms=229_360)
+LINK = DESPACITO["external_urls"]["spotify"]
 REMIX = track("Despacito - Remix", "Luis Fonsi", "Daddy Yankee", "Justin Bieber")
 COVER = track("Despacito (Karaoke Version)", "Sing Along")
 
@@ -51,8 +52,8 @@ async def test_play_despacito(serve: Serve, mode: str) -> None:
     assert seen["playback"]["device"]["name"] == "Kitchen"
     assert seen["playback"]["item"]["by"] == ["Luis Fonsi", "Daddy Yankee"]
     assert text_of(result) == (
-        "Playing on “Kitchen” at 0:00: “Despacito” by Luis Fonsi and Daddy Yankee (3:49) " + DESPACITO["external_urls"]["spotify"]
-    )  # fmt: skip
+        "Playing on “Kitchen” at 0:00: “Despacito” by Luis Fonsi and Daddy Yankee (3:49) " + LINK
+    )
     assert body_of(desk) == {"uris": [DESPACITO["uri"]]}
     assert device_of(desk) is None
     assert desk.pauses == [0.3]

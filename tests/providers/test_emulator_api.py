@@ -29,7 +29,7 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
 
 @pytest.fixture
 def ana(emulator: EmulatorProcess) -> Wire:
-    return Wire(emulator, spec.spotify(), "ana")
+    return Wire(emulator, spec.available(), "ana")
 
 
 # The catalogue

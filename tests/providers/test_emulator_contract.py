@@ -12,9 +12,9 @@ from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
-if (_found := spec.spotify()) is None:
+if spec.available() is None:
     pytest.skip(spec.ABSENT, allow_module_level=True)
-CONTRACT = _found
+CONTRACT = spec.spotify()
 NOWHERE = "0" * 22
 
 

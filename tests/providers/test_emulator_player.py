@@ -42,7 +42,7 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
 
 @pytest.fixture
 def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.spotify(), account)
+    return lambda account: Wire(emulator, spec.available(), account)
 
 
 @pytest.fixture

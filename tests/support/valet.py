@@ -131,7 +131,6 @@ class ValetProcess:
         try:
             self.stop()
         finally:
-            shutil.copy(self.logs, "/tmp/last-valet.log")
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def __enter__(self) -> ValetProcess:

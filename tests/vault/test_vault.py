@@ -120,7 +120,7 @@ async def test_nothing_readable_rests_in_the_database(
     owner = await person()
     connection = await connect(vault, upstream, owner)
     row = await scalar(database, "SELECT c::text FROM connections c WHERE id = %s", connection.id)
-    hexed = "refresh-1".encode().hex()
+    hexed = b"refresh-1".hex()
     assert "refresh-1" not in row and hexed not in row and "access-1" not in row
 
 

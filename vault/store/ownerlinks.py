@@ -32,3 +32,9 @@ class OwnerLinks:
                 {"hash": link_hash},
             )
             return await cursor.fetchone() is not None
+
+    async def sweep(self) -> int:
+        """Delete links that ended more than a day ago; returns how many rows went."""
+        async with self._database.connection() as link:
+            cursor = await link.execute("DELETE FROM owner_links WHERE expires_at < now() - interval '1 day'")
+            return cursor.rowcount

@@ -40,7 +40,7 @@ def best(query: str, found: Sequence[T]) -> T | None:
 
 def _distance(wanted: frozenset[str], thing: Thing) -> tuple[int, int, int]:
     """Smaller is nearer: words missing from it, unasked variants in its title, further words there."""
-    title = _words(thing.name)
+    title = _words(_REMASTER.sub("", _GUESTS.sub("", thing.name)))
     missing = wanted - title - _words(_around(thing)) - _words(thing.name)
     variants = (title & _VARIANTS) - wanted
     further = title - wanted - _VARIANTS if title & wanted else ()

@@ -180,6 +180,7 @@ CREATE TABLE access_tokens (
     expires_at timestamptz NOT NULL
 );
 CREATE INDEX access_tokens_family ON access_tokens (family_id);
+CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
 
 -- successor is the next refresh token, sealed, for the grace window after this one was used.
 CREATE TABLE refresh_tokens (
@@ -193,3 +194,5 @@ CREATE TABLE refresh_tokens (
     successor_hash bytea
 );
 CREATE INDEX refresh_tokens_family ON refresh_tokens (family_id);
+CREATE INDEX refresh_tokens_expiry ON refresh_tokens (expires_at);
+CREATE INDEX refresh_tokens_successor ON refresh_tokens (used_at) WHERE successor IS NOT NULL;

@@ -1,0 +1,94 @@
+"""The documents are held to the code."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import connect
+import mcp_server
+import providers
+import valet
+import vault
+from mcp_server.toolbox import Toolbox
+from mcp_server.tools import MODULES
+from valet import entries
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = (valet, mcp_server, connect, vault, providers)
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_every_file_that_a_document_names_is_there() -> None:
+    for document in ["README.md", "CONTRIBUTING.md", "SECURITY.md", *map(str, ROOT.glob("docs/**/*.md"))]:
+        named = re.findall(r"`([\w./-]+/[\w./-]*|[\w-]+\.(?:md|py|yaml|toml))`", read(document))
+        for name in named:
+            if not name.startswith("/"):
+                assert (ROOT / name).exists(), f"{document} names {name}"
+
+
+def test_the_readme_shows_the_entries_that_are_printed() -> None:
+    url = "http://127.0.0.1:8420/mcp"
+    for entry in (entries.claude_code(url), entries.vs_code(url), entries.claude_desktop(url)):
+        assert entry in read("README.md")
+
+
+def test_the_readme_lists_every_tool_and_no_other() -> None:
+    listed = set(re.findall(r"`((?:spotify|connections)_\w+)`", read("README.md")))
+    assert listed == {spec.name for spec in Toolbox(MODULES).tools}
+
+
+def test_the_readmes_commands_are_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
+    used = {a or b for a, b in re.findall(r"^make ([a-z]+)|`make ([a-z]+)", read("README.md"), re.M)}
+    assert used >= {"run", "try", "test", "check"}
+    assert used <= targets
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+def test_every_package_says_what_it_owns_and_what_it_refuses(room: object) -> None:
+    packages = [room.__name__]  # type: ignore[attr-defined]
+    path = room.__path__  # type: ignore[attr-defined]
+    packages += [m.name for m in pkgutil.walk_packages(path, f"{packages[0]}.") if m.ispkg]
+    for name in packages:
+        said = importlib.import_module(name).__doc__ or ""
+        assert 3 <= len(said.strip().splitlines()) <= 8, name
+        assert "own" in said, name
+        assert "refuse" in said, name
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_nothing_committed_names_a_registry_or_one_machine() -> None:
+    hosts = "|".join(("pypi\\.org/simple", "files\\.pythonhosted", "registry\\.npmjs", "deb\\.debian\\.org"))
+    for path in tracked():
+        text = path.read_bytes().decode("utf-8", errors="ignore")
+        assert not re.search(hosts, text) or path.name == "test_docs.py", path
+        assert not re.search(r"/(?:root|home)/\w+/|/work/main", text) or path.name == "test_docs.py", path
+
+
+def test_files_and_functions_stay_small() -> None:
+    import ast
+
+    for path in tracked():
+        if path.suffix != ".py" or path.is_relative_to(ROOT / "tests"):
+            continue
+        source = path.read_text(encoding="utf-8")
+        assert source.count("\n") <= 400, path
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                assert node.end_lineno - node.lineno <= 60, f"{path}: {node.name}"

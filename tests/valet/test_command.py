@@ -1,0 +1,204 @@
+"""The commands, as processes: what they print, what they refuse, and what they leave behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from tests.support.emulator import EmulatorProcess
+from tests.support.valet import ValetProcess, free_port
+from valet import entries
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[EmulatorProcess]:
+    with EmulatorProcess() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def demo(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
+    valet = ValetProcess(VALET_EMULATOR_ORIGIN=emulator.origin)
+    yield valet
+    valet.close()
+
+
+def living(folder: Path) -> list[str]:
+    """Command lines of processes that work in the folder or mention it."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if str(folder) in line or process.cwd().startswith(str(folder)):
+                found.append(line)
+    return found
+
+
+def test_the_banner_holds_what_a_newcomer_needs(demo: ValetProcess) -> None:
+    demo.start()
+    url = f"{demo.url}/mcp"
+    assert f"MCP URL        {url}" in demo.banner and f"{demo.url}/account" in demo.banner
+    assert demo.owner_link.startswith(f"{demo.url}/owner?t=")
+    lines = [line.strip() for line in demo.banner.splitlines()]
+    pasted = [json.loads(line) for line in lines if line.startswith("{")]
+    assert pasted == [json.loads(entries.vs_code(url)), json.loads(entries.claude_desktop(url))]
+    assert pasted[1]["mcpServers"]["valet"]["args"][:3] == ["-y", "mcp-remote", url]
+    assert f"claude mcp add --transport http valet {url}" in lines
+    assert "needs Node.js" in demo.banner and "make try" in demo.banner
+
+
+def test_try_plays_and_says_each_step(demo: ValetProcess, emulator: EmulatorProcess) -> None:
+    demo.start()
+    for _ in range(2):  # a second time everything is connected already
+        ran = demo.run("try", "Despacito")
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert 'done  "Despacito" is playing' in ran.stdout
+        assert emulator.player("ana")["current_name"] == "Despacito"
+        for step in ("authorize", "sign in", "consent", "tools", "search", "play", "the player"):
+            assert step in ran.stdout
+        assert ran.stderr == ""
+    assert "connected" not in ran.stdout
+
+
+def test_try_fails_plainly_when_the_player_does_not_play(
+    demo: ValetProcess, emulator: EmulatorProcess
+) -> None:
+    demo.start()
+    assert demo.run("try", "Despacito").returncode == 0
+    emulator.fault("PUT api.spotify.com/v1/me/player/play*", kind="status", status=500, times=None)
+    try:
+        ran = demo.run("try", "Havana")
+    finally:
+        emulator.clear_faults()
+    assert ran.returncode == 1 and "done" not in ran.stdout
+    assert ran.stderr.startswith("valet: spotify_play answered: ") and "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_leaves_no_process_and_loses_nothing(demo: ValetProcess, number: int) -> None:
+    demo.start()
+    assert demo.run("try").returncode == 0
+    assert living(demo.folder)
+    assert demo.stop(number) == 0
+    assert living(demo.folder) == []
+    assert "Traceback" not in demo.logs.read_text()
+    demo.start()
+    ran = demo.run("try")
+    assert ran.returncode == 0 and "not connected" not in ran.stdout
+
+
+def test_the_demos_own_emulator_starts_stops_and_remembers() -> None:
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 9009)) == 0:
+            pytest.fail("port 9009 is taken: stop the demo that runs on this machine, then test again")
+    with ValetProcess() as valet:
+        assert "localhost:9009" in valet.banner
+        assert valet.run("try").returncode == 0
+        valet.restart()
+        ran = valet.run("try")
+        assert ran.returncode == 0 and "not connected" not in ran.stdout, "the emulator forgot the grant"
+        valet.stop()
+        assert living(valet.folder) == []
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", 9009)) != 0
+
+
+def test_a_killed_valet_is_survived(demo: ValetProcess) -> None:
+    demo.start()
+    assert demo.run("try").returncode == 0
+    assert demo.stop(signal.SIGKILL) == -signal.SIGKILL
+    demo.start()
+    ran = demo.run("try")
+    assert ran.returncode == 0 and "not connected" not in ran.stdout
+
+
+def test_a_busy_port_is_refused(demo: ValetProcess) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", demo.port))
+        taken.listen()
+        ran = demo.run("demo")
+    assert ran.returncode == 2
+    assert f"127.0.0.1:{demo.port} can't be used" in ran.stderr and "VALET_PORT" in ran.stderr
+
+
+def test_links_and_tries_need_a_running_demo(demo: ValetProcess) -> None:
+    for arguments in (["link", "--demo"], ["try"]):
+        ran = demo.run(*arguments)
+        assert ran.returncode == 2 and "Traceback" not in ran.stderr
+        assert "start one" in ran.stderr.lower()
+
+
+def test_a_link_can_be_had_as_json(demo: ValetProcess) -> None:
+    demo.start()
+    ran = demo.run("link", "--demo", "--json")
+    assert json.loads(ran.stdout)["owner_link"].startswith(f"{demo.url}/owner?t=")
+
+
+def test_a_lost_key_ring_is_named_and_not_replaced(demo: ValetProcess) -> None:
+    demo.start()
+    demo.stop()
+    ring = demo.data / "demo" / "keyring.json"
+    assert ring.stat().st_mode & 0o777 == 0o600
+    kept = ring.read_bytes()
+    ring.unlink()
+    ran = demo.run("demo")
+    assert ran.returncode == 2 and str(ring) in ran.stderr and not ring.exists()
+    ring.write_bytes(kept)
+    ring.chmod(0o644)
+    ran = demo.run("demo")
+    assert ran.returncode == 2 and "chmod 600" in ran.stderr
+    ring.chmod(0o600)
+    demo.start()
+
+
+def test_serve_without_apps_says_what_the_operator_must_do() -> None:
+    with ValetProcess("serve") as valet:
+        assert "Spotify        not set up: set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in valet.banner
+        metadata = httpx2.get(f"{valet.url}/.well-known/oauth-authorization-server", trust_env=False).json()
+        assert metadata["issuer"] == valet.url
+        assert valet.new_owner_link().startswith(f"{valet.url}/owner?t=")
+
+
+def test_serve_takes_real_apps_from_the_environment() -> None:
+    apps = {"SPOTIFY_CLIENT_ID": "0123456789abcdef", "SPOTIFY_CLIENT_SECRET": "canary-secret"}
+    with ValetProcess("serve", **apps) as valet:
+        assert "not set up" not in valet.banner and "emulated" not in valet.banner
+        assert "canary-secret" not in valet.banner + valet.logs.read_text()
+
+
+def test_the_demo_and_a_real_server_do_not_share_a_database(
+    server_url: str, emulator: EmulatorProcess
+) -> None:
+    import psycopg
+    from psycopg.conninfo import make_conninfo
+
+    name = f"valet_modes_{free_port()}"
+    with psycopg.connect(server_url, autocommit=True) as link:
+        link.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    url = make_conninfo(server_url, dbname=name)
+    try:
+        with ValetProcess("serve", DATABASE_URL=url) as live:
+            assert live.stop() == 0
+        demo = ValetProcess("demo", DATABASE_URL=url, VALET_EMULATOR_ORIGIN=emulator.origin)
+        ran = demo.run("demo")
+        demo.close()
+        assert ran.returncode == 2 and "belongs to a real server" in ran.stderr
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as link:
+            link.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+def test_a_database_that_does_not_answer_is_said_without_its_address() -> None:
+    valet = ValetProcess("serve", DATABASE_URL="postgresql://u:canary@127.0.0.1:1/none")
+    ran = valet.run("serve")
+    valet.close()
+    assert ran.returncode == 2 and "the database does not answer" in ran.stderr
+    assert "canary" not in ran.stderr and "Traceback" not in ran.stderr

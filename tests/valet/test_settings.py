@@ -1,0 +1,106 @@
+"""Settings: defaults, every fault at once, and no value of a secret in a complaint."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from providers.registry import PROVIDERS
+from valet.settings import Settings, SettingsError, apps, environment, load
+
+ROOT = Path(__file__).resolve().parents[2]
+PUBLIC = {"PUBLIC_URL": "https://valet.example.org", "VALET_ALLOW": "*"}
+
+
+def faults(**values: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(values, PROVIDERS)
+    return str(caught.value)
+
+
+def test_nothing_set_is_a_loopback_server_that_lets_its_owner_in() -> None:
+    settings = load({}, PROVIDERS)
+    assert settings.origin == "http://127.0.0.1:8420"
+    assert settings.loopback and settings.allowed == {"*"}
+
+
+def test_a_public_server_without_a_guest_list_refuses_to_start() -> None:
+    assert "VALET_ALLOW" in faults(PUBLIC_URL="https://valet.example.org")
+    assert "VALET_ALLOW" in faults(VALET_HOST="0.0.0.0")
+    assert not load(PUBLIC, PROVIDERS).loopback
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://valet.example.org",
+        "https://valet.example.org/path",
+        "https://user@valet.example.org",
+        "https://valet.example.org?x=1",
+        "ftp://127.0.0.1",
+        "valet.example.org",
+    ],
+)
+def test_a_public_url_is_an_origin_and_nothing_else(url: str) -> None:
+    assert "PUBLIC_URL" in faults(PUBLIC_URL=url, VALET_ALLOW="*")
+
+
+def test_a_slash_at_the_end_is_not_part_of_the_issuer() -> None:
+    assert load({**PUBLIC, "PUBLIC_URL": "https://valet.example.org/"}, PROVIDERS).origin.endswith(".org")
+
+
+def test_all_faults_are_told_at_once() -> None:
+    told = faults(PUBLIC_URL="http://valet.example.org", VALET_EMULATOR_ORIGIN="http://localhost:1")
+    assert told.count("\n") == 2
+    assert all(name in told for name in ("PUBLIC_URL", "VALET_ALLOW", "VALET_EMULATOR_ORIGIN"))
+
+
+@pytest.mark.parametrize("entry", ["ana@example.org", "spotify", "spotify:", "a b:c/d"])
+def test_a_guest_list_entry_that_means_nothing_here_is_refused(entry: str) -> None:
+    assert "VALET_ALLOW" in faults(VALET_ALLOW=entry)
+
+
+def test_the_emulator_is_never_mixed_with_real_apps() -> None:
+    origin = {"VALET_EMULATOR_ORIGIN": "http://localhost:9009"}
+    assert "unset one" in faults(**origin, SPOTIFY_CLIENT_ID="0a1b2c")
+    assert "emulator-" in faults(SPOTIFY_CLIENT_ID="emulator-spotify")
+    assert load({**origin, "SPOTIFY_CLIENT_ID": "emulator-x"}, PROVIDERS).emulator_origin
+
+
+def test_a_complaint_never_holds_the_value() -> None:
+    told = faults(
+        DATABASE_URL="canary-database", VALET_PORT="canary-port", MIGRATION_DATABASE_URL="canary-owner"
+    )
+    assert "canary" not in told and "VALET_PORT" in told
+
+
+def test_apps_come_from_the_names_in_the_providers_record() -> None:
+    found = apps({"SPOTIFY_CLIENT_ID": " id ", "SPOTIFY_CLIENT_SECRET": "canary"}, PROVIDERS)
+    assert found["spotify"].client_id == "id"
+    assert "canary" not in repr(found)
+    assert apps({"SPOTIFY_CLIENT_ID": "id"}, PROVIDERS)["spotify"].client_secret is None
+    assert apps({"SPOTIFY_CLIENT_ID": ""}, PROVIDERS) == {}
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text("VALET_PORT=1\nVALET_HOST=from-file\n")
+    monkeypatch.setenv("VALET_PORT", "2")
+    monkeypatch.delenv("VALET_HOST", raising=False)
+    values = environment(tmp_path)
+    assert (values["VALET_PORT"], values["VALET_HOST"]) == ("2", "from-file")
+
+
+def test_the_example_file_names_every_setting_and_no_other() -> None:
+    text = (ROOT / ".env.example").read_text()
+    documented = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
+    known = {str(field.alias) for field in Settings.model_fields.values()}
+    for provider in PROVIDERS:
+        known |= {provider.client_id_setting, provider.client_secret_setting}
+    assert documented == known
+
+
+def test_the_example_file_is_a_valid_setting_as_it_stands() -> None:
+    lines = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert load(dict(lines), PROVIDERS) == load({}, PROVIDERS)
