@@ -439,7 +439,8 @@ async def test_the_grants_own_end_is_kept(vault: Vault, upstream: FakeUpstream, 
         "UPDATE connections a SET body = b.body, dek_id = b.dek_id, secret_version = b.secret_version"
         " FROM connections b WHERE a.id = %(a)s AND b.id = %(b)s",
         "UPDATE connections SET secret_version = 7 WHERE id = %(a)s",
-        "UPDATE deks SET kek_ref = 'file:main:9' WHERE id = (SELECT dek_id FROM connections WHERE id = %(a)s)",
+        "UPDATE deks SET kek_ref = 'file:main:9'"
+        " WHERE id = (SELECT dek_id FROM connections WHERE id = %(a)s)",
         "UPDATE deks x SET wrapped = y.wrapped FROM deks y"
         " WHERE x.id = (SELECT dek_id FROM connections WHERE id = %(a)s)"
         " AND y.id = (SELECT dek_id FROM connections WHERE id = %(b)s)",
