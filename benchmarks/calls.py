@@ -69,7 +69,9 @@ def request(tool: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes
     return headers, json.dumps(body).encode()
 
 
-async def measure(http: httpx2.AsyncClient, token: str, tool: str, arguments: dict[str, Any], n: int) -> float:
+async def measure(
+    http: httpx2.AsyncClient, token: str, tool: str, arguments: dict[str, Any], n: int
+) -> float:
     """CPU milliseconds per call, user and system, of this process."""
     headers, body = request(tool, arguments)
     headers["Authorization"] = f"Bearer {token}"
@@ -107,7 +109,10 @@ async def seed(database: Database, vault: Any, emulator: EmulatorProcess) -> str
                 " VALUES (%s, %s, 'bench', 'http://127.0.0.1/', '{spotify:read,spotify:write}')",
                 (grant, user),
             ),
-            ("INSERT INTO families (id, grant_id, resource) VALUES (%s, %s, %s)", (family, grant, f"{ORIGIN}/mcp")),
+            (
+                "INSERT INTO families (id, grant_id, resource) VALUES (%s, %s, %s)",
+                (family, grant, f"{ORIGIN}/mcp"),
+            ),
             (
                 "INSERT INTO access_tokens (hash, family_id, expires_at)"
                 " VALUES (%s, %s, now() + interval '1 hour')",

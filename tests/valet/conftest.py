@@ -27,9 +27,12 @@ ROOT = Path(__file__).parents[2]
 
 # Starts a server when told to, says how that went, and stops it when its input ends.
 HOLDER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 from valet.embedded import AlreadyRunning, EmbeddedError, Supervisor
+
+# A shell's background job hands down an ignored SIGINT.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def say(**what):
     print(json.dumps(what), flush=True)
