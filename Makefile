@@ -2,8 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-# pip of the machine installs into our environment, so no python3-venv package is needed (pip >= 22.3).
-PIP    := $(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet -c constraints.txt
+PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
 .PHONY: help run try test check proof clean
@@ -33,6 +32,8 @@ clean: ## remove the environment and caches
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Valet needs Python 3.11 or newer: make PYTHON=python3.11 run")'
 	@$(PYTHON) -m venv --without-pip $(VENV)
+# The machine's pip (22.3 or newer) puts one into the environment: no python3-venv package is needed.
+	@$(PYTHON) -m pip --disable-pip-version-check --python $(BIN)/python install --quiet pip || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/ready-run: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet into $(VENV) (half a minute, once) ..."

@@ -2,9 +2,10 @@
 
     .venv/bin/python benchmarks/calls.py [calls]
 
-Valet's side is the real thing: bearer check and credential from a real PostgreSQL, the call to the emulator on
-loopback (its CPU time is its own process's and not counted). Both are asked over ASGI in this process with the
-same JSON-RPC requests of protocol 2026-07-28, in turns, so a drifting machine drifts for both.
+Valet's side is the real thing: bearer check and credential from a real PostgreSQL, the call to the
+emulator on loopback (its CPU time is its own process's and not counted). Both are asked over ASGI in this
+process with the same JSON-RPC requests of protocol 2026-07-28, in turns, so a drifting machine drifts for
+both.
 """
 
 from __future__ import annotations
