@@ -93,7 +93,7 @@ class Planner:
             ours=flow.ours or self._registry.satisfied(provider.name, flow.upstream),
             needed=flow.upstream | self._registry.upstream(provider.name, flow.ours),
             current=current,
-            extra=flow.ours - covered(grant.scopes) if grant else frozenset(),
+            extra=covered(flow.ours) - covered(grant.scopes) if grant else frozenset(),
             asker=_asker(grant),
             flow=flow,
             grant=flow.grant_id,
@@ -188,6 +188,7 @@ class Planner:
         grant: UUID | None = None,
         switch: bool = False,
     ) -> Plan:
+        ours = covered(ours)
         if needed is None:
             needed = self._registry.upstream(provider.name, ours)
         kept = current.scopes if current else frozenset()

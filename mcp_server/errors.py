@@ -7,10 +7,12 @@ Wanted(...)                  `connections_connect` needs the person's browser
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from mcp_types import CallToolResult
+
+from providers.base import Provider
 
 Code = Literal[
     "not_connected",
@@ -36,11 +38,14 @@ class Refusal(Exception):
 
 
 class Unconfigured(Exception):
-    """The operator has no app at this provider, so nobody can connect it."""
+    """The operator has no app at this provider, so nobody can connect it; `settings` are what to set."""
 
-    def __init__(self, provider: str) -> None:
+    def __init__(self, provider: str, unset: Iterable[Provider]) -> None:
         super().__init__(provider)
         self.provider = provider
+        found = next((each for each in unset if each.name == provider), None)
+        self.title = found.title if found else "That provider"
+        self.settings = (found.client_id_setting, found.client_secret_setting) if found else ()
 
 
 class Wanted(Exception):

@@ -144,7 +144,7 @@ class Ladder:
         try:
             provider = self._directory.get(name)
         except KeyError:
-            raise Unconfigured(name) from None
+            raise Unconfigured(name, self._directory.unset) from None
         if isinstance(error, Wanted):
             return Need(provider, error.ours, error.upstream, None)
         ours = call.tool.scopes if call.tool is not None else frozenset[str]()

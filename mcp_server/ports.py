@@ -61,6 +61,10 @@ class Directory(Protocol):
         """Providers with an app of the operator."""
 
     @property
+    def unset(self) -> tuple[Provider, ...]:
+        """Providers that the operator could still set up."""
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """All our scopes, in a stable order."""
 

@@ -147,11 +147,16 @@ def _app_rejected(_: AppRejected, title: str) -> Spoken:
     )
 
 
-def _unconfigured(_: Unconfigured, title: str) -> Spoken:
-    return Spoken(
-        "provider_error",
-        f"{title} is not set up on this server. The operator must register an app at {title} and give its "
-        "client id to Valet; until then nobody can connect it here.",
+def _unconfigured(error: Unconfigured, _: str) -> Spoken:
+    return Spoken("provider_error", unset_sentence(error.title, error.settings))
+
+
+def unset_sentence(title: str, settings: tuple[str, ...]) -> str:
+    """What the operator must do about a provider without an app."""
+    named = f" and set {' and '.join(settings)}" if settings else ""
+    return (
+        f"{title} is not set up on this server. The operator must register an app there{named}; until then "
+        "nobody can connect it here."
     )
 
 

@@ -28,7 +28,7 @@ class UnknownName(KeyError):
 
 
 class Registry:
-    """The providers that are configured: those that have an app.
+    """The providers that are configured: those that have an app. `unset` are the others.
 
     `apps` are the operator's apps by provider name. Our scopes are `<service>:read` and `<service>:write`,
     and write includes read. Raises ValueError where two providers share a name or a service name.
@@ -40,6 +40,7 @@ class Registry:
         _refuse_twins("service", [service.name for provider in known for service in provider.services])
         self._apps = dict(apps)
         self.configured: tuple[Provider, ...] = tuple(p for p in known if p.name in self._apps)
+        self.unset: tuple[Provider, ...] = tuple(p for p in known if p.name not in self._apps)
 
     def get(self, name: str) -> Provider:
         """The configured provider of that name. Raises UnknownName."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal, Unconfigured, Wanted
 from mcp_server.inject import Me, Person
-from mcp_server.sentences import title_of
+from mcp_server.sentences import title_of, unset_sentence
 from mcp_server.toolbox import Access, holds, tool
 from mcp_server.tools.text import clip, listed, quoted
 from providers.base import Provider, Service
@@ -49,6 +49,7 @@ class Overview(BaseModel):
 
     connections: list[Linked]
     services: list[Offered]
+    not_set_up: Annotated[list[str], Field(description="What the operator has yet to set up.")] = []
 
 
 class Asked(BaseModel):
@@ -90,6 +91,10 @@ async def connections_list(me: Me) -> Annotated[CallToolResult, Overview]:
             _offered(me, rows, provider, service)
             for provider in me.directory.configured
             for service in provider.services
+        ],
+        not_set_up=[
+            unset_sentence(each.title, (each.client_id_setting, each.client_secret_setting))
+            for each in me.directory.unset
         ],
     )
     return answer(overview, _overview_text(overview))
@@ -190,8 +195,9 @@ def _service(me: Person, name: str) -> tuple[Provider, Service]:
         return me.directory.service(name.strip().lower())
     except KeyError:
         names = [each.name for provider in me.directory.configured for each in provider.services]
-    if not names:
-        raise Unconfigured("") from None
+    for provider in me.directory.unset:
+        if not names or name.strip().lower() in {each.name for each in provider.services}:
+            raise Unconfigured(provider.name, me.directory.unset)
     raise Refusal("invalid_argument", f"`service` must be one of: {', '.join(names)}.")
 
 
@@ -221,12 +227,12 @@ def _manage_url(me: Person, provider: str) -> str | None:
 
 
 def _overview_text(overview: Overview) -> str:
-    if not overview.services and not overview.connections:
-        return "This server has no services yet: its operator has not set up any provider."
     accounts = [
         f"{each.provider}: {quoted(each.label)}{' (default)' if each.is_default else ''}, "
         f"{each.state.replace('_', ' ')}"
         for each in overview.connections
     ]
     services = [f"{each.title}: {each.access} for this chat" for each in overview.services]
-    return "\n".join(["Accounts:", *(accounts or ["none connected"]), "Services:", *services])
+    return "\n".join(
+        ["Accounts:", *(accounts or ["none connected"]), "Services:", *services, *overview.not_set_up]
+    )

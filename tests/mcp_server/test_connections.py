@@ -28,6 +28,7 @@ async def test_a_stranger_has_nothing_and_sees_what_there_is(serve: Serve, mode:
                 "state": "not_connected",
             }
         ],
+        "not_set_up": [],
     }
     assert text_of(result) == "Accounts:\nnone connected\nServices:\nSpotify: off for this chat"
 
@@ -71,7 +72,7 @@ async def test_a_server_without_providers_says_so(serve: Serve) -> None:
     async with serve(apps=False) as desk, chat(desk, await desk.resident()) as client:
         listed = await client.call_tool("connections_list", {})
         connect = await client.call_tool("connections_connect", {"service": "spotify"})
-    assert "operator has not set up any provider" in text_of(listed)
+    assert "set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in text_of(listed)
     assert code_of(connect) == "provider_error"
     assert "operator must" in text_of(connect)
 
