@@ -188,7 +188,7 @@ def _failed(errand: Errand, error: ProviderError) -> Refusal:
             502,
             f"{title} does not accept this Valet",
             f"The app that Valet is registered as at {title} is set up wrong. Nothing was changed.",
-            "Tell whoever runs this Valet; `valet doctor` names the setting.",
+            f"Tell whoever runs this Valet: the client id and secret for {title} are not accepted.",
         )
     if isinstance(error, GrantRejected) and error.operation == "exchange":
         return Refusal(

@@ -214,10 +214,6 @@ class TokenSet:
     id_token: SecretStr | None = None
 
 
-RefreshFunction = Callable[[str, str, SecretStr], Awaitable[TokenSet]]
-"""`(provider name, app ref, refresh token) -> TokenSet`. Raises ProviderError. The vault is given one."""
-
-
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A live access token for one call: never the refresh token. `version` names it when it is refused."""

@@ -25,17 +25,19 @@ from providers.base import (
     GrantRejected,
     ProviderError,
     RateLimited,
-    Rejected,
     TokenSet,
     Unavailable,
 )
+from vault.backlog import Backlog
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired, NotConnected
 from vault.ids import new_id
 from vault.records import Tokens, credential, open_tokens, seal_tokens
-from vault.store.connections import Connections, Lease, SealedConnection
+from vault.store.connections import RATE_LIMITED, Connections, Lease, SealedConnection
 
 _log = structlog.get_logger(__name__)
+
+_OPERATION = "refresh"
 
 
 class Upstream(Protocol):
@@ -52,14 +54,20 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. `lease` is at least three times `call`, so a slow answer never meets a second worker."""
+    """Seconds. `lease` is at least three times `call`, so a slow answer never meets a second worker.
+
+    `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
+    another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
+    refuses is left alone. `drain`: what a stopping process gives its refreshes.
+    """
 
     skew: float = 30
     lease: float = 30
     call: float = 10
     wait: float = 15
-    keep_trying: float = 120
-    longest_backoff: float = 300
+    backoff: float = 300
+    shut: float = 30
+    drain: float = 12
 
 
 class Refresher:
@@ -82,64 +90,71 @@ class Refresher:
         self._sleep = sleep
         self._clock = clock
         self._worker = new_id()
-        self._flights: dict[UUID, asyncio.Task[Credential]] = {}
-        self._unsaved: dict[tuple[UUID, int], Credential] = {}
-        self._savers: set[asyncio.Task[None]] = set()
+        self._flights: dict[tuple[UUID, UUID], asyncio.Task[Credential]] = {}
+        self._shut: dict[tuple[str, str], float] = {}
+        self._backlog = Backlog(sleep=sleep, clock=clock)
 
     async def credential(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         """A live access token for the owner's connection; joins a refresh that is under way.
 
         Raises NotConnected, ConnectionExpired, Busy, Sealed, ProviderError.
         """
-        flight = self._flights.get(connection)
-        if flight is None:
-            flight = asyncio.create_task(self._fly(owner, connection, refused))
-            self._flights[connection] = flight
-            flight.add_done_callback(lambda done: self._landed(connection, done))
-        # A caller that goes away must not cancel the refresh that others wait for.
-        got = await asyncio.shield(flight)
-        if got.version == refused:
-            return await self.credential(owner, connection, refused)
-        return got
+        key = (owner, connection)
+        while True:
+            flight = self._flights.get(key)
+            joined = flight is not None
+            if flight is None:
+                flight = asyncio.create_task(self._fly(owner, connection, refused))
+                self._flights[key] = flight
+                flight.add_done_callback(lambda done: self._landed(key, done))
+            # A caller that goes away must not cancel the refresh that others wait for.
+            got = await asyncio.shield(flight)
+            # A flight that others began may end with the very token our caller was refused.
+            if got.version != refused or not joined:
+                return got
 
-    def _landed(self, connection: UUID, flight: asyncio.Task[Credential]) -> None:
-        self._flights.pop(connection, None)
+    def _landed(self, key: tuple[UUID, UUID], flight: asyncio.Task[Credential]) -> None:
+        self._flights.pop(key, None)
         if not flight.cancelled():
             flight.exception()
 
     async def drain(self) -> None:
-        """Wait for refreshes under way and for results not yet stored; call it before the pool closes."""
-        while self._flights or self._savers:
-            await asyncio.gather(*self._flights.values(), *self._savers, return_exceptions=True)
+        """Let refreshes under way end and store what is not stored yet, for `Timing.drain` seconds."""
+        started = self._clock()
+        if self._flights:
+            await asyncio.wait(set(self._flights.values()), timeout=self._timing.drain)
+        await self._backlog.drain(max(self._timing.drain - (self._clock() - started), 0.1))
 
     async def _fly(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         deadline = self._clock() + self._timing.wait
         pause = 0.02
         while True:
-            lease = await self._connections.lease(
-                owner,
-                connection,
-                self._worker,
-                skew=self._timing.skew,
-                seconds=self._timing.lease,
-                refused=refused,
-            )
-            if lease is not None:
-                got = await self._spend(lease, refused)
-                if got is not None:
-                    return got
-            row = await self._connections.read(owner, connection)
-            settled = await self._settled(row, refused)
-            if settled is not None:
-                return settled
+            lease = await self._lease(owner, connection, refused)
+            got = None if lease is None else await self._spend(lease, refused)
+            row = await self._connections.read(owner, connection) if got is None else None
+            if got is None:
+                got = await self._settled(row, refused)
+            if got is not None:
+                return got
             assert row is not None
-            if row.retry_in > deadline - self._clock():
-                raise RateLimited(row.provider, "token refresh", row.retry_in)
-            if self._clock() >= deadline:
+            left = deadline - self._clock()
+            if left <= 0:
                 # Never refresh without the lease: a second spender kills a rotating grant.
                 raise Busy("the connection is being refreshed by another worker", retry_after=2)
+            if row.retry_in > left:
+                raise _pausing(row)
             await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 2, 0.25)
+
+    async def _lease(self, owner: UUID, connection: UUID, refused: int | None) -> Lease | None:
+        return await self._connections.lease(
+            owner,
+            connection,
+            self._worker,
+            skew=self._timing.skew,
+            seconds=self._timing.lease,
+            refused=refused,
+        )
 
     async def _settled(self, row: SealedConnection | None, refused: int | None) -> Credential | None:
         """What the row says when we do not hold its lease: a live token, an end, or None (wait)."""
@@ -147,88 +162,118 @@ class Refresher:
             raise NotConnected(row.provider if row else "")
         if row.status == "needs_reauth":
             raise ConnectionExpired(row.provider, row.reason or "unknown")
-        if row.secret_version == refused:
-            return None
+        kept = self._kept(row, refused)
+        if kept is not None:
+            return kept
+        # During a pause after a failure the old token is served to its end.
         enough = 0 if row.retry_in > 0 else self._timing.skew
-        if row.expires_in <= enough:
+        if row.secret_version == refused or row.expires_in <= enough:
             return None
         return credential(row, await open_tokens(row, self._cache))
+
+    def _kept(self, row: SealedConnection, refused: int | None) -> Credential | None:
+        """What this worker already spent the row's token for and could not store yet."""
+        kept = self._backlog.find(row)
+        if kept is None:
+            return None
+        if kept.version == refused or kept.expires_in <= 0:
+            # Only what is stored can be refreshed again: the next refresh token rests in memory.
+            raise Unavailable(row.provider, _OPERATION, "the last refresh is not stored yet")
+        return kept
 
     async def _spend(self, lease: Lease, refused: int | None) -> Credential | None:
         """Refresh under the lease. None: the row moved on; read it again."""
         row = lease.row
-        kept = self._unsaved.get((row.id, row.secret_version))
-        if kept is not None:
-            # This worker spent the token and could not store the answer yet: never send it again.
-            await self._connections.release(lease, answered=False, retry_after=None)
-            return kept
-        tokens = await open_tokens(row, self._cache)
+        try:
+            kept = self._kept(row, refused)
+            if kept is not None:
+                await self._connections.release(lease, answered=False, retry_after=None)
+                return kept
+            tokens = await open_tokens(row, self._cache)
+            self._refuse_shut(row)
+        except Exception:
+            # Nothing was sent: whoever comes next must not wait for us.
+            await self._connections.release(lease, answered=not lease.ambiguous, retry_after=None)
+            raise
         if tokens.refresh_token is None:
             await self._condemn(row, "no_refresh_token")
             return None
-        started = self._clock()
         try:
             async with asyncio.timeout(self._timing.call):
                 fresh = await self._upstream.refresh(row.provider, row.app, tokens.refresh_token)
         except GrantRejected:
             await self._condemn(row, _why(lease))
             return None
-        except (ProviderError, TimeoutError) as error:
+        except TimeoutError:
+            lost = Unavailable(row.provider, _OPERATION, "no answer in time", ambiguous=True)
+            return await self._failed(lease, tokens, lost, refused)
+        except ProviderError as error:
             return await self._failed(lease, tokens, error, refused)
-        return await self._keep(lease, tokens, fresh, self._clock() - started)
+        return await self._keep(row, tokens, fresh)
 
     async def _condemn(self, row: SealedConnection, reason: str) -> None:
+        """Needs the person, unless the row moved on: then the newer secret is the one that counts."""
         if await self._connections.condemn(row, reason):
             _log.warning("connection_needs_reauth", provider=row.provider, reason=reason)
             raise ConnectionExpired(row.provider, reason)
 
     async def _failed(
-        self, lease: Lease, tokens: Tokens, error: ProviderError | TimeoutError, refused: int | None
+        self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None
     ) -> Credential:
         """Give the lease back with a pause, and serve the old access token while it still lives."""
         row = lease.row
-        # A definite answer spent nothing; after a lost one nobody knows.
-        answered = isinstance(error, ProviderError) and not getattr(error, "ambiguous", False)
-        retry_after = self._pause(error)
-        _log.warning(
-            "refresh_failed", provider=row.provider, error=type(error).__name__, retry_after=retry_after
-        )
-        await self._connections.release(lease, answered=answered, retry_after=retry_after)
+        if isinstance(error, AppRejected):
+            self._shut[row.provider, row.app] = self._clock() + self._timing.shut
+        # Only an attempt that surely spent nothing leaves no mark, and it can't wipe an earlier one's.
+        answered = not lease.ambiguous and not getattr(error, "ambiguous", False)
+        pause = self._pause(lease, error)
+        _log.warning("refresh_failed", provider=row.provider, error=type(error).__name__, pause=pause)
+        limited = isinstance(error, RateLimited)
+        await self._connections.release(lease, answered=answered, retry_after=pause, limited=limited)
         if row.expires_in > 1 and row.secret_version != refused:
             return credential(row, tokens)
-        if isinstance(error, TimeoutError):
-            raise Unavailable(row.provider, "token refresh") from None
         raise error
 
-    def _pause(self, error: ProviderError | TimeoutError) -> float | None:
+    def _pause(self, lease: Lease, error: ProviderError) -> float | None:
+        """Seconds before the next attempt: what the provider asks, or full jitter that doubles."""
         if isinstance(error, RateLimited):
             return error.retry_after
-        if isinstance(error, (AppRejected, Rejected)):
-            return None
-        return random.uniform(0.05, 1)  # noqa: S311 - jitter
+        if isinstance(error, AppRejected):
+            return None  # the app is shut for everybody instead; no user is touched
+        return random.uniform(0, min(2.0 ** min(lease.failures, 20), self._timing.backoff))  # noqa: S311
 
-    async def _keep(self, lease: Lease, tokens: Tokens, fresh: TokenSet, took: float) -> Credential | None:
-        row = lease.row
+    def _refuse_shut(self, row: SealedConnection) -> None:
+        until = self._shut.get((row.provider, row.app))
+        if until is not None and self._clock() < until:
+            raise AppRejected(row.provider, _OPERATION)
+
+    async def _keep(self, row: SealedConnection, tokens: Tokens, fresh: TokenSet) -> Credential | None:
+        """Store what was bought. The caller gets it even when the database does not take it now."""
         merged = Tokens(fresh.access_token, fresh.refresh_token or tokens.refresh_token)
-        body = await seal_tokens(row, row.secret_version + 1, merged, self._cache)
-        scopes = None if fresh.scopes is None else sorted(fresh.scopes)
-        new = Credential(
-            str(row.id),
-            fresh.access_token,
-            fresh.expires_in,
-            row.secret_version + 1,
-            frozenset(row.scopes if scopes is None else scopes),
-        )
+        granted = frozenset(row.scopes) if fresh.scopes is None else fresh.scopes
+        new = Credential(str(row.id), fresh.access_token, fresh.expires_in, row.secret_version + 1, granted)
+
+        async def store(expires_in: float) -> None:
+            if not await self._commit(row, merged, expires_in, granted):
+                await self._lost(row, merged)
+
         try:
-            stored = await self._connections.commit(row, body, expires_in=fresh.expires_in, scopes=scopes)
-        except Busy:
-            self._store_later(row, body, fresh.expires_in, scopes, new)
+            stored = await self._commit(row, merged, fresh.expires_in, granted)
+        except Exception as error:  # noqa: BLE001 - the token is spent: nothing may lose what it bought
+            _log.warning("refresh_not_stored", provider=row.provider, error=type(error).__name__)
+            self._backlog.add(row, new, store)
             return new
         _log.info("refreshed", provider=row.provider, stored=stored, rotated=fresh.refresh_token is not None)
         if stored:
             return new
         await self._lost(row, merged)
         return None
+
+    async def _commit(
+        self, row: SealedConnection, merged: Tokens, expires_in: float, granted: frozenset[str]
+    ) -> bool:
+        body = await seal_tokens(row, row.secret_version + 1, merged, self._cache)
+        return await self._connections.commit(row, body, expires_in=expires_in, scopes=sorted(granted))
 
     async def _lost(self, row: SealedConnection, merged: Tokens) -> None:
         """The row moved on while we were at the provider. If it was disconnected, end what we got."""
@@ -239,36 +284,11 @@ class Refresher:
             except ProviderError as error:
                 _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
 
-    def _store_later(
-        self, row: SealedConnection, body: bytes, expires_in: float, scopes: list[str] | None, new: Credential
-    ) -> None:
-        key = (row.id, row.secret_version)
-        self._unsaved[key] = new
-        task = asyncio.create_task(self._keep_storing(row, body, expires_in, scopes))
-        self._savers.add(task)
 
-        def done(finished: asyncio.Task[None]) -> None:
-            self._savers.discard(finished)
-            self._unsaved.pop(key, None)
-
-        task.add_done_callback(done)
-
-    async def _keep_storing(
-        self, row: SealedConnection, body: bytes, expires_in: float, scopes: list[str] | None
-    ) -> None:
-        started = self._clock()
-        pause = 0.1
-        while (elapsed := self._clock() - started) < self._timing.keep_trying:
-            try:
-                left = max(expires_in - elapsed, 0)
-                stored = await self._connections.commit(row, body, expires_in=left, scopes=scopes)
-            except Busy:
-                await self._sleep(pause)
-                pause = min(pause * 2, 5)
-                continue
-            _log.info("refresh_stored_late", provider=row.provider, stored=stored)
-            return
-        _log.error("refresh_not_stored", provider=row.provider)
+def _pausing(row: SealedConnection) -> ProviderError:
+    if row.reason == RATE_LIMITED:
+        return RateLimited(row.provider, _OPERATION, row.retry_in)
+    return Unavailable(row.provider, _OPERATION, f"pausing for {row.retry_in:.0f} s after failures")
 
 
 def _why(lease: Lease) -> str:

@@ -87,6 +87,8 @@ class Vault:
             )
             taken = await self._connections.labels(link, owner, provider, connection)
             await self._connections.write(link, draft, _label(account.label, taken))
+            if row is not None and row.dek_id is not None and row.dek_id != wrapped.id:
+                await self._deks.destroy(link, owner, row.dek_id)
         _log.info("connection_saved", provider=provider, again=row is not None)
         saved = await self._connections.find(owner, connection)
         assert saved is not None
@@ -138,14 +140,16 @@ class Vault:
         Returns it as it was. Raises NotConnected when the owner has no such connection.
         """
         was = await self._connections.find(owner, connection)
-        row = await self._connections.read(owner, connection)
-        if was is None or row is None or was.status == "disconnected":
-            raise NotConnected(was.provider if was else "", "no such connection")
-        tokens = await self._readable(row)
         async with self._database.transaction() as link:
             await self._connections.lock_owner(link, owner)
-            if not await self._connections.disconnect(link, owner, connection):
-                raise NotConnected(was.provider, "no such connection")
+            row = await self._connections.locked(link, owner, connection)
+            if was is None or row is None or row.status == "disconnected":
+                raise NotConnected(was.provider if was else "", "no such connection")
+            # Read under the lock: a refresh that committed a moment ago made this the live token.
+            tokens = await self._readable(row)
+            dek = await self._connections.disconnect(link, owner, connection)
+            if dek is not None:
+                await self._deks.destroy(link, owner, dek)
             await self._connections.promote(link, owner, was.provider)
         _log.info("connection_ended", provider=was.provider)
         if tokens is not None:
@@ -181,7 +185,7 @@ class Vault:
         return self._operator.index(issuer, subject)
 
     async def drain(self) -> None:
-        """Wait for refreshes under way; call it before the database is closed."""
+        """Let refreshes under way end, for a bounded time; call it before the database is closed."""
         await self._refresher.drain()
 
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from tests.vault.upstreams import FakeUpstream
 from vault.ids import new_id
+from vault.keyring import FileKeyRing
 from vault.store.database import Database
+from vault.vault import Vault, open_vault
 
 
 @pytest.fixture
@@ -26,3 +29,27 @@ def person(database: Database) -> Callable[[], Awaitable[UUID]]:
 @pytest.fixture(scope="session")
 def ring_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("keys") / "keyring.json"
+
+
+@pytest.fixture
+def upstream() -> FakeUpstream:
+    return FakeUpstream()
+
+
+@pytest.fixture
+async def vault(database: Database, ring_path: Path, upstream: FakeUpstream) -> AsyncIterator[Vault]:
+    vault = await open_vault(database, FileKeyRing.create(ring_path), upstream)
+    yield vault
+    await vault.drain()
+
+
+@pytest.fixture
+async def rival(
+    database: Database, ring_path: Path, vault: Vault
+) -> AsyncIterator[tuple[Vault, FakeUpstream]]:
+    """Another worker on the same database, with a provider of its own behind it."""
+    theirs = FakeUpstream()
+    theirs.number = 100
+    other = await open_vault(database, FileKeyRing(ring_path), theirs)
+    yield other, theirs
+    await other.drain()

@@ -31,6 +31,9 @@ _SEALED: LiteralString = (
     " FROM connections c LEFT JOIN deks d ON d.id = c.dek_id AND d.owner = c.owner"
 )
 
+RATE_LIMITED = "rate_limited"
+"""The reason of an active connection whose provider asked for a pause."""
+
 Status = Literal["active", "needs_reauth", "disconnected"]
 
 
@@ -87,11 +90,15 @@ class SealedConnection:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to spend one refresh token. `ambiguous`: an earlier attempt got no answer."""
+    """The right to spend one refresh token.
+
+    `ambiguous`: an earlier attempt got no answer. `failures`: attempts since the last success.
+    """
 
     row: SealedConnection
     generation: int
     ambiguous: bool
+    failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +202,7 @@ class Connections:
                 "      OR c.secret_version = %(refused)s)"
                 " AND (c.lease_until IS NULL OR c.lease_until < now())"
                 " AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= now())"
-                " RETURNING c.lease_gen, c.attempt_started_at < now(),"
+                " RETURNING c.lease_gen, c.attempt_started_at < now(), c.fail_count,"
                 " c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason, c.secret_version,"
                 " c.body, c.dek_id, d.kek_ref, d.wrapped,"
                 " extract(epoch FROM c.access_expires_at - now())::float8, 0::float8,"
@@ -210,10 +217,10 @@ class Connections:
                 },
             )
             row = await cursor.fetchone()
-        return None if row is None else Lease(SealedConnection(*row[2:]), row[0], row[1])
+        return None if row is None else Lease(SealedConnection(*row[3:]), row[0], row[1], row[2])
 
     async def commit(
-        self, row: SealedConnection, body: bytes, *, expires_in: float, scopes: list[str] | None
+        self, row: SealedConnection, body: bytes, *, expires_in: float, scopes: list[str]
     ) -> bool:
         """Store what the spent version bought. False when the row moved on meanwhile.
 
@@ -224,7 +231,7 @@ class Connections:
             cursor = await link.execute(
                 "UPDATE connections SET body = %(body)s, secret_version = secret_version + 1,"
                 " access_expires_at = now() + make_interval(secs => %(expires_in)s),"
-                " scopes = coalesce(%(scopes)s::text[], scopes), fail_count = 0, next_attempt_at = NULL,"
+                " scopes = %(scopes)s, fail_count = 0, next_attempt_at = NULL, reason = NULL,"
                 " lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
                 " WHERE id = %(id)s AND owner = %(owner)s AND secret_version = %(spent)s"
                 " AND status = 'active'",
@@ -251,23 +258,28 @@ class Connections:
             )
             return cursor.rowcount == 1
 
-    async def release(self, lease: Lease, *, answered: bool, retry_after: float | None) -> None:
+    async def release(
+        self, lease: Lease, *, answered: bool, retry_after: float | None, limited: bool = False
+    ) -> None:
         """Give the lease back if it is still ours.
 
-        `answered`: the provider gave a definite answer, so the token was not spent and the mark goes
-        too. `retry_after`: seconds in which nobody should try again.
+        `answered`: the token was surely not spent, so the mark goes too. `retry_after`: seconds in which
+        nobody should try again; `limited` says that it was the provider who asked for them.
         """
         async with self._database.connection() as link:
             await link.execute(
                 "UPDATE connections SET lease_owner = NULL, lease_until = NULL,"
                 " attempt_started_at = CASE WHEN %(answered)s THEN NULL ELSE attempt_started_at END,"
-                " fail_count = fail_count + 1,"
+                " fail_count = fail_count + (%(retry_after)s::float8 IS NOT NULL)::int,"
+                " reason = CASE WHEN %(limited)s THEN %(word)s END,"
                 " next_attempt_at = now() + make_interval(secs => %(retry_after)s), updated_at = now()"
                 " WHERE id = %(id)s AND owner = %(owner)s AND lease_gen = %(generation)s"
                 " AND secret_version = %(spent)s AND status = 'active'",
                 {
                     "answered": answered,
                     "retry_after": retry_after,
+                    "limited": limited,
+                    "word": RATE_LIMITED,
                     "id": lease.row.id,
                     "owner": lease.row.owner,
                     "generation": lease.generation,
@@ -290,6 +302,15 @@ class Connections:
                 + " WHERE c.owner = %(owner)s AND c.provider = %(provider)s AND c.account_index = %(index)s"
                 " AND c.app = %(app)s FOR UPDATE OF c",
                 {"owner": owner, "provider": provider, "index": account_index, "app": app},
+            )
+            return await cursor.fetchone()
+
+    async def locked(self, link: Link, owner: UUID, connection: UUID) -> SealedConnection | None:
+        """One of the owner's rows, locked for the transaction: no refresh commits under it."""
+        async with link.cursor(row_factory=class_row(SealedConnection)) as cursor:
+            await cursor.execute(
+                _SEALED + " WHERE c.owner = %(owner)s AND c.id = %(id)s FOR UPDATE OF c",
+                {"owner": owner, "id": connection},
             )
             return await cursor.fetchone()
 
@@ -338,8 +359,8 @@ class Connections:
             },
         )
 
-    async def disconnect(self, link: Link, owner: UUID, connection: UUID) -> bool:
-        """End a connection and destroy its key, inside the caller's transaction. False: nothing to end."""
+    async def disconnect(self, link: Link, owner: UUID, connection: UUID) -> UUID | None:
+        """End a connection inside the caller's transaction; returns the id of the key to destroy."""
         cursor = await link.execute(
             "UPDATE connections c SET status = 'disconnected', reason = NULL, body = NULL, dek_id = NULL,"
             " is_default = false, secret_version = c.secret_version + 1, lease_owner = NULL,"
@@ -350,12 +371,7 @@ class Connections:
             {"id": connection, "owner": owner},
         )
         row = await cursor.fetchone()
-        if row is None:
-            return False
-        await link.execute(
-            "DELETE FROM deks WHERE id = %(dek)s AND owner = %(owner)s", {"dek": row[0], "owner": owner}
-        )
-        return True
+        return None if row is None else row[0]
 
     async def promote(self, link: Link, owner: UUID, provider: str) -> None:
         """Give the owner's oldest live connection the default, where none has it."""

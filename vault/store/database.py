@@ -13,6 +13,13 @@ from vault.errors import Busy
 
 Connection = psycopg.AsyncConnection[Any]
 
+# The server is gone, going, coming back, or a standby: the same statement may work in a moment.
+_AWAY = (
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
 _SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
 
 
@@ -52,7 +59,7 @@ class Database:
         try:
             async with self._pool.connection() as connection:
                 yield connection
-        except (PoolTimeout, psycopg.OperationalError) as error:
+        except _AWAY as error:
             raise Busy("the database does not answer") from error
 
     @asynccontextmanager

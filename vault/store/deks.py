@@ -45,15 +45,11 @@ class Deks:
             },
         )
 
-    async def find(self, link: Link, owner: UUID, dek_id: UUID) -> WrappedDek | None:
-        """The owner's wrapped key, read inside the caller's transaction."""
-        async with link.cursor(row_factory=class_row(WrappedDek)) as cursor:
-            await cursor.execute(
-                "SELECT id, owner, purpose, kek_ref, wrapped FROM deks"
-                " WHERE id = %(id)s AND owner = %(owner)s",
-                {"id": dek_id, "owner": owner},
-            )
-            return await cursor.fetchone()
+    async def destroy(self, link: Link, owner: UUID, dek_id: UUID) -> None:
+        """Delete one of the owner's keys inside the caller's transaction: what it sealed is gone."""
+        await link.execute(
+            "DELETE FROM deks WHERE id = %(id)s AND owner = %(owner)s", {"id": dek_id, "owner": owner}
+        )
 
     async def operator(self) -> WrappedDek | None:
         """The one key of the operator's small things, if it was ever made."""

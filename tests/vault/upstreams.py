@@ -1,0 +1,87 @@
+"""A token endpoint inside the tests, and what the vault's tests share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from providers.base import Account, GrantRejected, TokenSet
+from vault.store.database import Database
+from vault.vault import Vault
+
+SCOPES = frozenset({"user-read-playback-state"})
+
+
+class FakeUpstream:
+    """A token endpoint that rotates: each refresh token works once, as the strictest providers do.
+
+    `gate` holds every call until it is set; `error` is raised instead of an answer; `late` is raised
+    after the token was spent, as when the answer gets lost.
+    """
+
+    def __init__(self) -> None:
+        self.live: set[str] = set()
+        self.calls: list[str] = []
+        self.revoked: list[str] = []
+        self.error: Exception | None = None
+        self.late: Exception | None = None
+        self.gate: asyncio.Event | None = None
+        self.rotate = True
+        self.number = 0
+
+    def grant(self, expires_in: float = 3600) -> TokenSet:
+        self.number += 1
+        refresh = f"refresh-{self.number}"
+        self.live.add(refresh)
+        return TokenSet(SecretStr(f"access-{self.number}"), expires_in, SecretStr(refresh), SCOPES)
+
+    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+        token = refresh_token.get_secret_value()
+        self.calls.append(token)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        if token not in self.live:
+            raise GrantRejected(provider, "refresh")
+        if not self.rotate:
+            self.number += 1
+            return TokenSet(SecretStr(f"access-{self.number}"), 3600)
+        self.live.discard(token)
+        if self.late is not None:
+            raise self.late
+        return self.grant()
+
+    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+        self.revoked.append(token.get_secret_value())
+        return True
+
+    async def called(self, times: int = 1) -> None:
+        """Return once it was called that often."""
+        while len(self.calls) < times:
+            await asyncio.sleep(0)
+
+
+async def connect(
+    vault: Vault, upstream: FakeUpstream, owner: UUID, subject: str = "ana", expires_in: float = 3600
+) -> Any:
+    account = Account("https://accounts.spotify.com", subject, subject.title())
+    return await vault.save(owner, "spotify", "operator", account, upstream.grant(expires_in), SCOPES, None)
+
+
+async def scalar(database: Database, query: str, *values: object) -> Any:
+    async with database.connection() as link:
+        row = await (await link.execute(query, values)).fetchone()  # type: ignore[arg-type]
+    return None if row is None else row[0]
+
+
+async def run(database: Database, query: str, *values: object) -> None:
+    async with database.connection() as link:
+        await link.execute(query, values)  # type: ignore[arg-type]
+
+
+def access(credential: Any) -> str:
+    return str(credential.access_token.get_secret_value())
