@@ -93,6 +93,7 @@ class AccountPage:
             cards=[self._card(connection) for connection in held],
             chats=chats,
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
+            unset=self._registry.unset,
             ended=self._provider(request.query_params.get("ended", "")),
             cut=request.query_params.get("cut") == "1",
         )

@@ -85,7 +85,7 @@ def build(
     `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
     Owner links may be on only while the bind address and `public_url` are both loopback.
     """
-    desk = Desk(stores.sessions, vault.derive("csrf"), public_url)
+    desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck)
     trips = Trips(stores.states, vault, oauth, http, registry, public_url)
     signin = SignIn(
         desk=desk,

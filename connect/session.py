@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
+from uuid import UUID
 
 from pydantic import SecretStr
 from starlette.datastructures import FormData
@@ -45,10 +47,17 @@ class Guest:
 
 
 class Desk:
-    """Sessions, cookies and CSRF. `csrf_key` is 32 bytes, the same on every worker."""
+    """Sessions, cookies and CSRF. `csrf_key` is 32 bytes, the same on every worker.
 
-    def __init__(self, sessions: Sessions, csrf_key: bytes, public_url: str) -> None:
+    `welcome` says whether somebody may still come in (blocked, or off the guest list, they may not): it is
+    asked on every page, so a session outlives neither.
+    """
+
+    def __init__(
+        self, sessions: Sessions, csrf_key: bytes, public_url: str, welcome: Callable[[UUID], Awaitable[bool]]
+    ) -> None:
         self._sessions = sessions
+        self._welcome = welcome
         self._csrf_key = csrf_key
         parts = urlsplit(public_url)
         self._origin = f"{parts.scheme}://{parts.netloc}".lower()
@@ -62,6 +71,8 @@ class Desk:
         """Who is asking. Consumes nothing and never fails: an unusable cookie is no cookie."""
         session = request.cookies.get(self.session_cookie, "")
         user = await self._sessions.find(digest(session)) if session else None
+        if user is not None and not await self._welcome(user.id):
+            user = None
         kept = request.cookies.get(self.browser_cookie, "")
         browser = SecretStr(kept) if len(kept) == 43 else mint()
         bound = session if user else browser.get_secret_value()

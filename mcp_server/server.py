@@ -26,6 +26,7 @@ from mcp_server.answers import failure
 from mcp_server.arguments import explain
 from mcp_server.call import Call
 from mcp_server.crash import report
+from mcp_server.errors import Unconfigured
 from mcp_server.house import House
 from mcp_server.ladder import MENDABLE, Ladder
 from mcp_server.sentences import Spoken, speak
@@ -98,6 +99,7 @@ class ValetServer(MCPServer[House]):
         call.tool = entry.spec
         try:
             early = await self._ladder.resume(context)
+            self._require_app(entry)
             _require_scopes(call, entry)  # after the wait: the grant may have been raised or cut meanwhile
             result = early or await self._run(entry, arguments, context)
         except MCPError:
@@ -125,6 +127,13 @@ class ValetServer(MCPServer[House]):
         label = arguments.get("account")
         return await self._ladder.climb(context, error, spoken, label if isinstance(label, str) else None)
 
+    def _require_app(self, entry: Entry) -> None:
+        """A scope of a provider without an app can't be granted, so asking for it would be a loop."""
+        unset = self._house.directory.unset
+        for provider in unset:
+            if entry.spec.service in {service.name for service in provider.services}:
+                raise Unconfigured(provider.name, unset)
+
     def _masked(self, entry: Entry, error: BaseException) -> CallToolResult:
         reference = report("tool_crashed", error, tool=entry.tool.name)
         return failure(
@@ -150,7 +159,7 @@ def _require_scopes(call: Call, entry: Entry) -> None:
     raise MCPError(
         INVALID_REQUEST,
         f"This chat may not use {entry.tool.name}: it needs the permission {scope}. The person can allow it "
-        "by signing in again for this scope, or on their Valet account page.",
+        "in their browser: call connections_connect, or sign in again for this scope.",
         {"error": "insufficient_scope", "scope": scope},
     )
 

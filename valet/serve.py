@@ -55,12 +55,14 @@ def folder(settings: Settings, mode: Mode) -> Path:
 
 
 def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` is called once requests are answered.
+    """Serve until SIGINT, SIGTERM or SIGHUP; `ready` is called once requests are answered.
 
     Raises CannotServe, and the errors of the embedded database and the key ring.
     """
-    # Before the server's own handlers stand, SIGTERM unwinds like Ctrl-C instead of leaving children behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # Before the server's own handlers stand, these unwind like Ctrl-C instead of leaving children behind.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
+    _keep_apart(at)
     listening = _listen(at.settings.host, at.settings.port)
     try:
         with _database(at) as urls, _emulator(at) as emulator:
@@ -110,12 +112,12 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop on SIGINT and SIGTERM, however often they come, and do not raise them again.
+        """Stop on SIGINT, SIGTERM and SIGHUP, however often they come, and do not raise them again.
 
         What we stand on closes after us; an impatient second Ctrl-C must not cut that short.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop)
         yield
 
@@ -126,6 +128,16 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if not self.should_exit:
             self._ready()
+
+
+def _keep_apart(at: Place) -> None:
+    """The key ring is never part of what a copy of the database's directory takes along."""
+    database = (at.folder / "postgres").resolve()
+    if at.keyring.resolve().is_relative_to(database):
+        raise CannotServe(
+            f"VALET_KEYRING lies inside the database's directory {database}, so a copy of one would be "
+            "a copy of both. Put the key ring somewhere else."
+        )
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -179,6 +191,11 @@ def _database(at: Place) -> Iterator[SecretStr]:
 def _migrate(url: SecretStr, app_role: str | None) -> None:
     try:
         migrate(url.get_secret_value(), app_role=app_role)
+    except psycopg.errors.InsufficientPrivilege:
+        raise CannotServe(
+            "the database role may not create or change tables. Give MIGRATION_DATABASE_URL a role that owns "
+            "the schema; DATABASE_URL's role then needs no such right."
+        ) from None
     except psycopg.OperationalError:
         # The driver's text may hold the connection string.
         raise CannotServe(

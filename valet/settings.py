@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from providers.base import App, Provider
 
 DEFAULT_PORT = 8420
-_ALLOW_ENTRY = re.compile(r"\*|owner|[a-z0-9_-]+:[A-Za-z0-9._|-]{1,128}")
+_ALLOW_ENTRY = re.compile(r"([a-z0-9_-]+):[A-Za-z0-9._|-]{1,128}")
 
 
 class SettingsError(Exception):
@@ -84,7 +84,7 @@ def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides
     except ValidationError as error:
         # Field names and rules only: a value may be a secret.
         raise SettingsError([f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]) from None
-    faults = [sentence for bad, sentence in _rules(settings, apps(values, providers)) if bad]
+    faults = [sentence for bad, sentence in _rules(settings, apps(values, providers), providers) if bad]
     if faults:
         raise SettingsError(faults)
     return settings
@@ -111,11 +111,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _rules(settings: Settings, configured: Mapping[str, App]) -> list[tuple[bool, str]]:
+def _issuer(entry: str) -> str | None:
+    """The provider that an entry of the guest list names, or None where it can't be read."""
+    found = _ALLOW_ENTRY.fullmatch(entry)
+    return found[1] if found else None
+
+
+def _rules(
+    settings: Settings, configured: Mapping[str, App], providers: tuple[Provider, ...]
+) -> list[tuple[bool, str]]:
     url = urlsplit(settings.public_url)
     local = is_loopback(url.hostname or "")
     extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
-    strange = [entry for entry in settings.allowed if not _ALLOW_ENTRY.fullmatch(entry)]
+    names = [provider.name for provider in providers]
+    strange = [entry for entry in settings.allowed - {"*"} if _issuer(entry) not in names]
     emulated = settings.emulator_origin is not None
     return [
         (
@@ -133,7 +142,7 @@ def _rules(settings: Settings, configured: Mapping[str, App]) -> list[tuple[bool
         ),
         (
             bool(strange),
-            "VALET_ALLOW: an entry is not understood; write spotify:ACCOUNT_ID or *",
+            f"VALET_ALLOW: an entry is not understood; write PROVIDER:ACCOUNT_ID ({', '.join(names)}) or *",
         ),
         (
             emulated and not local,

@@ -34,22 +34,26 @@ class TrialFailed(Exception):
 
 
 @dataclass
-class _Memory:
+class Memory:
     """What the SDK's OAuth client keeps, for the length of one trial."""
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
 
     async def get_tokens(self) -> OAuthToken | None:
+        """What was kept, if anything."""
         return self.tokens
 
     async def set_tokens(self, tokens: OAuthToken) -> None:
+        """Keep them."""
         self.tokens = tokens
 
     async def get_client_info(self) -> OAuthClientInformationFull | None:
+        """Our registration, once there is one."""
         return self.client
 
     async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+        """Keep it."""
         self.client = client_info
 
 
@@ -86,7 +90,7 @@ class Trial:
             }
         )
         auth = OAuthClientProvider(
-            f"{self.public_url}/mcp", metadata, _Memory(), self._authorize, self._callback
+            f"{self.public_url}/mcp", metadata, Memory(), self._authorize, self._callback
         )
         async with httpx2.AsyncClient(auth=auth, timeout=30, trust_env=False) as http:
             transport = streamable_http_client(f"{self.public_url}/mcp", http_client=http)

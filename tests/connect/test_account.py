@@ -175,3 +175,15 @@ async def test_a_notice_cannot_be_made_to_say_anything(inn: Inn) -> None:
     browser, _ = await inn.guest()
     page = await browser.get("/account?ended=%3Cscript%3Ehello&cut=hello")
     assert "hello" not in page.text
+
+
+async def test_who_is_blocked_or_off_the_guest_list_is_out_at_once(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    assert (await browser.get("/account")).status == 200
+    listed = inn.admission._listed
+    inn.admission._listed = frozenset()
+    assert (await browser.get("/account")).location == "/signin?next=%2Faccount"
+    inn.admission._listed = listed
+    assert (await browser.get("/account")).status == 200
+    await inn.stores.users.block(user.id)
+    assert (await browser.get("/account")).location == "/signin?next=%2Faccount"

@@ -20,6 +20,8 @@ def emulator() -> Iterator[EmulatorProcess]:
 @pytest.fixture
 def valet(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
     with ValetProcess(VALET_EMULATOR_ORIGIN=emulator.origin) as valet:
+        # As at the real one: nothing but what is registered.
+        emulator.client(redirects=[f"{valet.url}/callback/spotify"])
         yield valet
 
 

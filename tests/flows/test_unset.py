@@ -29,4 +29,11 @@ async def test_the_tools_say_what_the_operator_must_do(valet: ValetProcess, chro
         for answer in (listed, asked):
             assert "SPOTIFY_CLIENT_ID" in text(answer), text(answer)
         assert asked.is_error
+        # A tool that is remembered from elsewhere says the same: no scope is asked that nobody can give.
+        person.statuses.clear()
+        played = await client.call_tool("spotify_play", {"query": "Despacito"})
+        assert played.is_error and "SPOTIFY_CLIENT_ID" in text(played)
+        assert set(person.statuses) == {200}
+    await person.page.goto(f"{valet.url}/account")
+    assert "SPOTIFY_CLIENT_ID" in await person.page.locator("main").inner_text()
     await context.close()

@@ -12,36 +12,13 @@ import httpx2
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import (
-    AuthorizationCodeResult,
-    OAuthClientInformationFull,
-    OAuthClientMetadata,
-    OAuthToken,
-)
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 from mcp_types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, TextContent
 from playwright.async_api import Page
 
+from valet.trial import Memory
+
 REDIRECT = "http://127.0.0.1:3119/callback"
-
-
-@dataclass
-class Storage:
-    """What the SDK's OAuth client keeps."""
-
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
-
-    async def get_tokens(self) -> OAuthToken | None:
-        return self.tokens
-
-    async def set_tokens(self, tokens: OAuthToken) -> None:
-        self.tokens = tokens
-
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
-        return self.client
-
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
-        self.client = client_info
 
 
 @dataclass
@@ -54,7 +31,7 @@ class Person:
     page: Page
     url: str
     name: str = "Test chat"
-    storage: Storage = field(default_factory=Storage)
+    storage: Memory = field(default_factory=Memory)
     headings: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     consents: int = 0

@@ -45,7 +45,7 @@ class ValetProcess:
         self.owner_link = ""
         self.banner = ""
         self._command = command
-        self._given = environment
+        self.environment_more = environment
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -58,7 +58,7 @@ class ValetProcess:
             "VALET_PORT": str(self.port),
             "VALET_DATA_DIR": str(self.data),
             "VALET_LOG_LEVEL": "DEBUG",
-            **self._given,
+            **self.environment_more,
         }
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:

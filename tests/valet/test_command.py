@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx2
 import psutil
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.support.emulator import EmulatorProcess
 from tests.support.valet import ValetProcess, free_port
@@ -82,7 +84,7 @@ def test_try_fails_plainly_when_the_player_does_not_play(
     assert ran.stderr.startswith("valet: spotify_play answered: ") and "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopping_leaves_no_process_and_loses_nothing(demo: ValetProcess, number: int) -> None:
     demo.start()
     assert demo.run("try").returncode == 0
@@ -177,9 +179,6 @@ def test_serve_takes_real_apps_from_the_environment() -> None:
 def test_the_demo_and_a_real_server_do_not_share_a_database(
     server_url: str, emulator: EmulatorProcess
 ) -> None:
-    import psycopg
-    from psycopg.conninfo import make_conninfo
-
     name = f"valet_modes_{free_port()}"
     with psycopg.connect(server_url, autocommit=True) as link:
         link.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
@@ -202,3 +201,50 @@ def test_a_database_that_does_not_answer_is_said_without_its_address() -> None:
     valet.close()
     assert ran.returncode == 2 and "the database does not answer" in ran.stderr
     assert "canary" not in ran.stderr and "Traceback" not in ran.stderr
+
+
+def test_a_key_ring_inside_the_databases_directory_is_refused(demo: ValetProcess) -> None:
+    inside = demo.data / "demo" / "postgres" / "cluster" / "keyring.json"
+    demo.environment_more["VALET_KEYRING"] = str(inside)
+    ran = demo.run("demo")
+    assert ran.returncode == 2 and "VALET_KEYRING lies inside" in ran.stderr
+    assert not inside.exists()
+
+
+def test_a_public_server_has_no_owner_link() -> None:
+    with ValetProcess("serve", PUBLIC_URL="https://valet.example.org", VALET_ALLOW="*") as valet:
+        assert valet.owner_link == "" and "Owner link" not in valet.banner
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{valet.port}", headers={"Host": "valet.example.org"}, trust_env=False
+        ) as http:
+            assert http.get("/signin").status_code == 200
+            assert "terminal" not in http.get("/signin").text
+            assert http.get("/owner", params={"t": "x"}).status_code == 404
+            assert http.post("/owner", data={"t": "x"}).status_code in {403, 404}
+        ran = valet.run("link")
+        assert ran.returncode == 2 and "owner links exist only" in ran.stderr
+
+
+def test_a_role_that_may_not_change_the_schema_is_told_what_to_set(server_url: str) -> None:
+    role, name = f"valet_weak_{free_port()}", f"valet_weak_{free_port()}"
+    with psycopg.connect(server_url, autocommit=True) as link:
+        link.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'canary'")  # type: ignore[arg-type]
+        link.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    try:
+        url = make_conninfo(server_url, dbname=name, user=role, password="canary")
+        valet = ValetProcess("serve", DATABASE_URL=url)
+        ran = valet.run("serve")
+        valet.close()
+        assert ran.returncode == 2 and "MIGRATION_DATABASE_URL" in ran.stderr
+        assert "canary" not in ran.stderr and "Traceback" not in ran.stderr
+        owner = make_conninfo(server_url, dbname=name)
+        with ValetProcess("serve", DATABASE_URL=url, MIGRATION_DATABASE_URL=owner) as two_roles:
+            assert two_roles.owner_link
+        with psycopg.connect(url, autocommit=True) as link:
+            for statement in ("CREATE TABLE x ()", "DROP TABLE users", "DELETE FROM schema_migrations"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    link.execute(statement)  # type: ignore[arg-type]
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as link:
+            link.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            link.execute(f"DROP ROLE {role}")  # type: ignore[arg-type]

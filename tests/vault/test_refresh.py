@@ -574,3 +574,30 @@ async def test_a_row_that_no_longer_opens_is_rekeyed_by_a_new_consent_and_keeps_
     assert again.id == connection.id
     assert access(await vault.credential(owner, "spotify")) == "access-2"
     assert await scalar(database, "SELECT count(*) FROM deks WHERE owner = %s", owner) == 1
+
+
+async def test_connecting_again_before_the_result_is_stored_wins(
+    vault: Vault, upstream: FakeUpstream, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await person()
+    await connect(vault, upstream, owner, expires_in=0)
+    away = Unwritable(vault, monkeypatch, Busy("away"))
+    assert access(await vault.credential(owner, "spotify")) == "access-2"
+    again = await connect(vault, upstream, owner, expires_in=100)
+    got = await vault._refresher.credential(owner, again.id, None)
+    assert access(got) == "access-3"
+    away.back.set()
+    await vault.drain()
+    assert access(await vault.credential(owner, "spotify")) == "access-3"
+    assert upstream.revoked == []
+
+
+async def test_a_connection_that_needs_the_person_is_never_leased(
+    vault: Vault, upstream: FakeUpstream, person: Person, database: Database
+) -> None:
+    owner = await person()
+    connection = await connect(vault, upstream, owner, expires_in=0)
+    await run(database, "UPDATE connections SET status = 'needs_reauth' WHERE id = %s", connection.id)
+    with pytest.raises(ConnectionExpired):
+        await vault._refresher.credential(owner, connection.id, None)
+    assert upstream.calls == []

@@ -14,6 +14,7 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+_OLDEST = 150000
 _LOCK = 0x76616C6574  # "valet" in ASCII
 
 
@@ -50,12 +51,21 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
     """
     steps = migrations()
     with psycopg.connect(url, autocommit=True, options="-c lock_timeout=4000") as connection:
+        _refuse_old(connection)
         _prepare(connection)
         applied = sum(_apply(connection, step) for step in steps)
         _refuse_newer(connection, steps[-1].version)
         if app_role is not None:
             _grant(connection, app_role)
     return applied
+
+
+def _refuse_old(connection: psycopg.Connection) -> None:
+    if connection.info.server_version < _OLDEST:
+        raise SchemaError(
+            f"this is PostgreSQL {connection.info.server_version // 10000}, Valet needs 15 or newer; "
+            "upgrade the server or name another in DATABASE_URL"
+        )
 
 
 def _prepare(connection: psycopg.Connection) -> None:
