@@ -46,6 +46,18 @@ class Guest:
         return digest(self.browser.get_secret_value())
 
 
+_ENCODINGS = {
+    "",
+    "application/x-www-form-urlencoded",
+    "application/x-www-form-urlencoded; charset=utf-8",
+    "application/x-www-form-urlencoded;charset=utf-8",
+}
+
+
+def _same(given: str, ours: str) -> bool:
+    return hmac.compare_digest(given.encode(errors="replace"), ours.encode())
+
+
 class Desk:
     """Sessions, cookies and CSRF. `csrf_key` is 32 bytes, the same on every worker.
 
@@ -95,9 +107,14 @@ class Desk:
     async def form(self, request: Request, guest: Guest) -> FormData:
         """The fields of a POST that came from our own page. Raises Refusal (403)."""
         self._same_origin(request)
+        # Our forms are sent one way only; other encodings name charsets that Python may not decode.
+        if request.headers.get("content-type", "").lower() not in _ENCODINGS:
+            raise Refusal(
+                400, "That form could not be read", "Nothing was changed.", "Go back and try again."
+            )
         fields = await request.form(max_files=0, max_fields=50)
         given = fields.get("csrf")
-        if not isinstance(given, str) or not hmac.compare_digest(given.encode(), guest.csrf.encode()):
+        if not isinstance(given, str) or not _same(given, guest.csrf):
             raise _forged()
         return fields
 

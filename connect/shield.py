@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connect.pages import Refusal, Step, refused
@@ -72,6 +72,8 @@ class Shield:
             if refusal is None:
                 await self._app(scope, self._limited(receive), send)
                 return
+        except ClientDisconnect:
+            return
         except _TooLarge:
             refusal = _too_large()
         except Exception as error:  # noqa: BLE001 - the last line: logged with a reference, never shown

@@ -63,6 +63,8 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
     vault = context.request_context.lifespan_context.vault
     call = Call.within(context)
     owner, label = call.principal.user_id, account or None
+    if label is not None and not label.isprintable():
+        raise Refusal("invalid_argument", "`account` holds characters that no label has.")
     try:
         latest = await vault.credential(owner, provider, label)
     except NotConnected:

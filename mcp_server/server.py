@@ -60,7 +60,7 @@ class ValetServer(MCPServer[House]):
             request_state_security=RequestStateSecurity(keys=list(house.request_state_keys)),
             cache_hints={"tools/list": CacheHint(ttl_ms=0, scope="private")},
             subscriptions=False,
-            middleware=[self._list_what_is_held],
+            middleware=[self._only_what_is_here, self._list_what_is_held],
         )
         # The SDK configures the root logger when nobody has; logging belongs to the composition root.
         root.handlers[:] = handlers
@@ -70,6 +70,14 @@ class ValetServer(MCPServer[House]):
     def house(self) -> House:
         """What the tools work with."""
         return self._house
+
+    async def _only_what_is_here(
+        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
+    ) -> HandlerResult:
+        """Answer for what does not exist ourselves: the SDK would log the name that a stranger gave it."""
+        if ctx.method in {"prompts/get", "resources/read", "completion/complete"}:
+            raise MCPError(INVALID_PARAMS, "This server has tools only: no prompts and no resources.")
+        return await call_next(ctx)
 
     async def _list_what_is_held(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext

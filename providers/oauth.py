@@ -258,9 +258,9 @@ def _secret(value: object) -> SecretStr | None:
 
 
 def _scopes(value: object) -> frozenset[str] | None:
-    """Granted scopes; None where the answer does not say. Some servers send a list."""
+    """Granted scopes; None where the answer does not say, or is empty. Some servers send a list."""
     if isinstance(value, str):
-        return frozenset(value.split())
-    if isinstance(value, list) and all(isinstance(scope, str) for scope in value):
+        return frozenset(value.split()) or None
+    if isinstance(value, list) and value and all(isinstance(scope, str) for scope in value):
         return frozenset(value)
     return None

@@ -39,6 +39,7 @@ from vault.store.clients import Clients
 from vault.store.database import Database
 from vault.store.deks import Deks
 from vault.store.flows import Flows
+from vault.store.grants import Grants
 from vault.store.meta import Meta, Mode
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.sessions import Sessions
@@ -168,7 +169,15 @@ def _app(
 
 def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
     flows = Flows(database, vault.derive("flow-handle"))
-    tables = (Sessions(database), States(database), OwnerLinks(database), Tokens(database), flows)
+    tables = (
+        Sessions(database),
+        States(database),
+        OwnerLinks(database),
+        Tokens(database),
+        flows,
+        Grants(database),
+        Clients(database),
+    )
     return [table.sweep for table in tables]
 
 

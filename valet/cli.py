@@ -7,14 +7,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from providers.registry import PROVIDERS
 from valet import banner, logging, running
-from valet.emulation import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, Emulator, EmulatorFailed
+from valet.emulation import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORIGIN, EmulatorFailed
 from valet.settings import SettingsError, apps, environment, load
 from vault.store.meta import Mode
 
@@ -40,7 +39,7 @@ def demo() -> None:
         values[provider.client_id_setting] = DEMO_CLIENT_ID
         values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
     with _spoken():
-        settings = load(values, PROVIDERS, emulator_origin=chosen or Emulator(Path()).origin)
+        settings = load(values, PROVIDERS, emulator_origin=chosen or DEMO_ORIGIN)
         logging.configure(settings.log_level, settings.log_format)
         at = Place(folder(settings, "demo"), "demo", settings, apps(values, PROVIDERS), chosen is None)
         serve(at, banner.show)
@@ -97,6 +96,7 @@ def _spoken() -> Iterator[None]:
     from valet.links import NoLink
     from valet.serve import CannotServe
     from valet.trial import TrialFailed
+    from vault.errors import Busy
     from vault.keyring import KeyRingError
     from vault.store.migrate import SchemaError
 
@@ -107,6 +107,8 @@ def _spoken() -> Iterator[None]:
         _refuse("the settings need a change:\n  " + "\n  ".join(error.faults))
     except TrialFailed as error:
         _refuse(str(error), status=1)
+    except Busy as error:
+        _refuse(f"{error}. Check that PostgreSQL runs and that DATABASE_URL names it.")
     except known as error:
         _refuse(str(error))
 

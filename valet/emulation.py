@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+DEMO_ORIGIN = "http://localhost:9009"
 DEMO_CLIENT_ID = "emulator-spotify"
 DEMO_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the emulator's, worth nothing elsewhere
 
@@ -18,18 +19,19 @@ class EmulatorFailed(Exception):
 class Emulator:
     """`python -m providers.emulator` on a fixed port, its state kept in a file of the demo's folder."""
 
-    def __init__(self, state: Path, *, port: int = 9009) -> None:
-        self.origin = f"http://localhost:{port}"
+    def __init__(self, state: Path) -> None:
+        port = DEMO_ORIGIN.rpartition(":")[2]
         self._command = [
             sys.executable,
             "-m",
             "providers.emulator",
             "--port",
-            str(port),
+            port,
             "--state",
             str(state),
             "--exit-with-stdin",
         ]
+        self._log = state.with_suffix(".log")
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -38,7 +40,8 @@ class Emulator:
             self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            # A file, not a pipe: nobody reads while the demo runs, and a full pipe would stop the emulator.
+            stderr=self._log.open("wb"),
             # Ctrl-C goes to the whole group; we stop it ourselves, after the sidecar has answered.
             start_new_session=True,
         )
@@ -49,8 +52,8 @@ class Emulator:
         assert child is not None
         if _pipe(child.stdout).readline():
             return
-        words = _pipe(child.stderr).read().decode(errors="replace").strip().splitlines()
         self.stop()
+        words = self._log.read_text(errors="replace").strip().splitlines()
         raise EmulatorFailed(words[-1] if words else "the emulator ended without a word")
 
     def stop(self) -> None:
@@ -63,8 +66,7 @@ class Emulator:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        for pipe in (self._child.stdout, self._child.stderr):
-            _pipe(pipe).close()
+        _pipe(self._child.stdout).close()
         self._child = None
 
 

@@ -37,5 +37,8 @@ async def _keep(sweeps: Sequence[Sweep], every: float) -> None:
                 gone = await sweep()
             except Busy:
                 continue
+            except Exception as error:  # noqa: BLE001 - one bad sweep must not end the others for good
+                _log.error("sweep_failed", error=type(error).__name__)
+                continue
             if gone:
                 _log.debug("swept", rows=gone)

@@ -15,6 +15,14 @@ import structlog
 from providers.transport import quiet_loggers
 
 
+def _one_line(_: object, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """Escape control characters: whatever text gets into a line, it stays one and moves no cursor."""
+    text = event.get("event")
+    if isinstance(text, str) and not text.isprintable():
+        event["event"] = text.encode("unicode_escape", errors="backslashreplace").decode("ascii")
+    return event
+
+
 def configure(level: str, style: Literal["console", "json"]) -> None:
     """Set up structlog and the standard library's root logger."""
     shared: list[structlog.types.Processor] = [
@@ -22,6 +30,7 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    shared.append(_one_line)
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -48,6 +57,8 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     quiet_loggers()
+    # The pool quotes connection strings in its warnings; whoever meets an outage logs it without them.
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)

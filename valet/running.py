@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -38,6 +39,9 @@ def read(folder: Path) -> Running | None:
     return running
 
 
-def clear(folder: Path) -> None:
-    """Remove the note."""
-    (folder / _NAME).unlink(missing_ok=True)
+def clear(folder: Path, pid: int) -> None:
+    """Remove the note that the process `pid` left; another's stays."""
+    note = read(folder)
+    if note is not None and note.pid == pid:
+        with suppress(OSError):
+            (folder / _NAME).unlink()

@@ -23,9 +23,12 @@ from valet import running
 from valet.assembly import House, assemble
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
+from valet.guard import Served, guarded
 from valet.settings import Settings
 from vault.store.meta import Mode
 from vault.store.migrate import migrate
+
+_MOST_CONNECTIONS = 500
 
 
 class CannotServe(Exception):
@@ -65,26 +68,27 @@ def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
     _keep_apart(at)
     listening = _listen(at.settings.host, at.settings.port)
     try:
-        with _database(at) as urls, _emulator(at) as emulator:
+        with _database(at) as database, _emulator(at) as emulator:
             if emulator is not None:
                 emulator.wait()
-            asyncio.run(_serve(at, urls, listening, ready))
+            asyncio.run(_serve(at, database, listening, ready))
     finally:
         listening.close()
-        running.clear(at.folder)
 
 
 async def _serve(
     at: Place,
-    url: SecretStr,
+    database: Served,
     listening: socket.socket,
     ready: Callable[[House, Place], None],
 ) -> None:
-    house = await assemble(at.settings, at.apps, url, at.keyring, at.mode)
+    house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode)
     try:
         server = _Server(house.app, lambda: _announce(at, house, ready))
-        await server.serve(sockets=[listening])
+        async with guarded(database):
+            await server.serve(sockets=[listening])
     finally:
+        running.clear(at.folder, os.getpid())
         await house.close()
 
 
@@ -105,6 +109,11 @@ class _Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=10,
+            # h11 caps a request's head at 64 KB; httptools has no limit, so one header could fill the memory.
+            http="h11",
+            ws="none",
+            backlog=128,
+            limit_concurrency=_MOST_CONNECTIONS,
             lifespan="on",
         )
         super().__init__(config)
@@ -172,7 +181,7 @@ def _emulator(at: Place) -> Iterator[Emulator | None]:
 
 
 @contextmanager
-def _database(at: Place) -> Iterator[SecretStr]:
+def _database(at: Place) -> Iterator[Served]:
     """A migrated database: DATABASE_URL, or the embedded PostgreSQL for as long as we serve."""
     settings = at.settings
     if settings.database_url is not None:
@@ -181,11 +190,12 @@ def _database(at: Place) -> Iterator[SecretStr]:
         separate = settings.migration_database_url is not None
         _migrate(owner, role if separate else None)
         at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        yield settings.database_url
+        yield Served(settings.database_url, None)
         return
-    with Supervisor(at.folder, db_user=settings.db_user) as urls:
+    supervisor = Supervisor(at.folder, db_user=settings.db_user)
+    with supervisor as urls:
         _migrate(urls.owner, "valet_app")
-        yield urls.app
+        yield Served(urls.app, supervisor)
 
 
 def _migrate(url: SecretStr, app_role: str | None) -> None:
@@ -196,7 +206,7 @@ def _migrate(url: SecretStr, app_role: str | None) -> None:
             "the database role may not create or change tables. Give MIGRATION_DATABASE_URL a role that owns "
             "the schema; DATABASE_URL's role then needs no such right."
         ) from None
-    except psycopg.OperationalError:
+    except psycopg.Error:
         # The driver's text may hold the connection string.
         raise CannotServe(
             "the database does not answer. Check that PostgreSQL runs and that DATABASE_URL names it, its "

@@ -12,9 +12,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import psycopg
 from dotenv import dotenv_values
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -58,7 +60,7 @@ class Settings(BaseSettings):
     @property
     def loopback(self) -> bool:
         """True while both the bind address and the public URL are of this machine only."""
-        return is_loopback(urlsplit(self.public_url).hostname or "") and is_loopback(self.host)
+        return is_loopback(_split(self.public_url).hostname or "") and is_loopback(self.host)
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -117,10 +119,34 @@ def _issuer(entry: str) -> str | None:
     return found[1] if found else None
 
 
+def _split(url: str) -> SplitResult:
+    """The parts of a URL; none at all where it is no URL (its port included)."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _is_local_origin(url: str) -> bool:
+    parts = _split(url)
+    return parts.scheme == "http" and is_loopback(parts.hostname or "") and not parts.path.rstrip("/")
+
+
+def _is_conninfo(url: SecretStr | None) -> bool:
+    """True for a URL or keyword string that libpq understands, and for none at all."""
+    try:
+        conninfo_to_dict(url.get_secret_value() if url else "")
+    except psycopg.ProgrammingError:
+        return False
+    return True
+
+
 def _rules(
     settings: Settings, configured: Mapping[str, App], providers: tuple[Provider, ...]
 ) -> list[tuple[bool, str]]:
-    url = urlsplit(settings.public_url)
+    url = _split(settings.public_url)
     local = is_loopback(url.hostname or "")
     extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
     names = [provider.name for provider in providers]
@@ -156,6 +182,20 @@ def _rules(
             not emulated and any(app.client_id.startswith("emulator-") for app in configured.values()),
             "a client id begins with emulator- but VALET_EMULATOR_ORIGIN is not set; use the id from the "
             "provider's dashboard",
+        ),
+        (
+            settings.emulator_origin is not None and not _is_local_origin(settings.emulator_origin),
+            "VALET_EMULATOR_ORIGIN: give a loopback origin such as http://localhost:9009",
+        ),
+        *(
+            (
+                not _is_conninfo(given),
+                f"{name}: is not a PostgreSQL URL; write postgresql://USER:PASSWORD@HOST/NAME",
+            )
+            for name, given in (
+                ("DATABASE_URL", settings.database_url),
+                ("MIGRATION_DATABASE_URL", settings.migration_database_url),
+            )
         ),
         (
             settings.migration_database_url is not None and settings.database_url is None,

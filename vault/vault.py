@@ -199,7 +199,8 @@ async def open_vault(
 
 def _label(wanted: str, taken: set[str]) -> str:
     """`wanted`, or with the first free number behind it."""
-    base = " ".join(wanted.split())[:60] or "account"
+    # Room for a number: what names an account may have 60 characters.
+    base = " ".join(wanted.split())[:54].strip() or "account"
     if base.lower() not in taken:
         return base
     number = 2

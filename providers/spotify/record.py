@@ -58,7 +58,8 @@ async def account(http: Http, token: SecretStr) -> Account:
     """
     answer = await http.request(SPOTIFY, "GET", f"{API}/me", operation="account", credential=token)
     me = read(Profile, answer)
-    if not me.account_id:
+    # What it looks like is not documented; printable ASCII is what an identity can be compared by.
+    if not (me.account_id and me.account_id.isascii() and me.account_id.isprintable()):
         sentence = "Spotify did not say which account this is, so it cannot be connected. Try again later."
         raise Rejected(SPOTIFY.name, "account", "NO_ACCOUNT_ID", sentence)
     return Account(SPOTIFY.issuer, me.account_id, me.display_name or "Spotify")

@@ -160,7 +160,10 @@ async def test_uploads_and_other_bodies_are_no_form(inn: Inn) -> None:
     upload = await browser.client.post("/signout", files={"csrf": b"x"})
     assert upload.status_code == 400
     json = await browser.client.post("/signout", json={"csrf": "x"})
-    assert json.status_code == 403
+    assert json.status_code == 400
+    for charset in ("unicode_escape", "undefined"):
+        odd = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+        assert (await browser.client.post("/signout", content="csrf=x", headers=odd)).status_code == 400
 
 
 async def test_odd_cookies_are_no_cookies(inn: Inn) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import json
 import secrets
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -275,6 +278,56 @@ async def test_pages_that_are_not_there_say_so(http: httpx2.Client, path: str) -
     answer = http.get(path.replace("\x00", "%00"), headers={"Accept": "text/html"}, follow_redirects=True)
     assert 400 <= answer.status_code < 500 or "Sign in" in answer.text
     plain(answer)
+
+
+async def test_prompts_and_resources_are_not_here_and_their_names_reach_no_log(
+    valet: ValetProcess, http: httpx2.Client, grant: Grant
+) -> None:
+    forged = "x\n2026-01-01 [error] forged \x1b[31m canary-name"
+    for method, params in (("prompts/get", {"name": forged}), ("resources/read", {"uri": f"a://{forged}"})):
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        answer = call(http, grant.tokens["access_token"], body)
+        assert answer.json()["error"]["code"] == -32602
+    assert "canary-name" not in valet.logs.read_text()
+
+
+async def test_labels_with_odd_characters_are_a_plain_mistake(http: httpx2.Client, grant: Grant) -> None:
+    for account in ("a\x00", "\x1b[31m"):
+        body = tool("spotify_get_playback", {"account": account})
+        result = call(http, grant.tokens["access_token"], body).json()["result"]
+        assert result["isError"] is True
+        assert result["_meta"]["valet/error"]["code"] == "invalid_argument"
+    # Half a character is no JSON text (RFC 8259 §8.2).
+    halved = json.dumps(tool("spotify_get_playback", {"account": "\ud800"})).encode()
+    answer = call(http, grant.tokens["access_token"], halved)
+    assert answer.status_code == 400
+    plain(answer)
+
+
+async def test_a_websocket_upgrade_is_not_served_and_not_logged(
+    valet: ValetProcess, http: httpx2.Client
+) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+        "Authorization": "Bearer canary-upgrade",
+    }
+    answer = http.get("/owner?t=canary-link", headers=upgrade)
+    assert answer.status_code != 101
+    assert "canary-upgrade" not in valet.logs.read_text() and "canary-link" not in valet.logs.read_text()
+
+
+async def test_a_header_without_an_end_is_cut_off(valet: ValetProcess) -> None:
+    sent = 0
+    with socket.create_connection(("127.0.0.1", valet.port), 10) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+        with contextlib.suppress(ConnectionError):
+            while sent < 50_000_000:
+                raw.sendall(b"a" * 65536)
+                sent += 65536
+    assert sent < 50_000_000
 
 
 async def test_nothing_of_this_left_a_traceback_in_the_log(valet: ValetProcess) -> None:

@@ -263,7 +263,7 @@ async def test_expires_in(given_: Any, seconds: float) -> None:
     ("scope", "expected"),
     [
         ("a b", frozenset({"a", "b"})),
-        ("", frozenset()),
+        ("", None),
         (["a", "b"], frozenset({"a", "b"})),
         (None, None),
         (7, None),

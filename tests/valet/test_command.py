@@ -6,6 +6,7 @@ import contextlib
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -248,3 +249,55 @@ def test_a_role_that_may_not_change_the_schema_is_told_what_to_set(server_url: s
         with psycopg.connect(server_url, autocommit=True) as link:
             link.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
             link.execute(f"DROP ROLE {role}")  # type: ignore[arg-type]
+
+
+def postmaster(valet: ValetProcess) -> psutil.Process:
+    """The embedded server of that instance."""
+    pid = (valet.data / "demo" / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0]
+    return psutil.Process(int(pid))
+
+
+def test_an_embedded_database_that_dies_is_started_again(demo: ValetProcess) -> None:
+    demo.start()
+    assert demo.run("try").returncode == 0
+    victim = postmaster(demo)
+    victim.kill()
+    statuses = []
+    with httpx2.Client(base_url=demo.url, trust_env=False, timeout=20) as http:
+        deadline = time.monotonic() + 60
+        while not statuses or statuses[-1] != 401:
+            assert time.monotonic() < deadline, statuses
+            answer = http.post("/mcp", headers={"Authorization": "Bearer nonsense"}, json={})
+            statuses.append(answer.status_code)
+            if answer.status_code == 503:
+                assert answer.headers["Retry-After"]
+    assert set(statuses) <= {401, 503}
+    assert postmaster(demo).pid != victim.pid
+    ran = demo.run("try")
+    assert ran.returncode == 0 and "not connected" not in ran.stdout
+
+
+def test_a_second_demo_on_the_same_folder_is_refused_and_harms_nothing(demo: ValetProcess) -> None:
+    demo.start()
+    port = free_port()
+    given = demo.environment_more
+    demo.environment_more = {**given, "VALET_PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    ran = demo.run("demo")
+    demo.environment_more = given
+    assert ran.returncode == 2 and "already runs the database" in ran.stderr
+    assert demo.run("try").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres//u:canary@h/x", "host", "postgresql://u:canary@[::1/x", "postgresql://u:canary@h:port/x"],
+)
+@pytest.mark.parametrize("name", ["DATABASE_URL", "MIGRATION_DATABASE_URL"])
+def test_a_mistyped_database_url_is_said_without_it(name: str, url: str) -> None:
+    valet = ValetProcess("serve", **{"DATABASE_URL": "postgresql://u:canary@127.0.0.1:1/x", name: url})
+    for command in ("serve", "link"):
+        ran = valet.run(command)
+        assert ran.returncode == 2, ran.stderr
+        assert "DATABASE_URL" in ran.stderr
+        assert "canary" not in ran.stderr and "Traceback" not in ran.stderr
+    valet.close()

@@ -41,6 +41,8 @@ def test_a_public_server_without_a_guest_list_refuses_to_start() -> None:
         "https://valet.example.org?x=1",
         "ftp://127.0.0.1",
         "valet.example.org",
+        "http://[::1",
+        "https://valet.example.org:99999",
     ],
 )
 def test_a_public_url_is_an_origin_and_nothing_else(url: str) -> None:
@@ -104,3 +106,8 @@ def test_the_example_file_names_every_setting_and_no_other() -> None:
 def test_the_example_file_is_a_valid_setting_as_it_stands() -> None:
     lines = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert load(dict(lines), PROVIDERS) == load({}, PROVIDERS)
+
+
+@pytest.mark.parametrize("origin", ["http://[::1", "https://evil.example", "http://localhost:1/path", "9009"])
+def test_an_emulator_is_on_this_machine(origin: str) -> None:
+    assert "VALET_EMULATOR_ORIGIN" in faults(VALET_EMULATOR_ORIGIN=origin)

@@ -72,3 +72,12 @@ class Clients:
                 " WHERE id = %(id)s AND last_used_at < now() - interval '1 hour'",
                 {"id": client_id},
             )
+
+    async def sweep(self) -> int:
+        """Delete self-registered clients that nobody allowed anything within a day; returns how many."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "DELETE FROM clients c WHERE c.kind = 'dcr' AND c.last_used_at < now() - interval '1 day'"
+                " AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)"
+            )
+            return cursor.rowcount

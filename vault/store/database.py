@@ -38,6 +38,8 @@ class Database:
             max_size=max_size,
             timeout=5,
             max_lifetime=1800,
+            # The pool doubles its pause up to this: after an outage it must not sleep for minutes.
+            reconnect_timeout=5,
             check=AsyncConnectionPool.check_connection,
             open=False,
         )

@@ -108,6 +108,12 @@ class Grants:
             )
             return True
 
+    async def sweep(self) -> int:
+        """Delete grants that were cut off a week ago; returns how many rows went."""
+        async with self._database.connection() as link:
+            cursor = await link.execute("DELETE FROM grants WHERE revoked_at < now() - interval '7 days'")
+            return cursor.rowcount
+
 
 async def settle(
     link: Link,

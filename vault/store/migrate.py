@@ -56,7 +56,9 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
         applied = sum(_apply(connection, step) for step in steps)
         _refuse_newer(connection, steps[-1].version)
         if app_role is not None:
-            _grant(connection, app_role)
+            with connection.transaction():
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                _grant(connection, app_role)
     return applied
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -11,6 +12,9 @@ from providers.spotify import Album, Artist, Device, Episode, Playback, Playlist
 
 Kind = Literal["track", "album", "artist", "playlist", "show", "episode"]
 Thing = Track | Album | Artist | Playlist | Show | Episode
+
+
+_PAGE = re.compile(r"https://open\.spotify\.com/[A-Za-z0-9/_-]{1,100}")
 
 
 class Item(BaseModel):
@@ -59,9 +63,14 @@ def item(thing: Thing) -> Item:
         album=clip(thing.album.name) if isinstance(thing, Track) and thing.album else None,
         duration_ms=thing.duration_ms if isinstance(thing, Track | Episode) else None,
         released=clip(thing.release_date, 10) or None if isinstance(thing, Album | Episode) else None,
-        uri=thing.uri,
-        url=thing.url,
+        uri=clip(thing.uri, 200),
+        url=_link(thing),
     )
+
+
+def _link(thing: Thing) -> str:
+    """Its page, only where it is one of Spotify's: a link is something people click."""
+    return thing.url if _PAGE.fullmatch(thing.url) else "https://open.spotify.com"
 
 
 def _by(thing: Thing) -> list[str]:
@@ -101,7 +110,7 @@ def now(playback: Playback | None) -> Now:
         item=item(playback.item) if playback.item is not None else None,
         progress_ms=playback.progress_ms,
         device=player(playback.device) if playback.device is not None else None,
-        context_uri=playback.context_uri,
+        context_uri=clip(playback.context_uri, 200) if playback.context_uri else None,
         shuffle=playback.shuffle_state,
         repeat=clip(playback.repeat_state, 20) or None,
     )

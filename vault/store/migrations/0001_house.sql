@@ -113,6 +113,7 @@ CREATE TABLE grants (
     last_used_at timestamptz,
     revoked_at   timestamptz
 );
+CREATE INDEX grants_client ON grants (client_id);
 CREATE UNIQUE INDEX grants_live ON grants (user_id, client_id, redirect_uri) WHERE revoked_at IS NULL;
 
 -- One attempt: a chat client's authorize request, or a person's way to a provider. The handle is in the link.
