@@ -60,12 +60,17 @@ def serve_command() -> None:
 
 @app.command()
 def link(demo: Demo = False, as_json: Json = False) -> None:
-    """Print a new one-time link that signs the owner in (loopback servers only)."""
-    from valet.links import owner_link
+    """Print a new one-time link that signs the owner in (loopback servers only).
 
-    mode: Mode = "demo" if demo else "live"
+    Without --demo it is for the real server, or for the demo if that is the only one that runs.
+    """
+    from valet.links import owner_link
+    from valet.serve import folder
+
     with _spoken():
         settings = load(environment(), PROVIDERS)
+        alone = not running.read(folder(settings, "live")) and running.read(folder(settings, "demo"))
+        mode: Mode = "demo" if demo or alone else "live"
         url = asyncio.run(owner_link(settings, mode))
     typer.echo(json.dumps({"owner_link": url}) if as_json else url)
 

@@ -141,7 +141,9 @@ def test_links_and_tries_need_a_running_demo(demo: ValetProcess) -> None:
 
 def test_a_link_can_be_had_as_json(demo: ValetProcess) -> None:
     demo.start()
-    ran = demo.run("link", "--demo", "--json")
+    for arguments in (["link", "--demo", "--json"], ["link", "--json"]):
+        ran = demo.run(*arguments)
+        assert ran.returncode == 0, "the banner says so without --demo"
     assert json.loads(ran.stdout)["owner_link"].startswith(f"{demo.url}/owner?t=")
 
 
