@@ -78,11 +78,14 @@ def test_try_fails_plainly_when_the_player_does_not_play(
     assert demo.run("try", "Despacito").returncode == 0
     emulator.fault("PUT api.spotify.com/v1/me/player/play*", kind="status", status=500, times=None)
     try:
-        ran = demo.run("try", "Havana")
+        ran = demo.run("try", "Dreams")
     finally:
         emulator.clear_faults()
     assert ran.returncode == 1 and "done" not in ran.stdout
-    assert ran.stderr.startswith("valet: spotify_play answered: ") and "Traceback" not in ran.stderr
+    assert ran.stderr.startswith("valet: spotify_play answered: Spotify ") and "Traceback" not in ran.stderr
+    assert "track: “Dreams”" in ran.stdout
+    ran = demo.run("try", "no song is called like this")
+    assert ran.returncode == 1 and "has no track that matches" in ran.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
