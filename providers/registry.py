@@ -97,10 +97,6 @@ class Registry:
             if service.upstream(level) <= held
         )
 
-    def missing(self, provider: str, ours: Iterable[str], granted: Iterable[str]) -> frozenset[str]:
-        """The upstream scopes our scopes need at a provider and `granted` lacks."""
-        return self.upstream(provider, ours) - frozenset(granted)
-
 
 def _refuse_twins(what: str, names: list[str]) -> None:
     twins = {name for name in names if names.count(name) > 1}

@@ -116,23 +116,6 @@ def test_services_are_satisfied_one_by_one() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("ours", "granted", "missing"),
-    [
-        ({"spotify:write"}, READ, {"user-modify-playback-state"}),
-        ({"spotify:read"}, WRITE, set()),
-        ({"spotify:read", "tasks:write"}, set(), READ),
-    ],
-)
-def test_missing(ours: set[str], granted: set[str], missing: set[str]) -> None:
-    assert REGISTRY.missing("spotify", ours, granted) == missing
-
-
-def test_what_is_satisfied_misses_nothing() -> None:
-    for name, granted in (("spotify", WRITE), ("spotify", READ), ("google", {"cal.ro", "tasks"})):
-        assert REGISTRY.missing(name, REGISTRY.satisfied(name, granted), granted) == set()
-
-
 def test_twins_are_refused() -> None:
     with pytest.raises(ValueError, match="provider name spotify"):
         Registry((SPOTIFY, SPOTIFY), {})

@@ -11,7 +11,7 @@ import pytest
 from vault.ids import new_id
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
-from vault.store.grants import Grant, Grants, settle
+from vault.store.grants import Grants, settle
 
 Person = Callable[[], Awaitable[UUID]]
 NONE: frozenset[str] = frozenset()
@@ -106,22 +106,3 @@ async def test_a_grant_is_cut_by_its_person_only_and_once(
     assert again != grant
     (fresh,) = await grants.list(user)
     assert fresh.scopes == {"b:read"}
-
-
-@pytest.mark.parametrize(
-    ("uri", "host"),
-    [
-        ("https://claude.ai/api/mcp/auth_callback", "claude.ai"),
-        ("https://host.example:8443/cb", "host.example"),
-        ("http://localhost/callback", "localhost"),
-        ("http://[::1]:5000/cb", "::1"),
-        ("cursor://anysphere.cursor-mcp/oauth/callback", "cursor://anysphere.cursor-mcp"),
-    ],
-)
-async def test_a_grant_says_where_its_answers_go(
-    database: Database, person: Person, client: str, uri: str, host: str
-) -> None:
-    user = await person()
-    await allow(database, user, client, NONE, redirect_uri=uri)
-    grant: Grant = (await Grants(database).list(user))[0]
-    assert grant.redirect_host == host

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString, cast
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -40,14 +39,6 @@ class Grant:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", frozenset(self.scopes))
-
-    @property
-    def redirect_host(self) -> str:
-        """Where answers to this client go: a host name, or `scheme://name` of a custom scheme."""
-        parts = urlsplit(self.redirect_uri)
-        if parts.scheme in {"http", "https"}:
-            return parts.hostname or parts.netloc
-        return f"{parts.scheme}://{parts.netloc}"
 
 
 class Grants:
