@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run try test check clean
+.PHONY: help run try test proof check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,6 +19,9 @@ try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "P
 test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest
+
+proof: $(VENV)/ready-test ## the long proofs: many processes, kill -9, a database that dies under load
+	@$(BIN)/python -m pytest -s tests/proof
 
 check: $(VENV)/ready-test ## lint, types, import rule
 	@$(BIN)/ruff check .

@@ -1,12 +1,13 @@
 """Refresh under contention: our protocol beside two common ones, in one run, on one PostgreSQL.
 
-    .venv/bin/python benchmarks/refresh.py [rounds [seconds over which the requests arrive]]
+    .venv/bin/python benchmarks/refresh.py [rounds [seconds]]
 
 Several worker processes want access tokens of the same expired connections. The provider is slow, rotates
 strictly (a refresh token works once, no grace) and ends the whole family of one that is used twice. Every
 strategy gets the same pool, tables, envelope, HTTP client, requests and arrival times; they take turns, and
 the data is put back before each turn. A connection of the pool is also wanted, all the time, by a `SELECT 1`
-that has nothing to do with any of it.
+that has nothing to do with any of it. The requests arrive over `seconds`: at much less than one, few cores
+are busy with the requests themselves, and every latency grows with that.
 """
 
 from __future__ import annotations
@@ -17,15 +18,13 @@ import multiprocessing
 import os
 import platform
 import random
-import secrets
 import shutil
 import socket
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
@@ -34,219 +33,29 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
-import uvicorn
 from pydantic import SecretStr
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from providers.base import Account, Credential, GrantRejected, ProviderError, TokenSet
+from benchmarks.provider import CONNECTIONS, DELAY, Wire, provide
+from benchmarks.strategies import STRATEGIES, Kit
+from providers.base import Account, ProviderError, TokenSet
 from valet.embedded import Supervisor
 from valet.logging import configure
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
-from vault.records import Tokens, credential, open_tokens, seal_tokens
-from vault.refresh import Refresher, Timing, Upstream
-from vault.store.connections import Connections, SealedConnection
-from vault.store.database import Connection as Link
+from vault.store.connections import Connections
 from vault.store.database import Database
 from vault.store.migrate import migrate
 from vault.vault import Vault, open_vault
 
-WORKERS, REQUESTS, CONNECTIONS, POOL = 4, 200, 40, 5
-DELAY = 0.3  # seconds the provider takes
+WORKERS, REQUESTS, POOL = 4, 200, 5
 PROBE = 0.02  # seconds between two unrelated statements of a worker
-SKEW = Timing().skew
-TTL = 3600
 
 Spawned = multiprocessing.get_context("spawn")
 Owned = tuple[UUID, UUID]  # owner and connection
-Strategy = Callable[[UUID, UUID], Awaitable[Credential]]
-
-
-# The provider
-
-
-class Provider:
-    """A token endpoint with strict rotation: half its delay passes before it decides, half after."""
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        self.calls = 0
-        self.current: dict[str, int] = {}
-        self.spent: dict[str, int] = {}
-        self.access: dict[str, int] = {}
-        self.revoked: dict[int, float] = {}
-
-    def issue(self, family: int) -> dict[str, Any]:
-        access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
-        self.access[access] = self.current[refresh] = family
-        return {"access_token": access, "refresh_token": refresh, "expires_in": TTL}
-
-    async def token(self, request: Request) -> JSONResponse:
-        self.calls += 1
-        refresh = str((await request.form())["refresh_token"])
-        await asyncio.sleep(DELAY / 2)
-        used = self.spent.get(refresh)
-        if used is not None:
-            self.revoked.setdefault(used, time.monotonic())
-        family = self.current.pop(refresh, None)
-        if family is not None:
-            self.spent[refresh] = family
-        good = family is not None and family not in self.revoked
-        answer = self.issue(family) if family is not None and good else {"error": "invalid_grant"}
-        await asyncio.sleep(DELAY / 2)
-        return JSONResponse(answer, 200 if good else 400)
-
-    async def reset(self, request: Request) -> JSONResponse:
-        self.clear()
-        return JSONResponse([self.issue(family) for family in range(CONNECTIONS)])
-
-    async def figures(self, request: Request) -> JSONResponse:
-        return JSONResponse({"calls": self.calls, "access": self.access, "revoked": self.revoked})
-
-
-def provide(listener: socket.socket) -> None:
-    provider = Provider()
-    app = Starlette(
-        routes=[
-            Route("/token", provider.token, methods=["POST"]),
-            Route("/reset", provider.reset, methods=["POST"]),
-            Route("/figures", provider.figures),
-        ]
-    )
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
-    server.run(sockets=[listener])
-
-
-class Wire(Upstream):
-    """The call to the provider: the same for every strategy."""
-
-    def __init__(self, http: httpx2.AsyncClient) -> None:
-        self._http = http
-
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()}
-        answer = await self._http.post("/token", data=form)
-        if answer.status_code != 200:
-            raise GrantRejected(provider, "refresh")
-        got = answer.json()
-        return TokenSet(SecretStr(got["access_token"]), got["expires_in"], SecretStr(got["refresh_token"]))
-
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
-        return False
-
-
-# The strategies
-
-
-@dataclass(frozen=True)
-class Kit:
-    """What every strategy is built from."""
-
-    database: Database
-    connections: Connections
-    cache: DekCache
-    upstream: Upstream
-
-    async def read(self, owner: UUID, connection: UUID) -> SealedConnection:
-        row = await self.connections.read(owner, connection)
-        assert row is not None
-        return row
-
-    async def live(self, row: SealedConnection) -> Credential | None:
-        if row.expires_in <= SKEW:
-            return None
-        return credential(row, await open_tokens(row, self.cache))
-
-    async def spend(self, row: SealedConnection) -> TokenSet:
-        refresh = (await open_tokens(row, self.cache)).refresh_token
-        assert refresh is not None
-        return await self.upstream.refresh(row.provider, row.app, refresh)
-
-    async def write(self, link: Link, row: SealedConnection, fresh: TokenSet) -> Credential:
-        version = row.secret_version + 1
-        body = await seal_tokens(row, version, Tokens(fresh.access_token, fresh.refresh_token), self.cache)
-        await link.execute(
-            "UPDATE connections SET body = %s, secret_version = %s, updated_at = now(),"
-            " access_expires_at = now() + make_interval(secs => %s) WHERE id = %s AND owner = %s",
-            (body, version, fresh.expires_in, row.id, row.owner),
-        )
-        return Credential(str(row.id), fresh.access_token, fresh.expires_in, version, frozenset(row.scopes))
-
-
-def process_lock(kit: Kit) -> Strategy:
-    # Modelled on FastMCP's OAuthProxy: a lock per token set; read again under it, and after a failure.
-    locks: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    async def ask(owner: UUID, connection: UUID) -> Credential:
-        async with locks[connection]:
-            row = await kit.read(owner, connection)
-            if (kept := await kit.live(row)) is not None:
-                return kept
-            try:
-                fresh = await kit.spend(row)
-            except GrantRejected:
-                if (kept := await kit.live(await kit.read(owner, connection))) is not None:
-                    return kept
-                raise
-            async with kit.database.connection() as link:
-                return await kit.write(link, row, fresh)
-
-    return ask
-
-
-def row_lock(kit: Kit) -> Strategy:
-    # Modelled on Django's select_for_update() and Rails' with_lock: lock, look again, call, write, commit.
-    async def ask(owner: UUID, connection: UUID) -> Credential:
-        async with kit.database.transaction() as link:
-            row = await kit.connections.locked(link, owner, connection)
-            assert row is not None
-            if (kept := await kit.live(row)) is not None:
-                return kept
-            return await kit.write(link, row, await kit.spend(row))
-
-    return ask
-
-
-def both_locks(kit: Kit) -> Strategy:
-    # The row lock at its best: one coroutine of a process waits for a row, the others wait for it.
-    locks: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
-    inner = row_lock(kit)
-
-    async def ask(owner: UUID, connection: UUID) -> Credential:
-        async with locks[connection]:
-            kept = await kit.live(await kit.read(owner, connection))
-            return kept if kept is not None else await inner(owner, connection)
-
-    return ask
-
-
-def ours(kit: Kit) -> Strategy:
-    refresher = Refresher(kit.connections, kit.cache, kit.upstream)
-
-    async def ask(owner: UUID, connection: UUID) -> Credential:
-        return await refresher.credential(owner, connection, None)
-
-    return ask
-
-
-STRATEGIES: dict[str, Callable[[Kit], Strategy]] = {
-    "process lock": process_lock,
-    "FOR UPDATE": row_lock,
-    "FOR UPDATE + process lock": both_locks,
-    "Valet": ours,
-}
-
-
-# A worker process
 
 
 @dataclass(frozen=True)
@@ -444,7 +253,7 @@ def show(rows: dict[str, list[dict[str, float]]], rounds: int, spread: float) ->
     print(f"{WORKERS} workers x {REQUESTS} requests within {spread:g} s on {CONNECTIONS} expired connections")
     print(f"pool of {POOL} a worker, provider {DELAY * 1000:.0f} ms, strict rotation with reuse detection")
     print("median (min to max) of the rounds\n")
-    width = max(len(name) for name in rows) + 2
+    width = 22
     print(f"{'':<26}" + "".join(f"{name:>{width}}" for name in rows))
     for label in next(iter(rows.values()))[0]:
         cells = []
@@ -456,7 +265,7 @@ def show(rows: dict[str, list[dict[str, float]]], rounds: int, spread: float) ->
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    spread = float(sys.argv[2]) if len(sys.argv) > 2 else 0.5
+    spread = float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
     configure("ERROR", "console")
     folder = Path(tempfile.mkdtemp(prefix="valet-bench-"))
     folder.chmod(0o755)

@@ -32,8 +32,8 @@ _HEADERS = {
 
 
 def client(url: str, host: str) -> httpx2.AsyncClient:
-    """A client of the server at `url` that calls it `host`; it waits long and opens as many as it needs."""
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    """A client of the server at `url`, called `host`; each call has its own connection, as in a crowd."""
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=0)
     return httpx2.AsyncClient(
         base_url=url, headers={"Host": host}, timeout=90, limits=limits, trust_env=False
     )

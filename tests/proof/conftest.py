@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.support.emulator import EmulatorProcess
+from valet.logging import configure
 
 Say = Callable[[str], None]
 
@@ -20,6 +21,12 @@ def nobody_stays() -> Iterator[None]:
     yield
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
     assert left == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """What goes wrong on purpose fills no screen."""
+    configure("ERROR", "console")
 
 
 @pytest.fixture

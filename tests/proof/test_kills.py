@@ -1,4 +1,4 @@
-"""kill -9 in mid-refresh, hundreds of times: what a provider's grace covers is not lost, and nothing loops."""
+"""kill -9 in mid-refresh, hundreds of times: what a provider's grace covers is not lost, nothing loops."""
 
 from __future__ import annotations
 

@@ -77,6 +77,8 @@ async def test_a_thousand_calls_over_four_processes_refresh_each_connection_once
         assert spent == [PEOPLE] * 3
         assert ended(emulator) == []
         assert await standing(database) == {("active", None): PEOPLE}
+    kind = "rotating" if rotate else "not rotating"
     say(
-        f"{3 * CALLS} calls in 3 storms, {PROCESSES} processes, {PEOPLE} connections: refreshes {spent}, lost 0"
+        f"{kind}: {3 * CALLS} calls in 3 storms on {PROCESSES} processes, {PEOPLE} connections: "
+        f"refreshes {spent}, lost 0"
     )

@@ -1,0 +1,193 @@
+"""PostgreSQL is killed under load and comes back: nothing acknowledged is lost, and calls fail softly."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+
+from providers.base import Unavailable
+from providers.transport import Transport
+from tests.proof.calls import call, client, outcome
+from tests.proof.conftest import Say
+from tests.proof.people import REFRESH, Person, ended, settle, standing, vault_over, versions
+from tests.proof.postgres import Postgres
+from tests.support.emulator import EmulatorProcess
+from tests.support.valet import ValetProcess
+from vault.errors import Busy
+from vault.store.database import Database
+from vault.vault import Vault
+
+PEOPLE, OUTAGES = 20, 4
+
+Ask = Callable[[Person], Awaitable[str]]
+"""One call of somebody: `ok`, `retry`, or what was wrong."""
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    with Postgres() as postgres:
+        yield postgres
+
+
+class Load:
+    """Everybody calls all the time, one call after the other."""
+
+    def __init__(self, ask: Ask, people: list[Person]) -> None:
+        self._ask = ask
+        self._people = people
+        self._news = asyncio.Condition()
+        self.seen: Counter[str] = Counter()
+        self.served: Counter[UUID] = Counter()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        self._going = True
+        async with asyncio.TaskGroup() as group:
+            for person in self._people:
+                group.create_task(self._one(person))
+            try:
+                yield
+            finally:
+                self._going = False
+
+    async def _one(self, person: Person) -> None:
+        while self._going:
+            came = await self._ask(person)
+            async with self._news:
+                self.seen[came] += 1
+                self.served[person.owner] += came == "ok"
+                self._news.notify_all()
+
+    async def until(self, more: Callable[[], bool]) -> None:
+        async with self._news:
+            await asyncio.wait_for(self._news.wait_for(more), 90)
+
+    async def everybody_served(self) -> None:
+        """Return when everybody had another good answer to a call; twice, so one began after now."""
+        before = self.served.copy()
+        await self.until(lambda: all(self.served[p.owner] >= before[p.owner] + 2 for p in self._people))
+
+    async def some_refused(self) -> None:
+        before = self.seen["retry"]
+        await self.until(lambda: self.seen["retry"] >= before + PEOPLE)
+
+
+async def outages(load: Load, postgres: Postgres, emulator: EmulatorProcess, *, expire: bool) -> None:
+    """Kill the database again and again: half the time with every refresh token spent and none stored."""
+    for number in range(OUTAGES):
+        await load.everybody_served()
+        if number % 2:
+            await asyncio.to_thread(_kill_while_spent, postgres, emulator, expire)
+        else:
+            await asyncio.to_thread(_kill_in_passing, postgres, emulator, expire)
+        await load.some_refused()
+        await asyncio.to_thread(postgres.start)
+        await load.everybody_served()
+
+
+def _kill_while_spent(postgres: Postgres, emulator: EmulatorProcess, expire: bool) -> None:
+    """Everybody's token is spent at the provider, whose answers come when the database is gone."""
+    emulator.fault(REFRESH, "late", times=None)
+    if expire:
+        emulator.expire("access")
+    emulator.wait_hanging(PEOPLE, seconds=30)
+    postgres.kill()
+    emulator.clear_faults()
+
+
+def _kill_in_passing(postgres: Postgres, emulator: EmulatorProcess, expire: bool) -> None:
+    """Some are on their way to the provider, some on their way back."""
+    before = emulator.refreshes()
+    if expire:
+        emulator.expire("access")
+    while emulator.refreshes() < before + 3:
+        pass
+    postgres.kill()
+
+
+async def test_a_server_whose_database_is_killed_says_so_and_heals(
+    postgres: Postgres, ring_path: Path, emulator: EmulatorProcess, say: Say
+) -> None:
+    async with AsyncExitStack() as stack:
+        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        server = ValetProcess(
+            DATABASE_URL=postgres.url,
+            MIGRATION_DATABASE_URL=postgres.owner_url,
+            VALET_KEYRING=str(ring_path),
+            VALET_EMULATOR_ORIGIN=emulator.origin,
+            VALET_LOG_LEVEL="ERROR",
+        )
+        stack.callback(server.close)
+        people = await settle(database, vault, emulator, server.url, PEOPLE)
+        server.start()
+        http = await stack.enter_async_context(client(server.url, urlsplit(server.url).netloc))
+
+        async def ask(person: Person) -> str:
+            answer = await call(http, person.token)
+            found = outcome(answer)
+            return found if found != "wrong" else f"{answer.status_code} {answer.text[:300]}"
+
+        load = Load(ask, people)
+        async with load.running():
+            await outages(load, postgres, emulator, expire=True)
+        await _all_well(database, emulator, load)
+        refreshes = emulator.refreshes()
+    say(_summary("server", load, refreshes))
+
+
+async def test_what_a_vault_handed_out_is_stored_once_the_database_is_back(
+    postgres: Postgres, ring_path: Path, emulator: EmulatorProcess, say: Say
+) -> None:
+    handed: dict[UUID, int] = {}
+    async with AsyncExitStack() as stack:
+        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        people = await settle(database, vault, emulator, "http://127.0.0.1:1", PEOPLE)
+
+        async def ask(person: Person) -> str:
+            """Refuse whatever came last, so that every call is a refresh."""
+            try:
+                got = await vault.credential(person.owner, "spotify", refused=handed.get(person.owner))
+            except (Busy, Unavailable):
+                return "retry"
+            handed[person.owner] = got.version
+            return "ok"
+
+        load = Load(ask, people)
+        async with load.running():
+            await outages(load, postgres, emulator, expire=False)
+        await vault.drain()
+        assert await versions(database) == handed
+        await _all_well(database, emulator, load)
+        refreshes = emulator.refreshes()
+    say(_summary("vault", load, refreshes))
+
+
+async def _vault(
+    stack: AsyncExitStack, postgres: Postgres, ring: Path, emulator: EmulatorProcess
+) -> tuple[Database, Vault]:
+    database = Database(postgres.url)
+    await database.open()
+    stack.push_async_callback(database.close)
+    transport = await stack.enter_async_context(Transport(emulator_origin=emulator.origin))
+    return database, await vault_over(database, ring, transport)
+
+
+async def _all_well(database: Database, emulator: EmulatorProcess, load: Load) -> None:
+    """Every call was answered well or told to come back, and no grant died of a token sent twice."""
+    assert set(load.seen) == {"ok", "retry"}
+    assert ended(emulator) == []
+    assert await standing(database) == {("active", None): PEOPLE}
+
+
+def _summary(what: str, load: Load, refreshes: int) -> str:
+    return (
+        f"{what}: database killed {OUTAGES} times under load; {load.seen['ok']} calls answered, "
+        f"{load.seen['retry']} told to retry, {refreshes} refreshes, lost 0"
+    )
