@@ -162,7 +162,7 @@ class Refresher:
             raise NotConnected(row.provider if row else "")
         if row.status == "needs_reauth":
             raise ConnectionExpired(row.provider, row.reason or "unknown")
-        kept = self._kept(row, refused)
+        kept = self.kept(row, refused)
         if kept is not None:
             return kept
         # During a pause after a failure the old token is served to its end.
@@ -171,8 +171,11 @@ class Refresher:
             return None
         return credential(row, await open_tokens(row, self._cache))
 
-    def _kept(self, row: SealedConnection, refused: int | None) -> Credential | None:
-        """What this worker already spent the row's token for and could not store yet."""
+    def kept(self, row: SealedConnection, refused: int | None) -> Credential | None:
+        """What this worker already spent the row's token for and could not store yet.
+
+        Raises Unavailable where even that was refused or has expired.
+        """
         kept = self._backlog.find(row)
         if kept is None:
             return None
@@ -185,7 +188,7 @@ class Refresher:
         """Refresh under the lease. None: the row moved on; read it again."""
         row = lease.row
         try:
-            kept = self._kept(row, refused)
+            kept = self.kept(row, refused)
             if kept is not None:
                 await self._connections.release(lease, answered=False, retry_after=None)
                 return kept

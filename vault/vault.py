@@ -126,6 +126,9 @@ class Vault:
             raise ConnectionExpired(provider, row.reason or "unknown")
         if not row.used_lately:
             await self._connections.touch(owner, row.id)
+        kept = self._refresher.kept(row, refused)
+        if kept is not None:
+            return kept
         if row.expires_in > self._timing.skew and row.secret_version != refused:
             return credential(row, await open_tokens(row, self._cache))
         return await self._refresher.credential(owner, row.id, refused)

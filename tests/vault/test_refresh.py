@@ -601,3 +601,19 @@ async def test_a_connection_that_needs_the_person_is_never_leased(
     with pytest.raises(ConnectionExpired):
         await vault._refresher.credential(owner, connection.id, None)
     assert upstream.calls == []
+
+
+async def test_an_older_token_never_comes_back_while_a_newer_one_is_not_stored(
+    vault: Vault, upstream: FakeUpstream, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await person()
+    await connect(vault, upstream, owner)
+    away = Unwritable(vault, monkeypatch, Busy("away"))
+    assert (await vault.credential(owner, "spotify", refused=1)).version == 2
+    assert (await vault.credential(owner, "spotify")).version == 2
+    with pytest.raises(Unavailable):
+        await vault.credential(owner, "spotify", refused=2)
+    assert upstream.calls == ["refresh-1"]
+    away.back.set()
+    await vault.drain()
+    assert (await vault.credential(owner, "spotify")).version == 2
