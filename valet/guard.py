@@ -50,10 +50,11 @@ async def _watch(supervisor: Supervisor, every: float) -> None:
             continue
         _log.error("database_died")
         try:
-            # Shielded: a stop of ours waits for the start, so that it stops what was started.
-            await asyncio.shield(asyncio.to_thread(supervisor.start))
-        except EmbeddedError as error:
-            _log.error("database_not_restarted", reason=str(error))
+            # A thread can't be cancelled: the end of the event loop waits for it, then the server is stopped.
+            await asyncio.to_thread(supervisor.start)
+        except Exception as error:  # noqa: BLE001 - whatever it is, giving up would leave us without a database
+            reason = str(error) if isinstance(error, EmbeddedError) else type(error).__name__
+            _log.error("database_not_restarted", reason=reason)
             pause = min(pause * 2, 30)
         else:
             _log.warning("database_restarted")
