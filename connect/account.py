@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -17,7 +17,7 @@ from connect.session import Desk, to_signin
 from connect.words import Asker, Line, asker, lines, reason
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
-from vault.errors import NotConnected
+from vault.errors import LabelTaken, NotConnected
 from vault.store.connections import Connection
 from vault.store.grants import Grant, Grants
 from vault.store.users import User
@@ -28,7 +28,10 @@ _SOON = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One connection on the page. `trouble` says why it needs its person; `soon` that it will."""
+    """One connection on the page. `trouble` says why it needs its person; `soon` that it will.
+
+    `several`: its person has more accounts of that provider, so which one is the default matters.
+    """
 
     connection: Connection
     title: str
@@ -36,6 +39,7 @@ class Card:
     trouble: str
     soon: bool
     known: bool
+    several: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class AccountPage:
             Route("/account", self.page, methods=["GET"]),
             Route("/disconnect/{connection:uuid}", self.ask, methods=["GET"]),
             Route("/disconnect/{connection:uuid}", self.disconnect, methods=["POST"]),
+            Route("/accounts/{connection:uuid}/name", self.name, methods=["POST"]),
+            Route("/accounts/{connection:uuid}/default", self.prefer, methods=["POST"]),
             Route("/chats/{grant:uuid}/cut", self.cut, methods=["POST"]),
         ]
 
@@ -90,12 +96,13 @@ class AccountPage:
         return self._desk.page(
             guest,
             "account.html",
-            cards=[self._card(connection) for connection in held],
+            cards=[self._card(connection, held) for connection in held],
             chats=chats,
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
             unset=self._registry.unset,
             ended=self._provider(request.query_params.get("ended", "")),
             cut=request.query_params.get("cut") == "1",
+            changed=next((c for c in held if str(c.id) == request.query_params.get("changed")), None),
         )
 
     async def ask(self, request: Request) -> Response:
@@ -103,7 +110,8 @@ class AccountPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(request.url.path)
-        card = self._card(await self._own(guest.user, request.path_params["connection"]))
+        connection = await self._own(guest.user, request.path_params["connection"])
+        card = self._card(connection, [connection])
         return self._desk.page(guest, "disconnect.html", card=card)
 
     async def disconnect(self, request: Request) -> Response:
@@ -117,6 +125,36 @@ class AccountPage:
         except NotConnected:
             raise _no_such_connection() from None
         return RedirectResponse(f"/account?ended={was.provider}", 303)
+
+    async def name(self, request: Request) -> Response:
+        """Give an account the name that chats call it by."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        fields = await self._desk.form(request, guest)
+        wanted = request.path_params["connection"]
+        try:
+            await self._vault.rename(guest.user.id, wanted, str(fields.get("label", "")))
+        except NotConnected:
+            raise _no_such_connection() from None
+        except LabelTaken:
+            raise _bad_name("Another of your accounts there has that name already.") from None
+        except ValueError:
+            raise _bad_name("A name has 1 to 60 characters, on one line.") from None
+        return RedirectResponse(f"/account?changed={wanted}", 303)
+
+    async def prefer(self, request: Request) -> Response:
+        """Make an account the one that chats use when they name none."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        await self._desk.form(request, guest)
+        wanted = request.path_params["connection"]
+        try:
+            await self._vault.prefer(guest.user.id, wanted)
+        except NotConnected:
+            raise _no_such_connection() from None
+        return RedirectResponse(f"/account?changed={wanted}", 303)
 
     async def cut(self, request: Request) -> Response:
         """Cut a chat client off: its tokens are dead from this moment."""
@@ -145,7 +183,7 @@ class AccountPage:
         except UnknownName:
             return None
 
-    def _card(self, connection: Connection) -> Card:
+    def _card(self, connection: Connection, held: Sequence[Connection]) -> Card:
         provider = self._provider(connection.provider)
         ends, now = connection.grant_expires_at, self._now()
         over = ends is not None and ends <= now
@@ -163,6 +201,7 @@ class AccountPage:
             trouble=trouble,
             soon=ends is not None and not over and ends - now < _SOON,
             known=provider is not None,
+            several=sum(each.provider == connection.provider for each in held) > 1,
         )
 
     def _chat(self, grant: Grant) -> Chat:
@@ -172,6 +211,15 @@ class AccountPage:
             asker(grant.client_name, grant.client_kind, grant.client_id, grant.redirect_uri),
             tuple(line for provider in self._registry.configured for line in lines(provider, held)),
         )
+
+
+def _bad_name(sentence: str) -> Refusal:
+    return Refusal(
+        400,
+        "That name can't be used",
+        f"{sentence} The account keeps the name it had.",
+        Step("Choose another name on your account page", "/account"),
+    )
 
 
 def _no_such_connection() -> Refusal:

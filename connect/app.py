@@ -26,7 +26,7 @@ from connect.session import Desk
 from connect.shield import Shield
 from connect.signin import SignIn
 from connect.trip import Trips
-from providers.http import Http
+from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import Registry
 from vault.errors import Busy
@@ -72,7 +72,7 @@ def build(
     stores: Stores,
     vault: Vault,
     oauth: OAuth,
-    http: Http,
+    identities: Identities,
     registry: Registry,
     admission: Admission,
     authorize: Answers,
@@ -86,14 +86,14 @@ def build(
     Owner links may be on only while the bind address and `public_url` are both loopback.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck)
-    trips = Trips(stores.states, vault, oauth, http, registry, public_url)
+    trips = Trips(stores.states, vault, oauth, identities, registry, public_url)
     signin = SignIn(
         desk=desk,
         trips=trips,
         registry=registry,
         users=stores.users,
         vault=vault,
-        allowed=admission.allowed,
+        admission=admission,
         owner_links=stores.owner_links if owner_links_enabled else None,
     )
     planner = Planner(registry=registry, flows=stores.flows, grants=stores.grants, vault=vault)

@@ -123,8 +123,12 @@ class Link:
             errand.provider.grant_lifetime,
         )
         ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
+        meant = errand.notes.get("meant")
+        if meant is not None and meant != str(connection.id):
+            # Another account than the chat asked about: connected, but it does not answer the question.
+            return _finished(connection, {"meant": meant, "then": errand.back, "again": errand.again})
         enough = ours & self._registry.satisfied(errand.provider.name, connection.scopes)
-        complete = frozenset(errand.notes["needed"]) <= connection.scopes
+        complete = frozenset(errand.notes["needed"]) <= errand.provider.widened(connection.scopes)
         await self._finish(user, errand.flow if complete else None, UUID(grant) if grant else None, enough)
         if complete and errand.back:
             return RedirectResponse(safe_next(errand.back), 303)
@@ -150,8 +154,9 @@ class Link:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin("/account")
-        wanted = request.path_params["connection"]
-        connection = next((c for c in await self._vault.list(guest.user.id) if c.id == wanted), None)
+        wanted, held = request.path_params["connection"], await self._vault.list(guest.user.id)
+        connection = next((c for c in held if c.id == wanted), None)
+        meant = next((c for c in held if str(c.id) == request.query_params.get("meant")), None)
         if connection is None:
             return RedirectResponse("/account", 303)
         provider = configured(self._registry, connection.provider)
@@ -163,6 +168,7 @@ class Link:
             "connected.html",
             provider=provider,
             account=connection.account_label,
+            meant=meant,
             missing=lines(provider, missing),
             then=safe_next(then) if then else "",
             again=safe_next(request.query_params.get("again") or f"/connect/{provider.name}"),
@@ -180,10 +186,12 @@ def _errand(plan: Plan, user: User) -> Errand:
             "ours": sorted(plan.ours),
             "needed": sorted(plan.needed),
             "grant": str(plan.grant) if plan.grant else None,
+            "meant": str(plan.current.id) if plan.current else None,
         },
         user=user.id,
         flow=plan.flow.id if plan.flow else None,
         switch=plan.switch,
+        hint=plan.current.account_label if plan.current and "@" in plan.current.account_label else "",
     )
 
 

@@ -15,7 +15,7 @@ from connect.words import Asker, asker
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
 from vault.store.connections import Connection
-from vault.store.flows import ConnectFlow, Flows
+from vault.store.flows import ANOTHER, ConnectFlow, Flows
 from vault.store.grants import Grant, Grants
 from vault.store.users import User
 from vault.vault import Vault
@@ -27,7 +27,7 @@ class Plan:
 
     `ours`: our scopes it is about; `new`: those the provider has not allowed yet; `extra`: those the
     client's grant lacks. `needed`: the upstream scopes without which it is not done; `scopes`: what the
-    provider is asked for, which includes what it allowed before (Spotify has no incremental consent).
+    provider is asked for, which includes what it allowed before unless its consents add up by themselves.
     `settled`: the provider has nothing to add, only the grant has to be raised.
     """
 
@@ -87,12 +87,13 @@ class Planner:
                 f"You cut it off, so it can't ask for {provider.title}. Your accounts are unchanged.",
                 "Connect Valet in the chat again if you want it back.",
             )
-        current = _pick(held, flow.label)
+        another = flow.label == ANOTHER
         return self._make(
             provider,
+            switch=another,
             ours=flow.ours or self._registry.satisfied(provider.name, flow.upstream),
-            needed=flow.upstream | self._registry.upstream(provider.name, flow.ours),
-            current=current,
+            needed=provider.least(flow.upstream | self._registry.upstream(provider.name, flow.ours)),
+            current=None if another else _pick(held, flow.label),
             extra=covered(flow.ours) - covered(grant.scopes) if grant else frozenset(),
             asker=_asker(grant),
             flow=flow,
@@ -195,13 +196,15 @@ class Planner:
         works = current is not None and current.status == "active" and not switch
         allowed = self._registry.satisfied(provider.name, kept) if works else frozenset()
         query = f"?{urlencode(hidden)}" if hidden else ""
+        missing = needed - provider.widened(kept)
+        asked = missing if provider.incremental and works and missing else needed | kept
         return Plan(
             provider=provider,
             ours=ours,
             new=ours - allowed,
             extra=extra,
             needed=needed,
-            scopes=provider.identity_scopes | needed | kept,
+            scopes=provider.identity_scopes | provider.least(asked),
             current=current,
             back=back,
             again=f"/connect/{provider.name}{query}",

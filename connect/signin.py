@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import urlencode
 
 import structlog
@@ -12,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connect.admission import OWNER_ISSUER, OWNER_SUBJECT
+from connect.admission import OWNER_ISSUER, OWNER_SUBJECT, Admission
 from connect.pages import Refusal, Step
 from connect.session import HOME, Desk, Guest, safe_next
 from connect.trip import Errand, Return, Trips
@@ -44,7 +43,7 @@ class SignIn:
         registry: Registry,
         users: Users,
         vault: Vault,
-        allowed: Callable[[str, str], bool],
+        admission: Admission,
         owner_links: OwnerLinks | None,
     ) -> None:
         self._desk = desk
@@ -52,7 +51,7 @@ class SignIn:
         self._registry = registry
         self._users = users
         self._vault = vault
-        self._allowed = allowed
+        self._admission = admission
         self._owner_links = owner_links
 
     def routes(self) -> list[Route]:
@@ -112,6 +111,7 @@ class SignIn:
             again=f"/signin?{urlencode({'next': goal, 'switch': '1'})}",
             notes={"connect": connect},
             switch=fields.get("switch") == "1",
+            keep=connect,
         )
         return self._desk.bind(await self._trips.leave(guest, errand), guest)
 
@@ -122,10 +122,10 @@ class SignIn:
             title = f"You did not sign in with {errand.provider.title}"
             raise Refusal(403, title, "Nothing was kept.", Step("Choose again", errand.again))
         tokens, account = await self._trips.collect(back)
-        if not self._allowed(account.issuer, account.subject):
+        if not self._admission.allowed(account):
             _log.info("signin_refused", provider=errand.provider.name)
             raise _not_on_the_list(errand, account)
-        user = await self._known(account.issuer, account.subject, account.label)
+        user = await self._known(account)
         if errand.notes.get("connect"):
             await self._vault.save(
                 user.id, errand.provider.name, OPERATOR, account, tokens, errand.scopes,
@@ -133,9 +133,14 @@ class SignIn:
             )  # fmt: skip
         return await self._enter(request, user, errand.back)
 
-    async def _known(self, issuer: str, subject: str, label: str) -> User:
+    async def _known(self, account: Account) -> User:
         """The person behind an identity. Raises Refusal when they are shut out."""
-        user = await self._users.sign_in(issuer, self._vault.index(issuer, subject), label)
+        user = await self._users.sign_in(
+            account.issuer,
+            self._vault.index(account.issuer, account.subject),
+            account.label,
+            self._admission.claims(account),
+        )
         if user.blocked:
             raise Refusal(
                 403,
@@ -176,7 +181,7 @@ class SignIn:
         assert self._owner_links is not None
         if not await self._owner_links.consume(digest(token.get_secret_value())):
             raise _spent_link()
-        user = await self._known(OWNER_ISSUER, OWNER_SUBJECT, "the owner")
+        user = await self._known(Account(OWNER_ISSUER, OWNER_SUBJECT, "the owner"))
         return await self._enter(request, user, self._desk.remembered_next(request))
 
 
@@ -195,11 +200,11 @@ def _spent_link() -> Refusal:
 
 def _not_on_the_list(errand: Errand, account: Account) -> Refusal:
     title = errand.provider.title
+    entry = account.email or f"{errand.provider.name}:{account.subject}"
     return Refusal(
         403,
         "You are not on the guest list",
         f"You are {account.label} at {title}, and whoever runs this Valet has not invited that account. "
-        "Nothing was kept. To be let in, give them this line for VALET_ALLOW: "
-        f"{errand.provider.name}:{account.subject}",
+        f"Nothing was kept. To be let in, give them this line for VALET_ALLOW: {entry}",
         Step(f"Use another {title} account", errand.again),
     )

@@ -21,7 +21,7 @@ from connect.names import shown_name
 from connect.pages import Refusal, Step, leave
 from connect.session import Guest
 from providers.base import Account, AppRejected, GrantRejected, Provider, ProviderError, Rejected, TokenSet
-from providers.http import Http
+from providers.identity import Identities
 from providers.oauth import OAuth, new_verifier
 from providers.registry import OPERATOR, Registry
 from vault.ids import new_id
@@ -39,7 +39,8 @@ _START = Step("Start again from your account page", "/account")
 class Errand:
     """What a trip is for. `back`: the page after it ("" is the chat); `again`: where to start it afresh.
 
-    `notes` are kept readable beside the state: nothing secret.
+    `notes` are kept readable beside the state: nothing secret. `keep`: the tokens will be stored. `hint`: the
+    account that is meant, as its provider knows it.
     """
 
     purpose: Purpose
@@ -51,6 +52,8 @@ class Errand:
     user: UUID | None = None
     flow: UUID | None = None
     switch: bool = False
+    keep: bool = True
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class Return:
 
     errand: Errand
     verifier: SecretStr
+    nonce: SecretStr
     code: SecretStr | None
     denied: bool
 
@@ -67,19 +71,31 @@ class Trips:
     """Sends browsers to providers and receives them."""
 
     def __init__(
-        self, states: States, vault: Vault, oauth: OAuth, http: Http, registry: Registry, public_url: str
+        self,
+        states: States,
+        vault: Vault,
+        oauth: OAuth,
+        identities: Identities,
+        registry: Registry,
+        public_url: str,
     ) -> None:
         self._states = states
         self._vault = vault
         self._oauth = oauth
-        self._http = http
+        self._identities = identities
         self._registry = registry
         self._public_url = public_url
 
     async def leave(self, guest: Guest, errand: Errand) -> Response:
         """Note the errand and answer with the page that goes on to the provider."""
-        provider, state, verifier, record = errand.provider, mint(), new_verifier(), new_id()
-        secrets = {"verifier": verifier.get_secret_value(), "back": errand.back, "again": errand.again}
+        provider, state, record = errand.provider, mint(), new_id()
+        verifier, nonce = new_verifier(), mint()
+        secrets = {
+            "verifier": verifier.get_secret_value(),
+            "nonce": nonce.get_secret_value(),
+            "back": errand.back,
+            "again": errand.again,
+        }
         row = State(
             purpose=errand.purpose,
             provider=provider.name,
@@ -98,7 +114,10 @@ class Trips:
             errand.scopes,
             state,
             verifier,
+            keep=errand.keep,
             switch=errand.switch,
+            nonce=nonce,
+            hint=errand.hint,
         )
         return leave(url, f"Going to {provider.title}", f"Continue at {provider.title}")
 
@@ -112,15 +131,19 @@ class Trips:
         row = await self._states.consume(key, guest.browser_hash, provider.name, user)
         if row is None:
             raise self._misfit(await self._states.misfit(key, guest.browser_hash, user))
-        errand, verifier = self._open(row)
+        errand, verifier, nonce = self._open(row)
         code, error = request.query_params.get("code"), request.query_params.get("error")
         if error:
             _log.info("provider_said_no", provider=provider.name, denied=error == "access_denied")
         return Return(
-            errand, verifier, SecretStr(code) if code and not error else None, error == "access_denied"
+            errand,
+            verifier,
+            nonce,
+            SecretStr(code) if code and not error else None,
+            error == "access_denied",
         )
 
-    def _open(self, row: State) -> tuple[Errand, SecretStr]:
+    def _open(self, row: State) -> tuple[Errand, SecretStr, SecretStr]:
         secrets = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
         errand = Errand(
             purpose=row.purpose,
@@ -132,11 +155,11 @@ class Trips:
             user=row.user_id,
             flow=row.flow_id,
         )
-        return errand, SecretStr(secrets["verifier"])
+        return errand, SecretStr(secrets["verifier"]), SecretStr(secrets.get("nonce", ""))
 
     def _misfit(self, misfit: Misfit) -> Refusal:
         if misfit.fault == "expired" and misfit.state is not None:
-            errand, _ = self._open(misfit.state)
+            errand, _, _ = self._open(misfit.state)
             return Refusal(
                 410,
                 "That took more than ten minutes",
@@ -172,13 +195,14 @@ class Trips:
             tokens = await self._oauth.exchange(
                 provider, app, self._redirect_uri(provider), back.code, back.verifier
             )
-            account = await provider.account(self._http, tokens.access_token)
+            account = await self._identities.account(provider, app, tokens, back.nonce)
         except ProviderError as error:
             _log.warning(
                 "trip_failed", provider=provider.name, operation=error.operation, error=type(error).__name__
             )
             raise _failed(back.errand, error) from None
-        return tokens, replace(account, label=shown_name(account.label, provider.title))
+        label = shown_name(account.label, provider.title)
+        return tokens, replace(account, label=label, nickname=shown_name(account.nickname, label))
 
 
 def _failed(errand: Errand, error: ProviderError) -> Refusal:

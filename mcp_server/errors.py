@@ -8,24 +8,10 @@ Wanted(...)                  `connections_connect` needs the person's browser
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal
 
 from mcp_types import CallToolResult
 
-from providers.base import Provider
-
-Code = Literal[
-    "not_connected",
-    "reauth_required",
-    "scope_missing",
-    "rate_limited",
-    "premium_required",
-    "no_active_device",
-    "not_found",
-    "conflict",
-    "invalid_argument",
-    "provider_error",
-]
+from providers.base import Code, Provider
 
 
 class Refusal(Exception):
@@ -57,9 +43,11 @@ class Wanted(Exception):
         ours: frozenset[str],
         upstream: frozenset[str],
         answer: Callable[[str], CallToolResult],
+        label: str | None = None,
     ) -> None:
         super().__init__(provider)
         self.provider = provider
         self.ours = ours
         self.upstream = upstream
         self.answer = answer
+        self.label = label

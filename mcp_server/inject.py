@@ -6,11 +6,13 @@ schema, except that `account` is taken from the tool's own argument of that name
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
+from pydantic import Field
 
 from mcp_server.call import Call
 from mcp_server.errors import Refusal
@@ -19,7 +21,7 @@ from mcp_server.ladder import Sleep
 from mcp_server.ports import Directory, Secrets
 from mcp_server.sentences import title_of
 from providers.base import Credential, CredentialSource, ScopeMissing
-from providers.spotify import Spotify
+from providers.http import Http
 from vault.errors import NotConnected
 from vault.store.tokens import Principal
 
@@ -44,18 +46,32 @@ async def pause(context: Context[House, Any]) -> Sleep:
     return context.request_context.lifespan_context.pause
 
 
-async def spotify(context: Context[House, Any], account: str | None) -> Spotify:
-    """A Spotify client of the person's default account, or of the one with that label.
+AccountLabel = Annotated[
+    str | None,
+    Field(description="Which account, only if several are connected: its label.", max_length=60),
+]
+"""The one argument that a client resolver takes from the tool."""
 
-    Raises NotConnected, ConnectionExpired, ScopeMissing before any call is made, and Refusal for a label
-    that does not exist.
+Client = TypeVar("Client")
+
+
+def connected(
+    provider: str, build: Callable[[Http, CredentialSource], Client]
+) -> Callable[[Context[House, Any], str | None], Awaitable[Client]]:
+    """A resolver of ready API clients: `build` over the person's default account, or the one with that label.
+
+    The resolver raises NotConnected, ConnectionExpired, ScopeMissing before any call is made, and Refusal for
+    a label that does not exist. A tool that asks for it has an argument `account: AccountLabel`.
     """
-    return Spotify(context.request_context.lifespan_context.http, await _source(context, "spotify", account))
+
+    async def client(context: Context[House, Any], account: str | None) -> Client:
+        return build(context.request_context.lifespan_context.http, await _source(context, provider, account))
+
+    return client
 
 
 Me = Annotated[Person, Resolve(person)]
 Pause = Annotated[Sleep, Resolve(pause)]
-SpotifyClient = Annotated[Spotify, Resolve(spotify)]
 
 
 async def _source(context: Context[House, Any], provider: str, account: str | None) -> CredentialSource:
@@ -71,7 +87,7 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
         await _name_the_others(context, provider, label)
         raise
     needs = call.tool.needs if call.tool is not None else frozenset[str]()
-    if missing := needs - latest.scopes:
+    if missing := needs - _widened(context, provider, latest.scopes):
         raise ScopeMissing(provider, "tool", missing)
 
     async def source(refused: int | None) -> Credential:
@@ -81,6 +97,13 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
         return latest
 
     return source
+
+
+def _widened(context: Context[House, Any], provider: str, scopes: frozenset[str]) -> frozenset[str]:
+    try:
+        return context.request_context.lifespan_context.directory.get(provider).widened(scopes)
+    except KeyError:
+        return scopes
 
 
 async def _name_the_others(context: Context[House, Any], provider: str, label: str | None) -> None:

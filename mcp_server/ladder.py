@@ -146,12 +146,13 @@ class Ladder:
         except KeyError:
             raise Unconfigured(name, self._directory.unset) from None
         if isinstance(error, Wanted):
-            return Need(provider, error.ours, error.upstream, None)
+            return Need(provider, error.ours, error.upstream, error.label)
         ours = call.tool.scopes if call.tool is not None else frozenset[str]()
         if isinstance(error, ScopeMissing):
             return Need(provider, ours, error.scopes, label)
         needs = call.tool.needs if call.tool is not None else frozenset[str]()
-        return Need(provider, ours, self._directory.upstream(name, call.principal.scopes) | needs, label)
+        wanted = provider.least(self._directory.upstream(name, call.principal.scopes) | needs)
+        return Need(provider, ours, wanted, label)
 
 
 def _message(need: Need, spoken: Spoken) -> str:

@@ -7,18 +7,20 @@ is left out on purpose, it is an alarm for the operator.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_server.errors import Code, Refusal, Unconfigured, Wanted
+from mcp_server.errors import Refusal, Unconfigured, Wanted
 from mcp_server.ports import Directory
 from providers.base import (
     AppRejected,
+    Code,
     Conflict,
     GrantRejected,
     NotFound,
     RateLimited,
+    Reason,
     Rejected,
     ScopeMissing,
     Unavailable,
@@ -38,51 +40,13 @@ class Spoken:
 Builder = Callable[[Any, str], Spoken]
 """`(error, provider title) -> Spoken`."""
 
-# The player's machine words (facts: PlayerErrorObject of the Spotify Web API) and what they come to.
-_REASONS: dict[str, tuple[Code, str]] = {
-    "PREMIUM_REQUIRED": (
-        "premium_required",
-        "{title} allows this only for Premium accounts. The connected account does not have Premium, so "
-        "playback can't be controlled from here. Searching still works.",
+# What comes from the HTTP call itself; a provider's own words are in its record.
+_REASONS: Mapping[str, Reason] = {
+    "HTTP_400": Reason("invalid_argument", "{title} does not understand this request. Check the ids in it."),
+    "UNSENDABLE": Reason(
+        "invalid_argument", "That text can't be sent to {title}. Make it shorter or simpler."
     ),
-    "NO_ACTIVE_DEVICE": (
-        "no_active_device",
-        "No {title} device is active. Open {title} on a phone, computer or speaker, start it once, "
-        "and ask again.",
-    ),
-    "DEVICE_NOT_CONTROLLABLE": (
-        "conflict",
-        "That device does not take commands from other programs. Choose another device.",
-    ),
-    "VOLUME_CONTROL_DISALLOW": ("conflict", "The volume of that device can't be set from here."),
-    "REMOTE_CONTROL_DISALLOW": (
-        "conflict",
-        "{title} does not allow remote control of what is playing right now.",
-    ),
-    "NO_NEXT_TRACK": ("conflict", "There is no next track."),
-    "NO_PREV_TRACK": ("conflict", "There is no previous track."),
-    "CONTEXT_DISALLOW": ("conflict", "{title} does not allow this for what is playing right now."),
-    "USER_NOT_ALLOW_LISTED": (
-        "provider_error",
-        "This {title} account is not on the list of people who may use this server's app. The operator "
-        "must add it in the {title} developer dashboard.",
-    ),
-    "OWNER_NOT_PREMIUM": (
-        "provider_error",
-        "{title} has switched this server's app off, because its owner has no Premium subscription. Only the "
-        "operator can mend it.",
-    ),
-    "HTTP_400": ("invalid_argument", "{title} does not understand this request. Check the ids in it."),
-    "UNSENDABLE": ("invalid_argument", "That text can't be sent to {title}. Make it shorter or simpler."),
 }
-
-
-def _reasoned(error: Rejected | NotFound, title: str, code: Code, otherwise: str) -> Spoken:
-    known = _REASONS.get(error.reason)
-    own = error.message if isinstance(error, Rejected) else ""
-    if known is not None:
-        return Spoken(known[0], own or known[1].format(title=title))
-    return Spoken(code, own or otherwise)
 
 
 def _not_connected(_: NotConnected, title: str) -> Spoken:
@@ -160,10 +124,8 @@ def unset_sentence(title: str, settings: tuple[str, ...]) -> str:
     )
 
 
-def _not_found(error: NotFound, title: str) -> Spoken:
-    return _reasoned(
-        error,
-        title,
+def _not_found(_: NotFound, title: str) -> Spoken:
+    return Spoken(
         "not_found",
         f"{title} has nothing under that id. Search for it again and use the id from the result.",
     )
@@ -174,7 +136,7 @@ def _conflict(_: Conflict, title: str) -> Spoken:
 
 
 def _rejected(error: Rejected, title: str) -> Spoken:
-    return _reasoned(error, title, "conflict", f"{title} does not allow this right now.")
+    return Spoken("conflict", error.message or f"{title} does not allow this right now.")
 
 
 def _refusal(error: Refusal, _: str) -> Spoken:
@@ -212,4 +174,20 @@ def speak(error: BaseException, directory: Directory) -> Spoken | None:
     builder = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if builder is None:
         return None
-    return builder(error, title_of(directory, getattr(error, "provider", "")))
+    name = getattr(error, "provider", "")
+    return _known(error, name, directory) or builder(error, title_of(directory, name))
+
+
+def _known(error: BaseException, name: str, directory: Directory) -> Spoken | None:
+    """What the machine word in a refusal comes to: the provider's record knows its own, we the rest."""
+    if not isinstance(error, Rejected | NotFound | Conflict):
+        return None
+    try:
+        record = directory.get(name)
+    except KeyError:
+        return None
+    reason = record.reasons.get(error.reason) or _REASONS.get(error.reason)
+    if reason is None:
+        return None
+    own = error.message if isinstance(error, Rejected) else ""
+    return Spoken(reason.code, own or reason.sentence.format(title=record.title))

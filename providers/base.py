@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
@@ -59,7 +59,11 @@ class NotFound(ProviderError):
 
 
 class Conflict(ProviderError):
-    """The upstream's state changed underneath, or the thing exists already."""
+    """The upstream's state changed underneath, or the thing exists already; `reason` may tell which."""
+
+    def __init__(self, provider: str, operation: str, reason: str = "") -> None:
+        super().__init__(provider, operation, reason)
+        self.reason = reason
 
 
 class Rejected(ProviderError):
@@ -114,6 +118,29 @@ def no_complaint(status: int, body: bytes) -> Complaint:
     return Complaint()
 
 
+Code = Literal[
+    "not_connected",
+    "reauth_required",
+    "scope_missing",
+    "rate_limited",
+    "premium_required",
+    "no_active_device",
+    "not_found",
+    "conflict",
+    "invalid_argument",
+    "provider_error",
+]
+"""The closed list of what a refused call can come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one of a provider's machine words comes to: its code, and a sentence that says what to do next."""
+
+    code: Code
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """One level of access to a service: the upstream scopes it needs and the sentence a person reads."""
@@ -141,11 +168,18 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The upstream identity behind a token: (`issuer`, `subject`) is the key, `label` is what people see."""
+    """The upstream identity behind a token: (`issuer`, `subject`) is the key, `label` is what people see.
+
+    `nickname` is what tools may call it before its person names it (never an identity; default: `label`).
+    `email` is set only where the issuer verified it, `domain` where the account belongs to an organisation.
+    """
 
     issuer: str
     subject: str
     label: str
+    nickname: str = ""
+    email: str | None = None
+    domain: str | None = None
 
 
 AccountLookup = Callable[["Http", SecretStr], Awaitable[Account]]
@@ -153,13 +187,29 @@ AccountLookup = Callable[["Http", SecretStr], Awaitable[Account]]
 
 
 @dataclass(frozen=True, slots=True)
+class OpenId:
+    """A provider that says in a signed id_token whose account it is (OpenID Connect Core 1.0).
+
+    `keys_url` is its key document (RFC 7517), on one of the record's hosts. `issuers` are the spellings of
+    itself that it uses; `account` reads a verified token's claims.
+    """
+
+    keys_url: str
+    issuers: frozenset[str]
+    account: Callable[[Mapping[str, object]], Account]
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """Everything that differs between upstreams, as data.
 
-    `authorize_params` go on every authorize request, `switch_params` in addition when the person
-    reconnects or picks another account. `hosts` are the only hosts a token of this provider may be
-    sent to. `grant_lifetime` is set where a grant dies by itself however often it is refreshed.
-    `complaint` reads the reason out of an error answer of its API.
+    `authorize_params` go on every authorize request, `connect_params` in addition where the tokens are kept,
+    `switch_params` where the person reconnects or picks another account; a name in several of them gets all
+    the words. `incremental`: a consent adds to what was allowed before, so only what is missing is asked.
+    `covers`: a scope that was granted is as good as these others. `hosts` are the only hosts a token of this
+    provider may be sent to. `grant_lifetime` is set where a grant dies by itself however often it is
+    refreshed. `complaint` reads the reason out of an error answer of its API, `reasons` says what that comes
+    to. Whose account it is comes from `openid` where the provider has it, else from `account`.
     """
 
     name: str
@@ -169,20 +219,35 @@ class Provider:
     token_url: str
     hosts: frozenset[str]
     services: tuple[Service, ...]
-    account: AccountLookup
     manage_url: str
     client_id_setting: str
     client_secret_setting: str
+    account: AccountLookup | None = None
+    openid: OpenId | None = None
     identity_scopes: frozenset[str] = frozenset()
     revoke_url: str | None = None
     authorize_params: Mapping[str, str] = field(default_factory=dict)
+    connect_params: Mapping[str, str] = field(default_factory=dict)
     switch_params: Mapping[str, str] = field(default_factory=dict)
+    incremental: bool = False
+    covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     grant_lifetime: timedelta | None = None
     complaint: ErrorReader = no_complaint
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
 
     def service(self, name: str) -> Service:
         """The service of that name. Raises KeyError."""
         return next((s for s in self.services if s.name == name), None) or _missing(name)
+
+    def widened(self, granted: Iterable[str]) -> frozenset[str]:
+        """What these upstream scopes are good for: themselves, and what they cover."""
+        held = frozenset(granted)
+        return held.union(*(self.covers.get(scope, frozenset()) for scope in held))
+
+    def least(self, scopes: Iterable[str]) -> frozenset[str]:
+        """These upstream scopes without those that another of them covers: what to ask a person for."""
+        asked = frozenset(scopes)
+        return asked.difference(*(self.covers.get(scope, frozenset()) for scope in asked))
 
 
 def _missing(name: str) -> Service:
@@ -204,7 +269,8 @@ class TokenSet:
 
     `expires_in` is in seconds, already reduced by the time the request took. `refresh_token` is None
     where the provider returned none (keep the old one). `scopes` is what was granted, or None where
-    the answer does not say (RFC 6749 §5.1: then it is what was asked).
+    the answer does not say (RFC 6749 §5.1: then it is what was asked). `grant_expires_in` is in seconds,
+    where the answer says that the grant itself ends (Google's `refresh_token_expires_in`).
     """
 
     access_token: SecretStr
@@ -212,6 +278,7 @@ class TokenSet:
     refresh_token: SecretStr | None = None
     scopes: frozenset[str] | None = None
     id_token: SecretStr | None = None
+    grant_expires_in: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

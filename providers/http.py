@@ -51,6 +51,7 @@ READ_RETRIES = 2
 FIRST_PAUSE = 0.5
 LONGEST_WAIT = 5.0
 DEFAULT_RETRY_AFTER = 30.0
+QUOTA_PAUSE = 3600.0
 _MOST_RETRY_AFTER = timedelta(days=7).total_seconds()
 _TRANSIENT = frozenset({502, 503, 504})
 AMBIGUOUS = frozenset({502, 504})  # a gateway speaks for a server that may have acted
@@ -121,6 +122,7 @@ class _Call:
     operation: str
     body: object = field(repr=False)
     scopes: frozenset[str]
+    repeatable: bool
 
     def unavailable(self, detail: str, *, ambiguous: bool) -> Unavailable:
         return Unavailable(self.provider.name, self.operation, detail, ambiguous=ambiguous)
@@ -168,15 +170,18 @@ class Http:
         params: Params | None = None,
         json: object = None,
         scopes: frozenset[str] = frozenset(),
+        repeatable: bool = False,
     ) -> Answer:
         """The upstream's 2xx answer to one call.
+
+        `repeatable`: doing it twice is doing it once, so it may be tried again like a read.
 
         `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
         A credential source is asked once more, with the refused version, after a 401. Raises ProviderError,
         and whatever the credential source raises.
         """
         target = _target(provider, url, operation, params)
-        call = _Call(provider, method, target, operation, json, scopes)
+        call = _Call(provider, method, target, operation, json, scopes, repeatable or method == "GET")
         bearer = await self._bearer(call, credential, None)
         answer = await self._exchange(call, bearer)
         if answer.status == 401 and bearer is not None and bearer.version is not None:
@@ -202,10 +207,10 @@ class Http:
 
     async def _exchange(self, call: _Call, bearer: _Bearer | None) -> Answer:
         ends = self._clock() + self._deadline
-        patience = _Patience(READ_RETRIES if call.method == "GET" else 0, self._random)
+        patience = _Patience(READ_RETRIES if call.repeatable else 0, self._random)
         while True:
             outcome = await self._attempt(call, bearer, ends - self._clock())
-            pause = patience.pause(outcome, self._now)
+            pause = patience.pause(outcome, self._now, limited=_limited(call.provider, outcome))
             if pause is None or pause >= ends - self._clock():
                 break
             await self._sleep(pause)
@@ -235,7 +240,8 @@ class Http:
             held = bearer.scopes if bearer else frozenset()
             return ScopeMissing(name, operation, (call.scopes - held) or call.scopes)
         if complaint.meaning == "limit" or status == 429:
-            seconds = retry_after(answer.headers, self._now())
+            told = "retry-after" in answer.headers or not complaint.reason
+            seconds = retry_after(answer.headers, self._now()) if told else QUOTA_PAUSE
             return RateLimited(name, operation, seconds, complaint.reason)
         if status == 401 and bearer is not None:
             return GrantRejected(name, operation)
@@ -244,11 +250,21 @@ class Http:
         return call.unavailable(f"HTTP {status}", ambiguous=status in AMBIGUOUS)
 
 
+def _limited(provider: Provider, outcome: Answer | httpx2.HTTPError) -> bool:
+    """Whether the upstream says that there were too many requests, by status or by its own word."""
+    if not isinstance(outcome, Answer) or not 400 <= outcome.status < 500:
+        return False
+    complaint = provider.complaint(outcome.status, outcome.body)
+    # A quota that is used up comes back in hours, not in a second.
+    return outcome.status == 429 or (complaint.meaning == "limit" and not complaint.reason)
+
+
 class _Patience:
     """How often one call may be repeated.
 
     A read twice, after full-jitter pauses (AWS Architecture Blog, "Exponential backoff and jitter"). A short
-    429 once, a write too: the upstream said it did not act.
+    limit once, a write too: the upstream said it did not act. A limit told by its machine word alone, without
+    a Retry-After, counts as short.
     """
 
     def __init__(self, retries: int, random: Callable[[], float]) -> None:
@@ -257,10 +273,16 @@ class _Patience:
         self._waited = False
         self._random = random
 
-    def pause(self, outcome: Answer | httpx2.HTTPError, now: Callable[[], datetime]) -> float | None:
+    def pause(
+        self, outcome: Answer | httpx2.HTTPError, now: Callable[[], datetime], *, limited: bool
+    ) -> float | None:
         """Seconds to wait before the next attempt, or None where there is none."""
-        if isinstance(outcome, Answer) and outcome.status == 429 and not self._waited:
+        if isinstance(outcome, Answer) and limited:
+            if self._waited:
+                return None
             self._waited = True
+            if outcome.status != 429 and "retry-after" not in outcome.headers:
+                return FIRST_PAUSE + self._random() * FIRST_PAUSE
             seconds = retry_after(outcome.headers, now())
             return seconds if seconds <= LONGEST_WAIT else None
         broken = outcome.status in _TRANSIENT if isinstance(outcome, Answer) else isinstance(outcome, _BROKEN)
@@ -274,7 +296,7 @@ def _refusal(provider: str, operation: str, status: int, reason: str) -> Provide
     if status == 404:
         return NotFound(provider, operation, reason)
     if status in {409, 412}:
-        return Conflict(provider, operation)
+        return Conflict(provider, operation, reason)
     return Rejected(provider, operation, reason or f"HTTP_{status}")
 
 

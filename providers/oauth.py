@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -93,14 +93,27 @@ class OAuth:
         scopes: Collection[str],
         state: SecretStr | str,
         verifier: SecretStr,
+        *,
+        keep: bool = True,
         switch: bool = False,
+        nonce: SecretStr | None = None,
+        hint: str = "",
     ) -> str:
-        """Where to send the browser (RFC 6749 §4.1.1, RFC 7636 §4.3).
+        """Where to send the browser (RFC 6749 §4.1.1, RFC 7636 §4.3). At the emulator, its address.
 
-        `switch` asks for the account chooser or a fresh approval. At the emulator, its address.
+        `keep`: the tokens will be stored, so ask for what can be refreshed. `switch` asks for the account
+        chooser or a fresh approval. `nonce` and `hint` (the account meant) go to providers with OpenID
+        Connect only (Core 1.0 §3.1.2.1).
         """
         client = _Client(client_id=app.client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
-        extra = {**provider.authorize_params, **(provider.switch_params if switch else {})}
+        extra = _joined(
+            provider.authorize_params,
+            provider.connect_params if keep else {},
+            provider.switch_params if switch else {},
+        )
+        if provider.openid is not None:
+            extra |= {"nonce": nonce.get_secret_value()} if nonce else {}
+            extra |= {"login_hint": hint} if hint else {}
         url, _ = client.create_authorization_url(
             self._transport.address(provider.authorize_url),
             state=state.get_secret_value() if isinstance(state, SecretStr) else state,
@@ -220,6 +233,15 @@ class OAuth:
         return Rejected(provider, operation, code if code in _KNOWN_FAULTS else "unknown_error")
 
 
+def _joined(*several: Mapping[str, str]) -> dict[str, str]:
+    """All of them; what one name is given in several places becomes a list of words, as `prompt` is one."""
+    joined: dict[str, str] = {}
+    for params in several:
+        for name, words in params.items():
+            joined[name] = f"{joined[name]} {words}" if name in joined else words
+    return joined
+
+
 def _error_code(body: object) -> str | None:
     """The `error` of an OAuth error answer (RFC 6749 §5.2), or None."""
     code = body.get("error") if isinstance(body, dict) else None
@@ -241,7 +263,15 @@ def _token_set(body: object, taken: float) -> TokenSet | None:
         refresh_token=_secret(body.get("refresh_token")),
         scopes=_scopes(body.get("scope")),
         id_token=_secret(body.get("id_token")),
+        grant_expires_in=_ends_in(body.get("refresh_token_expires_in"), taken),
     )
+
+
+def _ends_in(value: object, taken: float) -> float | None:
+    """Seconds until the grant itself ends, or None where the answer does not say so in a number."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return max(0.0, float(min(value, 100 * MAX_LIFETIME)) - taken) if value > 0 else None
 
 
 def _lifetime(value: Any) -> float:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from providers.base import App, Provider, Service
+from providers.google import GOOGLE
 from providers.spotify import SPOTIFY
 
-PROVIDERS: tuple[Provider, ...] = (SPOTIFY,)
+PROVIDERS: tuple[Provider, ...] = (SPOTIFY, GOOGLE)
 
 OPERATOR = "operator"
 """The ref of the app that the operator's settings name."""
@@ -31,11 +32,15 @@ class Registry:
     """The providers that are configured: those that have an app. `unset` are the others.
 
     `apps` are the operator's apps by provider name. Our scopes are `<service>:read` and `<service>:write`,
-    and write includes read. Raises ValueError where two providers share a name or a service name.
+    and write includes read. Raises ValueError where two providers share a name or a service
+    name, or a record says in no way, or in two, whose account it is.
     """
 
     def __init__(self, providers: Iterable[Provider], apps: Mapping[str, App]) -> None:
         known = tuple(providers)
+        for provider in known:
+            if (provider.account is None) == (provider.openid is None):
+                raise ValueError(f"{provider.name} must say whose account it is by one of account and openid")
         _refuse_twins("provider", [provider.name for provider in known])
         _refuse_twins("service", [service.name for provider in known for service in provider.services])
         self._apps = dict(apps)
@@ -75,24 +80,25 @@ class Registry:
         )
 
     def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
-        """The upstream scopes that our scopes need at one provider; scopes of other providers add nothing.
+        """The least upstream scopes that our scopes need at one provider; others' scopes add nothing.
 
         The record's `identity_scopes` are not among them: whoever asks a person adds those.
         """
-        asked = frozenset(ours)
+        asked, record = frozenset(ours), self.get(provider)
         needed: frozenset[str] = frozenset()
-        for service in self.get(provider).services:
+        for service in record.services:
             for level in _LEVELS:
                 if f"{service.name}:{level}" in asked:
                     needed |= service.upstream(level)
-        return needed
+        return record.least(needed)
 
     def satisfied(self, provider: str, granted: Iterable[str]) -> frozenset[str]:
         """Our scopes that these upstream scopes are enough for."""
-        held = frozenset(granted)
+        record = self.get(provider)
+        held = record.widened(granted)
         return frozenset(
             f"{service.name}:{level}"
-            for service in self.get(provider).services
+            for service in record.services
             for level in _LEVELS
             if service.upstream(level) <= held
         )

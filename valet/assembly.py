@@ -17,7 +17,7 @@ from starlette.routing import Mount, Route
 import connect.app
 import mcp_server.app
 import mcp_server.house
-from connect.admission import Admission
+from connect.admission import Admission, Guests
 from connect.authorize import Authorize
 from connect.metadata import Metadata
 from connect.pages import Refusal, refused
@@ -26,6 +26,7 @@ from connect.revoke import Revoke
 from connect.token import Token
 from providers.base import App
 from providers.http import Http
+from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
@@ -129,7 +130,7 @@ def _app(
         stores=connect.app.Stores.of(database, flows),
         vault=vault,
         oauth=oauth,
-        http=http,
+        identities=Identities(http),
         registry=registry,
         admission=admission,
         authorize=authorize,
@@ -186,13 +187,6 @@ def _error_page(request: Request, status: int, title: str, sentence: str) -> Res
 
 
 def _admission(settings: Settings, database: Database, vault: Vault) -> Admission:
-    """VALET_ALLOW as (issuer, subject) pairs: `spotify:ACCOUNT_ID` means Spotify's issuer."""
     issuers = {provider.name: provider.issuer for provider in PROVIDERS}
-    pairs = (entry.partition(":") for entry in settings.allowed if ":" in entry)
-    return Admission(
-        Users(database),
-        vault.index,
-        [(issuers[name], subject) for name, _, subject in pairs if name in issuers],
-        everyone="*" in settings.allowed,
-        owner_links=settings.loopback,
-    )
+    guests = Guests.read(settings.allowed, issuers)
+    return Admission(Users(database), vault.index, guests, owner_links=settings.loopback)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -20,10 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from connect.admission import Guests
 from providers.base import App, Provider
 
 DEFAULT_PORT = 8420
-_ALLOW_ENTRY = re.compile(r"([a-z0-9_-]+):[A-Za-z0-9._|-]{1,128}")
 
 
 class SettingsError(Exception):
@@ -113,10 +112,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _issuer(entry: str) -> str | None:
-    """The provider that an entry of the guest list names, or None where it can't be read."""
-    found = _ALLOW_ENTRY.fullmatch(entry)
-    return found[1] if found else None
+def _is_guest_list(entries: frozenset[str], providers: tuple[Provider, ...]) -> bool:
+    """True where every entry of VALET_ALLOW can be read."""
+    try:
+        Guests.read(entries, {provider.name: provider.issuer for provider in providers})
+    except ValueError:
+        return False
+    return True
 
 
 def _split(url: str) -> SplitResult:
@@ -150,7 +152,6 @@ def _rules(
     local = is_loopback(url.hostname or "")
     extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
     names = [provider.name for provider in providers]
-    strange = [entry for entry in settings.allowed - {"*"} if _issuer(entry) not in names]
     emulated = settings.emulator_origin is not None
     return [
         (
@@ -163,12 +164,13 @@ def _rules(
         ),
         (
             not settings.loopback and not settings.allowed,
-            "VALET_ALLOW: say who may sign in on a public server: spotify:ACCOUNT_ID, several separated by "
-            "commas, or * for everybody",
+            "VALET_ALLOW: say who may sign in on a public server: addresses, @DOMAIN, PROVIDER:ACCOUNT_ID, "
+            "several separated by commas, or * for everybody",
         ),
         (
-            bool(strange),
-            f"VALET_ALLOW: an entry is not understood; write PROVIDER:ACCOUNT_ID ({', '.join(names)}) or *",
+            not _is_guest_list(settings.allowed, providers),
+            "VALET_ALLOW: an entry is not understood; write an address, @DOMAIN, PROVIDER:ACCOUNT_ID "
+            f"({', '.join(names)}) or *",
         ),
         (
             emulated and not local,

@@ -3,6 +3,7 @@
     VaultError
      ├ NotConnected(provider)             no usable connection: the person must connect
      ├ ConnectionExpired(provider, reason)  the grant died upstream: the person must connect again
+     ├ LabelTaken(provider)               another account of the provider has that label
      ├ Busy                               a lease or the database is taken: the same call may succeed later
      └ Sealed                             alarms: logged and counted, never spoken
         ├ Tampered                        authentication failed: edited, swapped or rolled back
@@ -35,6 +36,14 @@ class ConnectionExpired(VaultError):
         super().__init__(f"the {provider} connection needs reconnecting: {reason}")
         self.provider = provider
         self.reason = reason
+
+
+class LabelTaken(VaultError):
+    """The owner calls another account of the provider by that label."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"another {provider} connection has that label")
+        self.provider = provider
 
 
 class Busy(VaultError):

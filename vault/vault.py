@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from providers.base import Account, Credential, ProviderError, TokenSet
 from vault import envelope
 from vault.cache import DekCache
-from vault.errors import ConnectionExpired, NotConnected, Sealed
+from vault.errors import ConnectionExpired, LabelTaken, NotConnected, Sealed
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
@@ -21,7 +21,9 @@ from vault.store.connections import Connection, Connections, Draft, SealedConnec
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
+from vault.store.labels import Labels
 
+_LONGEST_LABEL = 60
 _log = structlog.get_logger(__name__)
 
 
@@ -43,6 +45,7 @@ class Vault:
         self._upstream = upstream
         self._deks = Deks(database)
         self._connections = Connections(database)
+        self._labels = Labels()
         self._timing = timing or Timing()
         self._refresher = Refresher(self._connections, cache, upstream, timing=self._timing)
 
@@ -59,8 +62,9 @@ class Vault:
         """Store a fresh consent of the owner; the same account through the same app replaces itself.
 
         `asked` is what was requested: it counts as granted where the token answer does not say
-        (RFC 6749 §5.1). `lifetime` is how long the grant lives from now. Raises NotConnected when
-        there is no such owner, Busy, Sealed.
+        (RFC 6749 §5.1). `lifetime` is how long the provider's grants live from now, if they end by
+        themselves. A label that its person gave stays. Raises NotConnected when there is no such owner,
+        Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
         async with self._database.transaction() as link:
@@ -83,16 +87,23 @@ class Vault:
                 dek_id=wrapped.id,
                 secret_version=version,
                 expires_in=tokens.expires_in,
-                grant_lifetime=None if lifetime is None else lifetime.total_seconds(),
+                grant_lifetime=_shortest(lifetime, tokens.grant_expires_in),
+                renewed=tokens.refresh_token is not None or kept is None,
             )
-            taken = await self._connections.labels(link, owner, provider, connection)
-            await self._connections.write(link, draft, _label(account.label, taken))
+            await self._connections.write(link, draft, await self._named(link, draft, row, account))
             if row is not None and row.dek_id is not None and row.dek_id != wrapped.id:
                 await self._deks.destroy(link, owner, row.dek_id)
         _log.info("connection_saved", provider=provider, again=row is not None)
         saved = await self._connections.find(owner, connection)
         assert saved is not None
         return saved
+
+    async def _named(self, link: Link, draft: Draft, row: SealedConnection | None, account: Account) -> str:
+        """The label that its person knows, or for a new connection the account's nickname, made unique."""
+        if row is not None and row.status != "disconnected":
+            return row.label
+        taken = await self._labels.taken(link, draft.owner, draft.provider, draft.id)
+        return _label(account.nickname or account.label, taken)
 
     async def _key(
         self, link: Link, owner: UUID, row: SealedConnection | None
@@ -137,6 +148,37 @@ class Vault:
         """The owner's connections, oldest first."""
         return await self._connections.live(owner)
 
+    async def rename(self, owner: UUID, connection: UUID, label: str) -> str:
+        """Give the owner's connection another label, on one line; returns the label as it is now.
+
+        Raises NotConnected when the owner has no such connection, LabelTaken where another account of the
+        provider has that label, and ValueError where nothing is left of it or it is longer than 60
+        characters.
+        """
+        wanted = " ".join(label.split())
+        if not wanted or len(wanted) > _LONGEST_LABEL or not wanted.isprintable():
+            raise ValueError("a label is 1 to 60 characters on one line")
+        async with self._database.transaction() as link:
+            row = await self._lock(link, owner, connection)
+            if wanted.lower() in await self._labels.taken(link, owner, row.provider, connection):
+                raise LabelTaken(row.provider)
+            await self._labels.rename(link, owner, connection, wanted)
+        return wanted
+
+    async def prefer(self, owner: UUID, connection: UUID) -> None:
+        """Make the owner's connection the one that tools use when they name none. Raises NotConnected."""
+        async with self._database.transaction() as link:
+            await self._lock(link, owner, connection)
+            await self._labels.prefer(link, owner, connection)
+
+    async def _lock(self, link: Link, owner: UUID, connection: UUID) -> SealedConnection:
+        """The owner's live connection, locked after the owner. Raises NotConnected."""
+        await self._connections.lock_owner(link, owner)
+        row = await self._connections.locked(link, owner, connection)
+        if row is None or row.status == "disconnected":
+            raise NotConnected(row.provider if row else "", "no such connection")
+        return row
+
     async def disconnect(self, owner: UUID, connection: UUID) -> Connection:
         """End the owner's connection, destroy its key, and tell the provider where that is possible.
 
@@ -144,16 +186,15 @@ class Vault:
         """
         was = await self._connections.find(owner, connection)
         async with self._database.transaction() as link:
-            await self._connections.lock_owner(link, owner)
-            row = await self._connections.locked(link, owner, connection)
-            if was is None or row is None or row.status == "disconnected":
-                raise NotConnected(was.provider if was else "", "no such connection")
+            row = await self._lock(link, owner, connection)
+            if was is None:
+                raise NotConnected(row.provider, "no such connection")
             # Read under the lock: a refresh that committed a moment ago made this the live token.
             tokens = await self._readable(row)
             dek = await self._connections.disconnect(link, owner, connection)
             if dek is not None:
                 await self._deks.destroy(link, owner, dek)
-            await self._connections.promote(link, owner, was.provider)
+            await self._labels.promote(link, owner, was.provider)
         _log.info("connection_ended", provider=was.provider)
         if tokens is not None:
             await self._revoke(row, tokens)
@@ -198,6 +239,12 @@ async def open_vault(
     """The vault over that database and key ring. Raises Sealed when the two do not belong together."""
     cache = DekCache(ring)
     return Vault(database, cache, await load_operator(Deks(database), cache), upstream, timing=timing)
+
+
+def _shortest(lifetime: timedelta | None, said: float | None) -> float | None:
+    """Seconds a grant lives: the provider's rule or what its answer says, whichever ends first."""
+    rule = None if lifetime is None else lifetime.total_seconds()
+    return min((seconds for seconds in (rule, said) if seconds is not None), default=None)
 
 
 def _label(wanted: str, taken: set[str]) -> str:

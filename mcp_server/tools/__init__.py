@@ -10,10 +10,12 @@ from __future__ import annotations
 from types import ModuleType
 
 from mcp_server.tools import connections
+from mcp_server.tools.google import calendar
 from mcp_server.tools.spotify import player, search
 
 MODULES: tuple[ModuleType, ...] = (
     connections,
     search,
     player,
+    calendar,
 )

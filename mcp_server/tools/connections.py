@@ -18,6 +18,7 @@ from mcp_server.tools.text import clip, listed, quoted
 from providers.base import Provider, Service
 from vault.errors import NotConnected
 from vault.store.connections import Connection
+from vault.store.flows import ANOTHER
 
 State = Literal["connected", "needs_reconnecting", "not_connected"]
 
@@ -81,8 +82,8 @@ class Ended(BaseModel):
     open_world=False,
 )
 async def connections_list(me: Me) -> Annotated[CallToolResult, Overview]:
-    """List which accounts (such as Spotify) the person has connected to Valet, whether they still work, and
-    which services this chat may use.
+    """List which accounts the person has connected to Valet, whether they still work, and which services this
+    chat may use. Where one provider has several accounts, tools take a label from here as `account`.
     """
     rows = await me.vault.list(me.principal.user_id)
     overview = Overview(
@@ -111,18 +112,23 @@ async def connections_connect(
     me: Me,
     service: Annotated[str, Field(max_length=40, description="A service named by connections_list.")],
     access: Annotated[Access, Field(description="`write` includes `read`.")] = "read",
+    another: Annotated[
+        bool, Field(description="Connect one more account beside those that are connected.")
+    ] = False,
 ) -> Annotated[CallToolResult, Asked]:
     """Ask the person to connect an account, or to allow this chat more of a service. They decide in their
     browser; the answer may hold a link to give to them.
     """
     provider, found = _service(me, service)
     ours = frozenset({f"{found.name}:{access}"})
-    if holds(me.principal.scopes, found.name, access):
+    if holds(me.principal.scopes, found.name, access) and not another:
         rows = await me.vault.list(me.principal.user_id)
         if _state(rows, provider, found.upstream(access)) == "connected":
             done = Asked(service=found.name, access=access, state="connected")
             return answer(done, f"{found.title} is connected, and this chat has {access} access.")
-    raise Wanted(provider.name, ours, found.upstream(access), partial(_waiting, found, access))
+    upstream = provider.least(found.upstream(access))
+    label = ANOTHER if another else None
+    raise Wanted(provider.name, ours, upstream, partial(_waiting, found, access), label)
 
 
 @tool(
@@ -185,7 +191,7 @@ def _offered(me: Person, rows: Sequence[Connection], provider: Provider, service
 def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> State:
     """The best that the person's accounts at a provider offer for these upstream scopes."""
     ours = [row for row in rows if row.provider == provider.name]
-    if any(row.status == "active" and upstream <= row.scopes for row in ours):
+    if any(row.status == "active" and upstream <= provider.widened(row.scopes) for row in ours):
         return "connected"
     return "needs_reconnecting" if ours else "not_connected"
 

@@ -8,45 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import (
-    AliasPath,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import AliasPath, BeforeValidator, Discriminator, Field, Tag
 
-from providers.base import Unavailable
-from providers.http import Answer
+from providers.model import Model, Text
 
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-Url = Annotated[str, BeforeValidator(_text), Field(validation_alias=AliasPath("external_urls", "spotify"))]
-
-
-class Model(BaseModel):
-    """A Spotify object, reduced to what a tool needs. Null means absent, and null items are dropped."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", validate_by_name=True, validate_by_alias=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        present = {name: value for name, value in data.items() if value is not None}
-        return {
-            name: [item for item in value if item is not None] if isinstance(value, list) else value
-            for name, value in present.items()
-        }
+Url = Annotated[Text, Field(validation_alias=AliasPath("external_urls", "spotify"))]
 
 
 class Thing(Model):
@@ -197,14 +163,3 @@ class Devices(Model):
     """The players a person has."""
 
     devices: tuple[Device, ...] = ()
-
-
-M = TypeVar("M", bound=Model)
-
-
-def read(model: type[M], answer: Answer) -> M:
-    """The answer as `model`. Raises Unavailable; pydantic's own error would quote the answer."""
-    try:
-        return model.model_validate(answer.json())
-    except ValidationError:
-        raise Unavailable(answer.provider, answer.operation, "unreadable answer") from None

@@ -9,7 +9,8 @@ from pydantic import SecretStr
 
 from providers.base import CredentialSource
 from providers.http import Answer, Http, Params
-from providers.spotify.answers import Device, Devices, Playback, Queue, SearchResults, read
+from providers.model import read
+from providers.spotify.answers import Device, Devices, Playback, Queue, SearchResults
 from providers.spotify.record import API, CONTROL, PLAYBACK, QUEUE, SPOTIFY
 
 SearchKind = Literal["track", "album", "artist", "playlist", "show", "episode"]

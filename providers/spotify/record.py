@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from providers.base import Access, Account, Complaint, Provider, Rejected, Service
+from providers.base import Access, Account, Complaint, Provider, Reason, Rejected, Service
 from providers.http import Http, decoded
-from providers.spotify.answers import Profile, read
+from providers.model import read
+from providers.spotify.answers import Profile
 
 API = "https://api.spotify.com/v1"
 
@@ -20,6 +21,40 @@ PLAYER_REASONS = frozenset(
      "VOLUME_CONTROL_DISALLOW", "NO_ACTIVE_DEVICE", "PREMIUM_REQUIRED", "UNKNOWN"}
 )  # fmt: skip
 REASONS = PLAYER_REASONS | {"QUOTA_EXCEEDED", "USER_NOT_ALLOW_LISTED", "OWNER_NOT_PREMIUM", "NO_ACCOUNT_ID"}
+
+# What the player's machine words (PlayerErrorObject of the Web API) and the app's own troubles come to.
+MEANINGS = {
+    "PREMIUM_REQUIRED": Reason(
+        "premium_required",
+        "Spotify allows this only for Premium accounts. The connected account does not have Premium, so "
+        "playback can't be controlled from here. Searching still works.",
+    ),
+    "NO_ACTIVE_DEVICE": Reason(
+        "no_active_device",
+        "No Spotify device is active. Open Spotify on a phone, computer or speaker, start it once, "
+        "and ask again.",
+    ),
+    "DEVICE_NOT_CONTROLLABLE": Reason(
+        "conflict", "That device does not take commands from other programs. Choose another device."
+    ),
+    "VOLUME_CONTROL_DISALLOW": Reason("conflict", "The volume of that device can't be set from here."),
+    "REMOTE_CONTROL_DISALLOW": Reason(
+        "conflict", "Spotify does not allow remote control of what is playing right now."
+    ),
+    "NO_NEXT_TRACK": Reason("conflict", "There is no next track."),
+    "NO_PREV_TRACK": Reason("conflict", "There is no previous track."),
+    "CONTEXT_DISALLOW": Reason("conflict", "Spotify does not allow this for what is playing right now."),
+    "USER_NOT_ALLOW_LISTED": Reason(
+        "provider_error",
+        "This Spotify account is not on the list of people who may use this server's app. The operator "
+        "must add it in the Spotify developer dashboard.",
+    ),
+    "OWNER_NOT_PREMIUM": Reason(
+        "provider_error",
+        "Spotify has switched this server's app off, because its owner has no Premium subscription. Only the "
+        "operator can mend it.",
+    ),
+}
 
 _SAID: tuple[tuple[int, re.Pattern[bytes], Complaint], ...] = (
     (403, re.compile(rb"insufficient client scope", re.I), Complaint("", "scope")),
@@ -88,4 +123,5 @@ SPOTIFY = Provider(
     # "6 months after the user's authorization"; six months are at least 181 days. A day early is harmless.
     grant_lifetime=timedelta(days=180),
     complaint=complaint,
+    reasons=MEANINGS,
 )

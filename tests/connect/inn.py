@@ -17,13 +17,14 @@ import httpx2
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from connect.admission import Admission
+from connect.admission import Admission, Guests
 from connect.app import Stores, build
 from connect.authorize import Authorize
 from connect.pages import error_page
 from connect.redirects import match
 from providers.base import App
 from providers.http import Http
+from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
@@ -202,8 +203,7 @@ class Inn:
         self.admission = Admission(
             self.stores.users,
             vault.index,
-            {(ISSUER, "ana-1"), (ISSUER, "ben-1")},
-            everyone=everyone,
+            Guests(subjects=frozenset({(ISSUER, "ana-1"), (ISSUER, "ben-1")}), everyone=everyone),
             owner_links=owner_links,
         )
         self.authorize = Authorize(
@@ -214,7 +214,7 @@ class Inn:
             stores=self.stores,
             vault=vault,
             oauth=OAuth(transport),
-            http=Http(transport),
+            identities=Identities(Http(transport)),
             registry=self.registry,
             admission=self.admission,
             authorize=self.authorize,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connect.admission import Guests
 from tests.connect.inn import ALL, READ, Browser, Inn
 from vault.ids import new_id
 from vault.store.connections import Connection
@@ -180,10 +181,10 @@ async def test_a_notice_cannot_be_made_to_say_anything(inn: Inn) -> None:
 async def test_who_is_blocked_or_off_the_guest_list_is_out_at_once(inn: Inn) -> None:
     browser, user = await inn.guest()
     assert (await browser.get("/account")).status == 200
-    listed = inn.admission._listed
-    inn.admission._listed = frozenset()
+    guests = inn.admission._guests
+    inn.admission._guests = Guests()
     assert (await browser.get("/account")).location == "/signin?next=%2Faccount"
-    inn.admission._listed = listed
+    inn.admission._guests = guests
     assert (await browser.get("/account")).status == 200
     await inn.stores.users.block(user.id)
     assert (await browser.get("/account")).location == "/signin?next=%2Faccount"

@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from connect.admission import OWNER_ISSUER, OWNER_SUBJECT, Admission
+from connect.admission import OWNER_ISSUER, OWNER_SUBJECT, Admission, Guests
+from providers.base import Account
 from tests.connect.inn import ISSUER, WRITE, Inn, state_of
 from vault.ids import new_id
 from vault.opaque import digest, mint
@@ -286,9 +287,11 @@ async def test_owner_links_do_not_exist_on_a_public_server(hotel: Inn) -> None:
 async def test_the_recheck_follows_the_list_and_the_block(inn: Inn) -> None:
     _, ana = await inn.guest()
     assert await inn.admission.recheck(ana.id)
-    closed = Admission(inn.stores.users, inn.vault.index, {(ISSUER, "ben-1")}, owner_links=True)
+    closed = Admission(
+        inn.stores.users, inn.vault.index, Guests(frozenset({(ISSUER, "ben-1")})), owner_links=True
+    )
     assert not await closed.recheck(ana.id)
-    everyone = Admission(inn.stores.users, inn.vault.index, (), everyone=True)
+    everyone = Admission(inn.stores.users, inn.vault.index, Guests(everyone=True))
     assert await everyone.recheck(ana.id)
     await inn.stores.users.block(ana.id)
     assert not await everyone.recheck(ana.id)
@@ -304,9 +307,9 @@ async def test_the_owner_counts_only_while_owner_links_are_on(inn: Inn) -> None:
     )
     assert await inn.admission.recheck(owner.id)
     for everyone in (False, True):
-        public = Admission(inn.stores.users, inn.vault.index, (), everyone=everyone)
+        public = Admission(inn.stores.users, inn.vault.index, Guests(everyone=everyone))
         assert not await public.recheck(owner.id)
-        assert not public.allowed(OWNER_ISSUER, OWNER_SUBJECT)
+        assert not public.allowed(Account(OWNER_ISSUER, OWNER_SUBJECT, "the owner"))
 
 
 async def test_the_star_lets_everybody_in(inn_database: Database, inn_ring: Path) -> None:
@@ -315,7 +318,58 @@ async def test_the_star_lets_everybody_in(inn_database: Database, inn_ring: Path
 
 
 async def test_a_list_entry_of_one_issuer_is_nothing_at_another(inn: Inn) -> None:
-    assert inn.admission.allowed(ISSUER, "ana-1")
-    assert not inn.admission.allowed("https://elsewhere.example", "ana-1")
-    assert not inn.admission.allowed(ISSUER, "ana")
-    assert not inn.admission.allowed(ISSUER, os.urandom(4).hex())
+    assert inn.admission.allowed(Account(ISSUER, "ana-1", "Ana"))
+    assert not inn.admission.allowed(Account("https://elsewhere.example", "ana-1", "Ana"))
+    assert not inn.admission.allowed(Account(ISSUER, "ana", "Ana"))
+    assert not inn.admission.allowed(Account(ISSUER, os.urandom(4).hex(), "Ana"))
+
+
+GOOGLE = "https://accounts.google.com"
+
+
+@pytest.mark.parametrize(
+    ("entry", "account", "in_"),
+    [
+        ("ana@example.org", Account(GOOGLE, "1", "a", email="ana@example.org"), True),
+        ("Ana@Example.org", Account(GOOGLE, "1", "a", email="ana@example.org"), True),
+        ("ana@example.org", Account(GOOGLE, "1", "ana@example.org"), False),  # not verified
+        ("ana@example.org", Account(GOOGLE, "1", "a", email="xana@example.org"), False),
+        ("ana@example.org", Account(GOOGLE, "1", "a", email="bob@example.org", domain="example.org"), False),
+        ("@example.org", Account(GOOGLE, "1", "a", email="bob@gmail.com", domain="example.org"), True),
+        ("@example.org", Account(GOOGLE, "1", "a", email="bob@example.org"), False),  # not of the domain
+        ("@example.org", Account(GOOGLE, "1", "a", domain="sub.example.org"), False),
+        ("google:1", Account(GOOGLE, "1", "a"), True),
+        ("google:1", Account(GOOGLE, "12", "a"), False),
+        ("google:1", Account(ISSUER, "1", "a"), False),
+        ("*", Account(GOOGLE, "1", "a"), True),
+        ("*", Account(OWNER_ISSUER, OWNER_SUBJECT, "the owner"), False),
+    ],
+)
+async def test_who_is_on_the_list_and_still_is_at_the_next_page(
+    inn: Inn, entry: str, account: Account, in_: bool
+) -> None:
+    guests = Guests.read([entry], {"google": GOOGLE, "spotify": ISSUER})
+    admission = Admission(inn.stores.users, inn.vault.index, guests)
+    assert admission.allowed(account) is in_
+    claims = admission.claims(account)
+    subject = inn.vault.index(account.issuer, account.subject)
+    user = await inn.stores.users.sign_in(account.issuer, subject, account.label, claims)
+    assert await admission.recheck(user.id) is in_
+
+
+async def test_a_claim_that_is_gone_at_the_next_sign_in_lets_nobody_in_any_more(inn: Inn) -> None:
+    admission = Admission(inn.stores.users, inn.vault.index, Guests(domains=frozenset({"example.org"})))
+    before = Account(GOOGLE, "77", "Ana", domain="example.org")
+    index = inn.vault.index(GOOGLE, "77")
+    user = await inn.stores.users.sign_in(GOOGLE, index, "Ana", admission.claims(before))
+    assert await admission.recheck(user.id)
+    await inn.stores.users.sign_in(GOOGLE, index, "Ana", admission.claims(Account(GOOGLE, "77", "Ana")))
+    assert not await admission.recheck(user.id)
+
+
+async def test_no_address_rests_readable(inn: Inn) -> None:
+    admission = Admission(inn.stores.users, inn.vault.index, Guests())
+    account = Account(GOOGLE, "78", "Ana", email="canary@example.org", domain="canary.example")
+    index = inn.vault.index(GOOGLE, "78")
+    await inn.stores.users.sign_in(GOOGLE, index, "Ana", admission.claims(account))
+    assert not await inn.count("SELECT count(*) FROM identities i WHERE i::text LIKE %s", "%canary%")

@@ -10,8 +10,8 @@ from pydantic import BaseModel, SecretStr, TypeAdapter
 
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal
-from mcp_server.inject import SpotifyClient
 from mcp_server.toolbox import tool
+from mcp_server.tools.spotify.client import SpotifyClient
 from providers import base
 from vault import errors
 

@@ -10,6 +10,10 @@ from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, PUBLIC, Browser, Desk, Resident, chat, code_of, text_of
 from vault.store.grants import Grants
 
+GOOGLE_UNSET = (
+    "Google is not set up on this server. The operator must register an app there and set "
+    "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; until then nobody can connect it here."
+)
 ERAS = pytest.mark.parametrize("mode", [MODERN, "legacy"])
 
 
@@ -28,9 +32,9 @@ async def test_a_stranger_has_nothing_and_sees_what_there_is(serve: Serve, mode:
                 "state": "not_connected",
             }
         ],
-        "not_set_up": [],
+        "not_set_up": [unset := GOOGLE_UNSET],
     }
-    assert text_of(result) == "Accounts:\nnone connected\nServices:\nSpotify: off for this chat"
+    assert text_of(result) == f"Accounts:\nnone connected\nServices:\nSpotify: off for this chat\n{unset}"
 
 
 @pytest.mark.parametrize(

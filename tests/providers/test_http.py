@@ -386,7 +386,7 @@ def test_retry_after_takes_anything(text: str) -> None:
         (405, "", None, Rejected("spotify", "op", "HTTP_405")),
         (410, "", None, Rejected("spotify", "op", "HTTP_410")),
         (429, "API rate limit exceeded", None, RateLimited("spotify", "op", 30.0)),
-        (429, "Too many requests", "QUOTA_EXCEEDED", RateLimited("spotify", "op", 30.0, "QUOTA_EXCEEDED")),
+        (429, "Too many requests", "QUOTA_EXCEEDED", RateLimited("spotify", "op", 3600.0, "QUOTA_EXCEEDED")),
         (408, "", None, Unavailable("spotify", "op", "HTTP 408")),
         (500, "", None, Unavailable("spotify", "op", "HTTP 500")),
         (501, "", None, Unavailable("spotify", "op", "HTTP 501")),

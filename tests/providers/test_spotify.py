@@ -16,8 +16,9 @@ from pydantic import SecretStr
 
 from providers.base import Account, Complaint, GrantRejected, NotFound, Rejected, ScopeMissing, Unavailable
 from providers.http import Answer, Http
+from providers.model import read
 from providers.spotify import SPOTIFY, Reference, Spotify, parse_reference
-from providers.spotify.answers import Playback, Queue, SearchResults, read
+from providers.spotify.answers import Playback, Queue, SearchResults
 from providers.spotify.record import PLAYER_REASONS, complaint
 from providers.transport import Transport
 from tests.providers.upstream import CANARY, Step, Upstream, Vault, told

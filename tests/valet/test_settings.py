@@ -59,9 +59,18 @@ def test_all_faults_are_told_at_once() -> None:
     assert all(name in told for name in ("PUBLIC_URL", "VALET_ALLOW", "VALET_EMULATOR_ORIGIN"))
 
 
-@pytest.mark.parametrize("entry", ["ana@example.org", "spotify", "spotify:", "a b:c/d"])
+@pytest.mark.parametrize(
+    "entry", ["spotify", "spotify:", "a b:c/d", "deezer:1", "@", "ana@", "@-", "a@b@c", "*@example.org"]
+)
 def test_a_guest_list_entry_that_means_nothing_here_is_refused(entry: str) -> None:
     assert "VALET_ALLOW" in faults(VALET_ALLOW=entry)
+
+
+@pytest.mark.parametrize(
+    "entry", ["ana@example.org", "@example.org", "spotify:1", "google:108", "*", "a+b@x.example, @y.example"]
+)
+def test_a_guest_list_entry_that_can_be_read(entry: str) -> None:
+    assert load({**PUBLIC, "VALET_ALLOW": entry}, PROVIDERS).allowed
 
 
 def test_the_emulator_is_never_mixed_with_real_apps() -> None:

@@ -103,7 +103,10 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What `save` writes: everything but the owner's other rows."""
+    """What `save` writes: everything but the owner's other rows.
+
+    `renewed`: the consent brought a refresh token of its own, so the grant's end is counted from now.
+    """
 
     id: UUID
     owner: UUID
@@ -117,6 +120,7 @@ class Draft:
     secret_version: int
     expires_in: float
     grant_lifetime: float | None
+    renewed: bool
 
 
 class Connections:
@@ -314,15 +318,6 @@ class Connections:
             )
             return await cursor.fetchone()
 
-    async def labels(self, link: Link, owner: UUID, provider: str, but: UUID) -> set[str]:
-        """Lower-cased labels of the owner's other live connections of a provider."""
-        cursor = await link.execute(
-            "SELECT lower(label) FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
-            " AND status <> 'disconnected' AND id <> %(but)s",
-            {"owner": owner, "provider": provider, "but": but},
-        )
-        return {row[0] for row in await cursor.fetchall()}
-
     async def write(self, link: Link, draft: Draft, label: str) -> None:
         """Insert or replace a connection; it becomes the default where the owner has no other."""
         await link.execute(
@@ -339,7 +334,9 @@ class Connections:
             "  is_default = excluded.is_default,"
             "  scopes = excluded.scopes, status = 'active', reason = NULL, dek_id = excluded.dek_id,"
             "  body = excluded.body, secret_version = excluded.secret_version,"
-            "  access_expires_at = excluded.access_expires_at, grant_expires_at = excluded.grant_expires_at,"
+            "  access_expires_at = excluded.access_expires_at,"
+            "  grant_expires_at = CASE WHEN %(renewed)s THEN excluded.grant_expires_at"
+            "   ELSE connections.grant_expires_at END,"
             "  lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, fail_count = 0,"
             "  next_attempt_at = NULL, updated_at = now()",
             {
@@ -356,6 +353,7 @@ class Connections:
                 "version": draft.secret_version,
                 "expires_in": draft.expires_in,
                 "lifetime": draft.grant_lifetime,
+                "renewed": draft.renewed,
             },
         )
 
@@ -372,14 +370,3 @@ class Connections:
         )
         row = await cursor.fetchone()
         return None if row is None else row[0]
-
-    async def promote(self, link: Link, owner: UUID, provider: str) -> None:
-        """Give the owner's oldest live connection the default, where none has it."""
-        await link.execute(
-            "UPDATE connections SET is_default = true, updated_at = now() WHERE id = ("
-            " SELECT id FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
-            "  AND status <> 'disconnected' ORDER BY created_at, id LIMIT 1)"
-            " AND owner = %(owner)s AND NOT EXISTS (SELECT 1 FROM connections WHERE owner = %(owner)s"
-            "  AND provider = %(provider)s AND is_default AND status <> 'disconnected')",
-            {"owner": owner, "provider": provider},
-        )

@@ -32,6 +32,10 @@ _SEEN: LiteralString = (
 )
 
 
+ANOTHER = ""
+"""The label of a connect flow that asks for one more account."""
+
+
 class AlreadyUsed(VaultError):
     """The authorize flow was answered before, or it expired: the chat client must start again."""
 
@@ -77,6 +81,7 @@ class ConnectFlow:
     """A pending way to a provider, for its person. `ours` is asked of the grant, `upstream` of the provider.
 
     Without a client (the account page started it) `client_id`, `client_name` and `grant_id` are None.
+    `label` names the account that is meant: None is the default one, `ANOTHER` one more.
     """
 
     id: UUID

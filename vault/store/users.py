@@ -5,6 +5,7 @@ An identity is (issuer, keyed hash of the subject); two identities are never mer
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,11 +27,18 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One way a person signs in. `subject_index` is `Vault.index(issuer, subject)`."""
+    """One way a person signs in. `subject_index` is `Vault.index(issuer, subject)`.
+
+    `claims` are keyed hashes of what else the issuer vouches for: a verified address, a domain.
+    """
 
     issuer: str
     subject_index: bytes
     label: str
+    claims: frozenset[bytes] = frozenset()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claims", frozenset(self.claims))
 
 
 class Users:
@@ -39,38 +47,43 @@ class Users:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sign_in(self, issuer: str, subject_index: bytes, label: str) -> User:
-        """The person behind an identity, made at their first sign-in; the label is brought up to date.
+    async def sign_in(
+        self, issuer: str, subject_index: bytes, label: str, claims: Iterable[bytes] = ()
+    ) -> User:
+        """The person behind an identity, made at their first sign-in; label and claims are kept up to date.
 
         Two first sign-ins at once make one person: the loser of the insert finds the winner's row.
         """
+        identity = Identity(issuer, subject_index, label, frozenset(claims))
         user = None
         while user is None:
             async with self._database.transaction() as link:
-                user = await self._known(link, issuer, subject_index, label)
+                user = await self._known(link, identity)
                 if user is None:
-                    user = await self._first(link, issuer, subject_index, label)
+                    user = await self._first(link, identity)
         return user
 
-    async def _known(self, link: Link, issuer: str, subject_index: bytes, label: str) -> User | None:
+    async def _known(self, link: Link, identity: Identity) -> User | None:
         async with link.cursor(row_factory=class_row(User)) as cursor:
             await cursor.execute(
-                "UPDATE identities i SET last_used_at = now(), label = %(label)s FROM users u"
+                "UPDATE identities i SET last_used_at = now(), label = %(label)s, claims = %(claims)s"
+                " FROM users u"
                 " WHERE u.id = i.user_id AND i.issuer = %(issuer)s AND i.subject_index = %(index)s"
                 " RETURNING u.id, u.display_name, u.blocked_at IS NOT NULL AS blocked",
-                {"issuer": issuer, "index": subject_index, "label": label},
+                _names(identity),
             )
             return await cursor.fetchone()
 
-    async def _first(self, link: Link, issuer: str, subject_index: bytes, label: str) -> User | None:
-        user = User(new_id(), label, False)
+    async def _first(self, link: Link, identity: Identity) -> User | None:
+        user = User(new_id(), identity.label, False)
         await link.execute(
-            "INSERT INTO users (id, display_name) VALUES (%(id)s, %(label)s)", {"id": user.id, "label": label}
+            "INSERT INTO users (id, display_name) VALUES (%(id)s, %(label)s)",
+            {"id": user.id, "label": identity.label},
         )
         cursor = await link.execute(
-            "INSERT INTO identities (issuer, subject_index, user_id, label)"
-            " VALUES (%(issuer)s, %(index)s, %(id)s, %(label)s) ON CONFLICT DO NOTHING",
-            {"id": user.id, "issuer": issuer, "index": subject_index, "label": label},
+            "INSERT INTO identities (issuer, subject_index, user_id, label, claims)"
+            " VALUES (%(issuer)s, %(index)s, %(id)s, %(label)s, %(claims)s) ON CONFLICT DO NOTHING",
+            {"id": user.id, **_names(identity)},
         )
         if cursor.rowcount == 1:
             return user
@@ -93,7 +106,7 @@ class Users:
             link.cursor(row_factory=class_row(Identity)) as cursor,
         ):
             await cursor.execute(
-                "SELECT issuer, subject_index, label FROM identities"
+                "SELECT issuer, subject_index, label, claims FROM identities"
                 " WHERE user_id = %(id)s ORDER BY created_at, issuer",
                 {"id": user},
             )
@@ -106,3 +119,12 @@ class Users:
                 "UPDATE users SET blocked_at = coalesce(blocked_at, now()) WHERE id = %(id)s", {"id": user}
             )
             await link.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user})
+
+
+def _names(identity: Identity) -> dict[str, object]:
+    return {
+        "issuer": identity.issuer,
+        "index": identity.subject_index,
+        "label": identity.label,
+        "claims": sorted(identity.claims),
+    }

@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal
-from mcp_server.inject import Pause, SpotifyClient
+from mcp_server.inject import AccountLabel, Pause
 from mcp_server.toolbox import tool
+from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import Action, effect, is_so, on, require_possible, send, wherever
 from mcp_server.tools.spotify.devices import named
 from mcp_server.tools.spotify.pick import best
-from mcp_server.tools.spotify.search import AccountLabel, page_of
+from mcp_server.tools.spotify.search import page_of
 from mcp_server.tools.spotify.views import Item, Kind, Now, item, line, now, sentence
 from mcp_server.tools.spotify.watch import settle
 from providers.base import NotFound, Rejected

@@ -10,15 +10,12 @@ from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal
-from mcp_server.inject import SpotifyClient
+from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.views import Item, Kind, item, line
 from providers.spotify import Page, SearchResults
 
-AccountLabel = Annotated[
-    str | None,
-    Field(description="Label of the Spotify account, only if several are connected.", max_length=60),
-]
 _LAST_OFFSET = 1000
 _MOST = 24
 _CURSOR = re.compile(r"o([1-9][0-9]{0,3})")

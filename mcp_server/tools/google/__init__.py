@@ -1,0 +1,8 @@
+"""Google's tools: what is in a calendar, and what goes into it.
+
+This room owns how words become a time in a zone, how several calendars become one list, and how adding the
+same event twice stays one event.
+
+It refuses to guess silently: an answer names the zone it assumed. What others wrote into events travels in
+fields, as plain text, clipped.
+"""

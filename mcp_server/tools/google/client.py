@@ -1,0 +1,12 @@
+"""The Google clients that a tool is handed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from mcp.server.mcpserver.resolve import Resolve
+
+from mcp_server.inject import connected
+from providers.google import Calendar
+
+CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]

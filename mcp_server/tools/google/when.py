@@ -1,0 +1,97 @@
+"""Days and times as people and models write them, and zones: RFC 3339, or a local time in a named zone."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field
+
+from mcp_server.errors import Refusal
+
+When = date | datetime
+"""A whole day, or a moment with its zone."""
+
+WHEN = "A day (2026-12-01), or a time: 2026-12-01T14:30 in `time_zone`, 2026-12-01T14:30+01:00."
+
+Zone = Annotated[
+    str | None,
+    Field(
+        description="IANA name such as Europe/Lisbon; default: the calendar's own. The answer says which.",
+        max_length=60,
+    ),
+]
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?")
+_ONE_DAY = timedelta(days=1)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The zone of that IANA name. Raises Refusal."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Refusal(
+            "invalid_argument", "`time_zone` must be an IANA name such as Europe/Lisbon or America/New_York."
+        ) from None
+
+
+def moment(text: str, field: str, local: ZoneInfo) -> When:
+    """What `text` means: a day, or a time, local ones in `local`. Raises Refusal, naming the field."""
+    written = text.strip()
+    try:
+        if not _TIME.fullmatch(written):
+            return date.fromisoformat(written if _DAY.fullmatch(written) else "")
+        found = datetime.fromisoformat(written.upper())
+        if found.tzinfo is not None:
+            found.astimezone(UTC)  # OverflowError at the ends of time
+            return found
+        return _existing(found.replace(tzinfo=local), field)
+    except (ValueError, OverflowError):
+        raise Refusal("invalid_argument", f"`{field}` is not understood. {WHEN}") from None
+
+
+def _existing(local: datetime, field: str) -> datetime:
+    """`local` unless clocks skip it: a local time in the gap of a change to summer time names no moment."""
+    if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
+        raise Refusal(
+            "invalid_argument",
+            f"`{field}` names a time that does not exist in {local.tzinfo}: clocks go forward over it. "
+            "Choose another time, or give one with an offset.",
+        )
+    return local
+
+
+def begins(when: When, local: ZoneInfo) -> datetime:
+    """The moment at which `when` begins."""
+    return when if isinstance(when, datetime) else datetime(when.year, when.month, when.day, tzinfo=local)
+
+
+def ends(when: When, local: ZoneInfo) -> datetime:
+    """The moment at which `when` is over: a day is over when the next one begins."""
+    return when if isinstance(when, datetime) else begins(next_day(when), local)
+
+
+def next_day(day: date) -> date:
+    """The day after. Raises Refusal at the end of the calendar."""
+    try:
+        return day + _ONE_DAY
+    except OverflowError:
+        raise Refusal("invalid_argument", "That day is too far away.") from None
+
+
+def ordered(start: When, end: When, local: ZoneInfo) -> None:
+    """Raise Refusal unless `end` comes after `start`, and both are days or both are times."""
+    if isinstance(start, datetime) != isinstance(end, datetime):
+        raise Refusal("invalid_argument", "`start` and `end` must both be days, or both be times.")
+    if ends(end, local) <= begins(start, local):
+        raise Refusal("invalid_argument", "`end` must come after `start`.")
+
+
+def shown(when: When) -> str:
+    """`Sun 29 Nov 2026`, `Sun 29 Nov 2026 09:30`."""
+    day = f"{when:%a} {when.day} {when:%b %Y}"
+    return f"{day} {when:%H:%M}" if isinstance(when, datetime) else day

@@ -1,0 +1,24 @@
+"""Google: its record, its answers as types, and the calls our tools make.
+
+This room owns what Valet knows of Google: endpoints, scopes and fields as in Google's discovery documents,
+one module per API.
+It refuses to know more of an account than a tool shows: every call names the fields it wants.
+"""
+
+from providers.google.answers import Attendee, CalendarEntry, Event, EventPage, Moment
+from providers.google.calendar import Calendar, SendUpdates
+from providers.google.record import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
+
+__all__ = [
+    "CALENDAR_LIST",
+    "EVENTS",
+    "EVENTS_READ",
+    "GOOGLE",
+    "Attendee",
+    "Calendar",
+    "CalendarEntry",
+    "Event",
+    "EventPage",
+    "Moment",
+    "SendUpdates",
+]

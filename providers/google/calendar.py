@@ -1,0 +1,120 @@
+"""The calls our tools make to the Google Calendar API, version 3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from providers.base import CredentialSource, Rejected
+from providers.google.answers import CalendarEntry, CalendarPage, Event, EventPage
+from providers.google.record import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
+from providers.http import Answer, Http, Params
+from providers.model import read
+
+API = "https://www.googleapis.com/calendar/v3"
+MOST_CALENDARS = 250
+
+SendUpdates = Literal["all", "externalOnly", "none"]
+
+_ENTRY = "id,summary,summaryOverride,description,timeZone,accessRole,primary,selected"
+_PERSON = "email,displayName,responseStatus,self,organizer,resource"
+_EVENT = (
+    "id,status,htmlLink,summary,description,location,start,end,organizer(email,displayName,self),"
+    f"attendees({_PERSON}),recurrence,recurringEventId,hangoutLink,eventType"
+)
+
+
+class Calendar:
+    """Google Calendar with one person's credential. Every call raises ProviderError."""
+
+    def __init__(self, http: Http, credential: CredentialSource | SecretStr) -> None:
+        self._http = http
+        self._credential = credential
+
+    async def calendars(self) -> tuple[CalendarEntry, ...]:
+        """calendarList.list: the calendars in the person's list, at most 250, the primary one first."""
+        params: Params = {"maxResults": MOST_CALENDARS, "fields": f"nextPageToken,items({_ENTRY})"}
+        answer = await self._call(
+            "calendars", "GET", "/users/me/calendarList", params, frozenset({CALENDAR_LIST})
+        )
+        items = read(CalendarPage, answer).items
+        return tuple(sorted(items, key=lambda entry: not entry.primary))
+
+    async def events(
+        self,
+        calendar_id: str,
+        *,
+        time_min: str,
+        time_max: str,
+        time_zone: str,
+        query: str | None = None,
+        limit: int = 50,
+        page_token: str | None = None,
+    ) -> EventPage:
+        """events.list with recurring events expanded, in the order of their start.
+
+        `time_min` and `time_max` are RFC 3339 with an offset: what ends after the one and begins before the
+        other. The answer's times are in `time_zone`.
+        """
+        params: Params = {
+            "timeMin": time_min, "timeMax": time_max, "timeZone": time_zone, "q": query,
+            "singleEvents": "true", "orderBy": "startTime", "maxResults": limit, "pageToken": page_token,
+            "fields": f"timeZone,nextPageToken,items({_EVENT})",
+        }  # fmt: skip
+        path = f"/calendars/{_segment(calendar_id)}/events"
+        return read(EventPage, await self._call("events", "GET", path, params, frozenset({EVENTS_READ})))
+
+    async def event(self, calendar_id: str, event_id: str) -> Event:
+        """events.get. A deleted one is still there, with the status `cancelled`."""
+        path = f"/calendars/{_segment(calendar_id)}/events/{_segment(event_id)}"
+        answer = await self._call("event", "GET", path, {"fields": _EVENT}, frozenset({EVENTS_READ}))
+        return read(Event, answer)
+
+    async def insert(
+        self, calendar_id: str, event: Mapping[str, Any], *, send_updates: SendUpdates = "none"
+    ) -> Event:
+        """events.insert. `send_updates` says who gets mail about it.
+
+        `event` has an id of our choice, so it may be sent twice: the second one is a Conflict.
+        """
+        params: Params = {
+            "sendUpdates": send_updates,
+            "conferenceDataVersion": 1 if "conferenceData" in event else None,
+            "fields": _EVENT,
+        }
+        path = f"/calendars/{_segment(calendar_id)}/events"
+        return read(Event, await self._call("insert", "POST", path, params, frozenset({EVENTS}), dict(event)))
+
+    async def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        params: Params,
+        scopes: frozenset[str],
+        json: object = None,
+    ) -> Answer:
+        return await self._http.request(
+            GOOGLE,
+            method,
+            API + path,
+            operation=operation,
+            credential=self._credential,
+            params=params,
+            json=json,
+            scopes=scopes,
+            repeatable=True,
+        )
+
+
+def _segment(text: str) -> str:
+    """One segment of a path. A segment of dots alone would be another path (RFC 3986 §5.2.4)."""
+    if not text.strip("."):
+        raise Rejected(GOOGLE.name, "path", "UNSENDABLE")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:  # half a surrogate pair
+        raise Rejected(GOOGLE.name, "path", "UNSENDABLE") from None

@@ -1,0 +1,120 @@
+"""Google as data, and the two things that are code: reading an error, and reading an id_token's claims.
+
+Endpoints and parameters: developers.google.com/identity/protocols/oauth2/web-server and
+…/identity/openid-connect/openid-connect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from providers.base import Access, Account, Complaint, OpenId, Provider, Reason, Service
+from providers.http import decoded
+
+ISSUER = "https://accounts.google.com"
+_AUTH = "https://www.googleapis.com/auth/"
+CALENDAR_LIST = f"{_AUTH}calendar.calendarlist.readonly"
+EVENTS_READ = f"{_AUTH}calendar.events.readonly"
+EVENTS = f"{_AUTH}calendar.events"
+
+_SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
+_LIMIT = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
+_QUOTA = {"quotaExceeded", "dailyLimitExceeded"}
+_DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
+
+MEANINGS = {
+    "accessNotConfigured": Reason(
+        "provider_error",
+        "The Google API that this needs is switched off in the Google Cloud project of this server's app. "
+        "The operator must enable it there.",
+    ),
+    "requiredAccessLevel": Reason(
+        "conflict", "The connected account may look at that calendar but not change it. Choose another one."
+    ),
+    "forbiddenForNonOrganizer": Reason("conflict", "Only the organizer of that event may change this."),
+    "timeRangeEmpty": Reason("invalid_argument", "The end must be after the start."),
+}
+
+
+def complaint(status: int, body: bytes) -> Complaint:
+    """Google's reason, in the older form (`errors[].reason`) or the newer (`details[].reason`).
+
+    developers.google.com/workspace/calendar/api/guides/errors, google.rpc.ErrorInfo.
+    """
+    words = set(_words(decoded(body)))
+    if status == 403 and words & _SCOPE:
+        return Complaint("", "scope")
+    if status in {403, 429} and words & _QUOTA:
+        return Complaint("QUOTA_EXCEEDED", "limit")
+    if status in {403, 429} and words & _LIMIT:
+        return Complaint("", "limit")
+    if words & _DISABLED:
+        return Complaint("accessNotConfigured")
+    return Complaint(next((word for word in MEANINGS if word in words), ""))
+
+
+def _words(answer: object) -> Iterator[str]:
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if not isinstance(error, dict):
+        return
+    for name in ("errors", "details"):
+        rows = error.get(name)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and isinstance(row.get("reason"), str):
+                yield row["reason"]
+
+
+def account(claims: Mapping[str, object]) -> Account:
+    """The account that a verified id_token speaks of; `sub` never changes, the address may.
+
+    `hd` is there only for accounts of a Workspace domain.
+    """
+    email, domain = claims.get("email"), claims.get("hd")
+    address = email if isinstance(email, str) else ""
+    organisation = domain if isinstance(domain, str) else ""
+    return Account(
+        issuer=ISSUER,
+        subject=str(claims["sub"]),
+        label=address or "Google",
+        nickname=organisation or "personal",
+        email=address.lower() if address and claims.get("email_verified") is True else None,
+        domain=organisation.lower() or None,
+    )
+
+
+GOOGLE = Provider(
+    name="google",
+    title="Google",
+    issuer=ISSUER,
+    authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+    token_url="https://oauth2.googleapis.com/token",  # noqa: S106  an address, not a password
+    revoke_url="https://oauth2.googleapis.com/revoke",
+    hosts=frozenset({"www.googleapis.com"}),
+    services=(
+        Service(
+            name="calendar",
+            title="Google Calendar",
+            read=Access(
+                frozenset({CALENDAR_LIST, EVENTS_READ}), "See your calendars and the events in them."
+            ),
+            write=Access(frozenset({EVENTS}), "Add, change and cancel events, and invite people to them."),
+        ),
+    ),
+    openid=OpenId(
+        keys_url="https://www.googleapis.com/oauth2/v3/certs",
+        issuers=frozenset({ISSUER, "accounts.google.com"}),
+        account=account,
+    ),
+    identity_scopes=frozenset({"openid", "email"}),
+    manage_url="https://myaccount.google.com/connections",
+    client_id_setting="GOOGLE_CLIENT_ID",
+    client_secret_setting="GOOGLE_CLIENT_SECRET",  # noqa: S106  a setting's name
+    # A refresh token comes only with access_type=offline, and reliably only with a consent that was shown;
+    # the newest one stands for everything granted so far.
+    connect_params={"access_type": "offline", "include_granted_scopes": "true", "prompt": "consent"},
+    switch_params={"prompt": "select_account"},
+    incremental=True,
+    covers={EVENTS: frozenset({EVENTS_READ})},
+    complaint=complaint,
+    reasons=MEANINGS,
+)

@@ -1,0 +1,137 @@
+"""Whose account a fresh token is: from the provider's signed id_token, or by asking its API.
+
+OpenID Connect Core 1.0 §3.1.3.7: the signature by a key of the provider's own document, issuer, audience,
+authorized party, expiry and nonce. A token that fails any of them is nobody's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hmac import compare_digest
+
+import structlog
+from joserfc import jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import KeySet
+from pydantic import SecretStr
+
+from providers.base import Account, App, OpenId, Provider, Rejected, TokenSet, Unavailable
+from providers.http import Http
+
+log = structlog.get_logger(__name__)
+
+_OPERATION = "identify"
+# Every OpenID provider must support it (Core 1.0 §15.1); taking no other rules out `none` and HMAC.
+_ALGORITHMS = ("RS256",)
+# The nonce, which lives ten minutes and once, proves that the token is fresh: so a host's clock may be wrong.
+_LEEWAY = 900
+_KEPT = 3600.0
+_UNKNOWN_KEY_PAUSE = 30.0
+_NOT_GENUINE = (
+    "did not prove whose account this is, so nothing was changed. Try again; if it stays, tell the operator."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """A key document and when it was read, in seconds of the monotonic clock."""
+
+    keys: KeySet
+    read_at: float
+
+
+class Identities:
+    """Asks whose account it is. Keeps public key documents for an hour, and nothing else.
+
+    `clock` is monotonic, `now` is Unix time; both are in seconds.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._clock = clock
+        self._now = now
+        self._documents: dict[str, _Keys] = {}
+        self._lock = asyncio.Lock()
+
+    async def account(
+        self, provider: Provider, app: App, tokens: TokenSet, nonce: SecretStr | None
+    ) -> Account:
+        """The account behind tokens that were just exchanged; `nonce` is the one sent with the person.
+
+        Raises Rejected(ID_TOKEN) where the id_token is missing or not genuine, and ProviderError.
+        """
+        if provider.openid is None:
+            assert provider.account is not None, "the registry takes no record without either"
+            return await provider.account(self._http, tokens.access_token)
+        if tokens.id_token is None or nonce is None:
+            raise _not_genuine(provider, "missing")
+        return await self._verified(provider, provider.openid, app, tokens.id_token, nonce)
+
+    async def _verified(
+        self, provider: Provider, openid: OpenId, app: App, id_token: SecretStr, nonce: SecretStr
+    ) -> Account:
+        try:
+            claims = await self._signed(provider, openid, id_token)
+            jwt.JWTClaimsRegistry(
+                now=int(self._now()),
+                leeway=_LEEWAY,
+                iss={"essential": True, "values": sorted(openid.issuers)},
+                aud={"essential": True, "value": app.client_id},
+                sub={"essential": True},
+                exp={"essential": True},
+            ).validate(claims)
+        except JoseError as error:
+            # The word only: the library's sentences quote the token's own claims.
+            raise _not_genuine(provider, error.error) from None
+        except (ValueError, TypeError):
+            raise _not_genuine(provider, "unreadable") from None
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else app.client_id) != app.client_id:
+            raise _not_genuine(provider, "azp")
+        sent = claims.get("nonce")
+        if not isinstance(sent, str) or not compare_digest(sent.encode(), nonce.get_secret_value().encode()):
+            raise _not_genuine(provider, "nonce")
+        if not isinstance(claims["sub"], str) or not claims["sub"]:
+            raise _not_genuine(provider, "sub")
+        return openid.account(claims)
+
+    async def _signed(self, provider: Provider, openid: OpenId, id_token: SecretStr) -> dict[str, object]:
+        """The claims of a token whose signature holds. Raises JoseError, ValueError."""
+        document = await self._keys(provider, openid, older_than=_KEPT)
+        try:
+            return _decoded(id_token, document.keys)
+        except InvalidKeyIdError:
+            # Providers change keys between two readings; a stranger's key id must not make us read on and on.
+            fresh = await self._keys(provider, openid, older_than=_UNKNOWN_KEY_PAUSE)
+            return _decoded(id_token, fresh.keys)
+
+    async def _keys(self, provider: Provider, openid: OpenId, older_than: float) -> _Keys:
+        async with self._lock:
+            kept = self._documents.get(openid.keys_url)
+            if kept is not None and self._clock() - kept.read_at < older_than:
+                return kept
+            answer = await self._http.request(provider, "GET", openid.keys_url, operation="keys")
+            try:
+                found = _Keys(KeySet.import_key_set(answer.json()), self._clock())  # type: ignore[arg-type]
+            except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+                raise Unavailable(provider.name, "keys", "unreadable answer") from None
+            self._documents[openid.keys_url] = found
+            return found
+
+
+def _decoded(id_token: SecretStr, keys: KeySet) -> dict[str, object]:
+    return dict(jwt.decode(id_token.get_secret_value(), keys, algorithms=_ALGORITHMS).claims)
+
+
+def _not_genuine(provider: Provider, why: str) -> Rejected:
+    log.warning("id_token_refused", provider=provider.name, why=why)
+    return Rejected(provider.name, _OPERATION, "ID_TOKEN", f"{provider.title} {_NOT_GENUINE}")
