@@ -13,7 +13,7 @@ import typer
 
 from providers.registry import PROVIDERS
 from valet import banner, logging, running
-from valet.emulation import DEMO_CLIENT_ID, DEMO_CLIENT_SECRET, DEMO_ORIGIN, EmulatorFailed
+from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, EmulatorFailed, demo_client_id
 from valet.settings import SettingsError, apps, environment, load
 from vault.store.meta import Mode
 
@@ -36,7 +36,7 @@ def demo() -> None:
     values = environment()
     chosen = values.get("VALET_EMULATOR_ORIGIN")
     for provider in PROVIDERS:
-        values[provider.client_id_setting] = DEMO_CLIENT_ID
+        values[provider.client_id_setting] = demo_client_id(provider.name)
         values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
     with _spoken():
         settings = load(values, PROVIDERS, emulator_origin=chosen or DEMO_ORIGIN)

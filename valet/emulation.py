@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import IO
 
 DEMO_ORIGIN = "http://localhost:9009"
-DEMO_CLIENT_ID = "emulator-spotify"
 DEMO_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the emulator's, worth nothing elsewhere
+
+
+def demo_client_id(provider: str) -> str:
+    """The app that the emulator knows at the provider of that name."""
+    return f"emulator-{provider}"
 
 
 class EmulatorFailed(Exception):

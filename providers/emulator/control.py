@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,11 +12,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from providers.emulator.ledger import Client
-from providers.emulator.spotify.people import Device, Person
+from providers.emulator.upstream import Json, Reads, Upstream, Writes
 from providers.emulator.world import World
 
 PATH = "/_control"
-Json = dict[str, Any]
 LONGEST_WAIT = 30.0
 
 
@@ -27,36 +26,50 @@ class Control:
         self._world = world
 
     def routes(self) -> list[Route]:
-        """What this file answers."""
-        reads: dict[str, Callable[[Request], Awaitable[Any]]] = {
-            "settings": self._settings,
-            "clock": self._clock,
+        """What this file answers, and what the upstreams add."""
+        upstreams = self._world.upstreams
+        return [
+            Route(f"{PATH}/waiting", _read(self._waiting), methods=["GET"]),
+            *(
+                Route(f"{PATH}/{name}", _read(_at_once(read)), methods=["GET"])
+                for reads in (self._reads(), *(upstream.reads() for upstream in upstreams))
+                for name, read in reads.items()
+            ),
+            *(
+                Route(f"{PATH}/{name}", _write(write), methods=["POST"])
+                for writes in (self._writes(), *(upstream.writes() for upstream in upstreams))
+                for name, write in writes.items()
+            ),
+        ]
+
+    def _reads(self) -> Reads:
+        return {
+            "settings": lambda query: vars(self._world.settings),
+            "clock": lambda query: self._time(),
             "accounts": self._accounts,
-            "player": self._player,
             "clients": self._clients,
             "tokens": self._tokens,
-            "faults": self._faults,
-            "waiting": self._waiting,
-            "counters": self._counters,
-            "requests": self._requests,
+            "faults": lambda query: {
+                "faults": self._world.faults.list(),
+                "waiting": self._world.faults.waiting,
+            },
+            "counters": lambda query: self._world.journal.counters(),
+            "requests": lambda query: self._world.journal.requests(int(query.get("after", "0"))),
         }
-        writes: dict[str, Callable[[Json], Any]] = {
+
+    def _writes(self) -> Writes:
+        return {
             "reset": self._reset,
             "settings": self._change_settings,
             "clock": self._move_clock,
-            "player": self._change_player,
             "clients": self._change_client,
             "expire": self._expire,
             "revoke": self._revoke,
-            "faults": self._add_fault,
+            "faults": lambda body: {"id": self._world.faults.add(body).id},
             "faults/clear": self._clear_faults,
             "release": self._release,
             "forget": self._forget,
         }
-        return [
-            *(Route(f"{PATH}/{name}", _read(f), methods=["GET"]) for name, f in reads.items()),
-            *(Route(f"{PATH}/{name}", _write(f), methods=["POST"]) for name, f in writes.items()),
-        ]
 
     # The world
 
@@ -64,94 +77,38 @@ class Control:
         self._world.reset()
         return {}
 
-    async def _settings(self, request: Request) -> Json:
-        return vars(self._world.settings)
-
     def _change_settings(self, body: Json) -> Json:
         self._world.settings.change(body)
         return vars(self._world.settings)
 
-    async def _clock(self, request: Request) -> Json:
+    def _time(self) -> Json:
         return {"now": self._world.clock.now(), "offset": self._world.clock.offset}
 
     def _move_clock(self, body: Json) -> Json:
         clock = self._world.clock
         clock.offset = float(body.get("offset", clock.offset)) + float(body.get("advance", 0))
-        return {"now": clock.now(), "offset": clock.offset}
+        return self._time()
 
-    # Accounts and players
+    # Accounts, apps, grants, tokens: of one `upstream`, or of all
 
-    async def _accounts(self, request: Request) -> list[Json]:
+    def _accounts(self, query: Mapping[str, str]) -> list[Json]:
+        """Of the first upstream unless another is named."""
+        upstream = self._one(query)
+        return [{"upstream": upstream.name, **row} for row in upstream.accounts()]
+
+    def _clients(self, query: Mapping[str, str]) -> list[Json]:
         return [
-            {
-                "account": person.key,
-                "id": person.id,
-                "account_id": person.account_id,
-                "name": person.name,
-                "country": person.country,
-                "premium": person.premium,
-                "note": person.note,
-                "playlists": {playlist.name: playlist.id for playlist in person.playlists},
-            }
-            for person in self._world.spotify.people.values()
+            {"upstream": upstream.name, **vars(client)}
+            for upstream in self._some(query)
+            for client in upstream.ledger.clients.values()
         ]
 
-    async def _player(self, request: Request) -> Json:
-        return self._state(self._person(request.query_params.get("account")))
-
-    def _change_player(self, body: Json) -> Json:
-        """`active` names a device by id or name, or null; `devices` replaces them all."""
-        person = self._person(body.get("account"))
-        session = person.session
-        if "devices" in body:
-            person.devices = [Device(**row) for row in body["devices"]]
-        if "active" in body:
-            names = {d.id: d.id for d in person.devices} | {d.name: d.id for d in person.devices}
-            if body["active"] is not None and body["active"] not in names:
-                raise ValueError(f"{person.key} has no device {body['active']!r}.")
-            session.device = names.get(body["active"])
-        self._world.spotify.players[person.key].view()
-        for name in ("playing", "position_ms", "shuffle", "repeat", "queued"):
-            if name in body:
-                setattr(session, name, body[name])
-        session.since = session.changed_at = self._world.clock.now()
-        return self._state(person)
-
-    def _state(self, person: Person) -> Json:
-        """The state as it is, ahead of what a lagging read would tell."""
-        player = self._world.spotify.players[person.key]
-        view = player.view(lagging=False)
-        session = view.session
-        item = self._world.spotify.catalog.item(session.current) if session.current else None
-        return {
-            "account": person.key,
-            "active": session.device,
-            "is_playing": session.playing,
-            "current": session.current,
-            "current_name": item.name if item else None,
-            "context": session.context,
-            "progress_ms": session.position_ms,
-            "shuffle": session.shuffle,
-            "repeat": session.repeat,
-            "queued": session.queued,
-            "upcoming": player.upcoming(session),
-            "devices": [vars(device) for device in view.devices],
-        }
-
-    def _person(self, account: object) -> Person:
-        people = self._world.spotify.people
-        if not isinstance(account, str) or account not in people:
-            raise ValueError(f"account must be one of {', '.join(people)}.")
-        return people[account]
-
-    # Apps, grants, tokens
-
-    async def _clients(self, request: Request) -> list[Json]:
-        return [vars(client) for client in self._world.spotify.ledger.clients.values()]
-
     def _change_client(self, body: Json) -> Json:
-        """`secret` null: public; `redirects` null: any again; `refused`: every token request fails."""
-        client = self._client(body.get("client_id"))
+        """`secret` null: public; `redirects` null: any again; `refused`: every token request fails.
+
+        Of the first upstream unless another is named.
+        """
+        client = _client(self._one(body), body.get("client_id"))
         if "secret" in body:
             client.secret = body["secret"]
         if "redirects" in body:
@@ -160,41 +117,38 @@ class Control:
         client.refused = bool(body.get("refused", client.refused))
         return vars(client)
 
-    def _client(self, client_id: object) -> Client:
-        client = self._world.spotify.ledger.client(client_id) if isinstance(client_id, str) else None
-        if client is None:
-            raise ValueError("client_id must begin with 'emulator-'.")
-        return client
-
-    async def _tokens(self, request: Request) -> Json:
-        ledger = self._world.spotify.ledger
-        tokens = ledger.tokens.values()
+    def _tokens(self, query: Mapping[str, str]) -> Json:
+        ledgers = [upstream.ledger for upstream in self._some(query)]
+        tokens = [token for ledger in ledgers for token in ledger.tokens.values()]
         return {
             "access": [t.value for t in tokens if t.kind == "access"],
             "refresh": [t.value for t in tokens if t.kind == "refresh"],
-            "codes": list(ledger.codes),
-            "grants": [vars(grant) for grant in ledger.grants.values()],
+            "codes": [code for ledger in ledgers for code in ledger.codes],
+            "grants": [vars(grant) for ledger in ledgers for grant in ledger.grants.values()],
         }
 
     def _expire(self, body: Json) -> Json:
         what = body.get("what", "access")
         if what not in {"access", "refresh", "grants"}:
             raise ValueError("what must be access, refresh or grants.")
-        ledger = self._world.spotify.ledger
-        return {"expired": ledger.expire(what, body.get("account"), body.get("client_id"))}
+        account, client_id = body.get("account"), body.get("client_id")
+        return {"expired": sum(u.ledger.expire(what, account, client_id) for u in self._some(body))}
 
     def _revoke(self, body: Json) -> Json:
         access = bool(body.get("access", True))
-        ledger = self._world.spotify.ledger
-        return {"revoked": ledger.revoke(body.get("account"), body.get("client_id"), access=access)}
+        account, client_id = body.get("account"), body.get("client_id")
+        upstreams = self._some(body)
+        return {"revoked": sum(u.ledger.revoke(account, client_id, access=access) for u in upstreams)}
+
+    def _one(self, asked: Mapping[str, Any]) -> Upstream:
+        name = asked.get("upstream")
+        return self._world.upstreams[0] if name is None else self._world.upstream(name)
+
+    def _some(self, asked: Mapping[str, Any]) -> list[Upstream]:
+        name = asked.get("upstream")
+        return self._world.upstreams if name is None else [self._world.upstream(name)]
 
     # Faults and counters
-
-    async def _faults(self, request: Request) -> Json:
-        return {"faults": self._world.faults.list(), "waiting": self._world.faults.waiting}
-
-    def _add_fault(self, body: Json) -> Json:
-        return {"id": self._world.faults.add(body).id}
 
     def _clear_faults(self, body: Json) -> Json:
         self._world.faults.clear()
@@ -216,15 +170,23 @@ class Control:
             waiting = self._world.faults.waiting
         return {"waiting": waiting}
 
-    async def _counters(self, request: Request) -> Json:
-        return self._world.journal.counters()
-
-    async def _requests(self, request: Request) -> list[Json]:
-        return self._world.journal.requests(int(request.query_params.get("after", "0")))
-
     def _forget(self, body: Json) -> Json:
         self._world.journal.forget()
         return {}
+
+
+def _client(upstream: Upstream, client_id: object) -> Client:
+    client = upstream.ledger.client(client_id) if isinstance(client_id, str) else None
+    if client is None:
+        raise ValueError("client_id must begin with 'emulator-'.")
+    return client
+
+
+def _at_once(read: Callable[[Mapping[str, str]], Any]) -> Callable[[Request], Awaitable[Any]]:
+    async def handler(request: Request) -> Any:
+        return read(request.query_params)
+
+    return handler
 
 
 def _read(handler: Callable[[Request], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:

@@ -18,6 +18,7 @@ from providers.emulator.world import World
 BODY_LIMIT = 1_000_000
 GARBAGE = b"<!doctype html><title>Sorry</title><h1>Upstream connect error</h1>"
 
+Json = dict[str, Any]
 Hangup = Callable[[tuple[str, int], bool], None]
 """`(peer, reset)`: drop the connection of that peer, without a word."""
 
@@ -36,8 +37,12 @@ class Gate:
             await self._app(scope, receive, self._saving(scope, send))
             return
         body = await _read(receive)
-        purpose = route(scope["method"], scope["path"], _note(scope["path"], body))
-        entry = self._write_down(scope, body)
+        upstream = self._world.upstream_of(scope["path"])
+        note = _note(body) if upstream and scope["path"] == upstream.token else ""
+        template = upstream.template(scope["path"]) if upstream else scope["path"]
+        purpose = route(scope["method"], template, note)
+        private = upstream is not None and upstream.is_oauth(scope["path"])
+        entry = self._write_down(scope, note if private else body.decode(errors="replace"))
         self._world.journal.count(purpose)
         fault = self._world.faults.take(purpose)
         entry.fault = fault.kind if fault else None
@@ -56,7 +61,7 @@ class Gate:
                 await self._app(scope, replay.receive, self._saving(scope, send))
             case "status" | "garbage":
                 assert fault is not None
-                await _answer(send, fault, scope["path"])
+                await _answer(send, fault, self._words(fault, scope["path"]))
             case "close" | "reset":
                 self._drop(scope, reset=fault is not None and fault.kind == "reset")
             case "hang":
@@ -106,11 +111,13 @@ class Gate:
     def _drop(self, scope: Scope, *, reset: bool) -> None:
         self._hangup(scope["client"], reset)
 
-    def _write_down(self, scope: Scope, body: bytes) -> Entry:
+    def _words(self, fault: Fault, path: str) -> Json:
+        upstream = self._world.upstream_of(path)
+        return upstream.fault(path, fault.status or 500, fault.reason) if upstream else {}
+
+    def _write_down(self, scope: Scope, shown: str) -> Entry:
         query = scope["query_string"].decode("latin-1")
         url = "https:/" + scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        private = scope["path"].startswith("/accounts.")
-        shown = _note(scope["path"], body) if private else body.decode(errors="replace")
         return self._world.journal.open(scope["method"], url, dict(Headers(scope=scope)), shown)
 
     def _saving(self, scope: Scope, send: Send) -> Send:
@@ -154,19 +161,16 @@ async def _read(receive: Receive) -> bytes:
     return body
 
 
-def _note(path: str, body: bytes) -> str:
+def _note(body: bytes) -> str:
     """The grant type of a token request: it tells a sign-in from a refresh."""
-    if not path.endswith("/token"):
-        return ""
     return parse_qs(body.decode(errors="replace")).get("grant_type", [""])[0]
 
 
-async def _answer(send: Send, fault: Fault, path: str) -> None:
+async def _answer(send: Send, fault: Fault, words: Json) -> None:
     if fault.kind == "garbage":
         status, media_type, body = fault.status or 200, "text/html", GARBAGE
     else:
-        status = fault.status or 500
-        media_type, body = "application/json", _body(fault, status, path)
+        status, media_type, body = fault.status or 500, "application/json", _body(fault, words)
     headers = {"content-type": media_type, "content-length": str(len(body)), **fault.headers}
     if fault.retry_after is not None:
         headers["retry-after"] = f"{fault.retry_after:g}"
@@ -180,23 +184,8 @@ async def _answer(send: Send, fault: Fault, path: str) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-MESSAGES = {
-    429: "API rate limit exceeded",
-    500: "Server error",
-    502: "Bad gateway.",
-    503: "Service unavailable",
-}
-
-
-def _body(fault: Fault, status: int, path: str) -> bytes:
-    """The body given, else what the host in question says with such a status."""
+def _body(fault: Fault, words: Json) -> bytes:
+    """The body given, else the host's own words."""
     if isinstance(fault.body, str):
         return fault.body.encode()
-    if fault.body is not None:
-        return json.dumps(fault.body).encode()
-    if path.startswith("/accounts."):
-        oauth = {"error": "server_error", "error_description": f"Unexpected status: {status}"}
-        return json.dumps(oauth).encode()
-    message = "Too many requests" if fault.reason == "QUOTA_EXCEEDED" else MESSAGES.get(status, "Forbidden")
-    error = {"status": status, "message": message}
-    return json.dumps({"error": error | ({"reason": fault.reason} if fault.reason else {})}).encode()
+    return json.dumps(words if fault.body is None else fault.body).encode()

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,10 +18,22 @@ from providers.emulator.clock import Clock
 from providers.emulator.settings import Settings
 
 CODE_SECONDS = 600
-GRANT_SECONDS = 182 * 86400
-"""Six months after consent a refresh token dies; refreshing does not extend that (Spotify, June 2026)."""
-
 LOOPBACK = frozenset({"127.0.0.1", "[::1]", "::1"})
+
+WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "code": ("invalid_grant", "Invalid authorization code"),
+        "old_code": ("invalid_grant", "Authorization code expired"),
+        "redirect_uri": ("invalid_grant", "Invalid redirect URI"),
+        "verifier": ("invalid_grant", "code_verifier was incorrect"),
+        "token": ("invalid_grant", "Invalid refresh token"),
+        "expired": ("invalid_grant", "Refresh token expired"),
+        "revoked": ("invalid_grant", "Refresh token revoked"),
+    }
+)
+"""What a ledger says when it refuses: error and description."""
+
+Verdict = Literal["ok", "insecure", "unknown"]
 
 
 class Denied(Exception):
@@ -31,6 +44,24 @@ class Denied(Exception):
         self.error = error
         self.description = description
         self.status = status
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Where the ledgers of upstreams differ.
+
+    `prefixes` make codes and tokens recognisable (keys access, refresh, code). A grant dies
+    `grant_seconds` after consent, however often it is refreshed; None: never of age. `plain` are the
+    hosts that http may name in a redirect URI, `barred` those no redirect URI may name. With `any_port`
+    a loopback URI registered without a port admits any port (RFC 8252 §7.3). `words` as in WORDS.
+    """
+
+    prefixes: Mapping[str, str]
+    grant_seconds: float | None = None
+    plain: frozenset[str] = LOOPBACK
+    barred: frozenset[str] = frozenset()
+    any_port: bool = False
+    words: Mapping[str, tuple[str, str]] = field(default_factory=lambda: WORDS)
 
 
 class Unauthenticated(Exception):
@@ -50,25 +81,32 @@ class Client:
 
 @dataclass
 class Grant:
-    """One consent of one account to one app. `ended` tells how it died, if it did."""
+    """One consent of one account to one app. `ended` tells how it died, `expires_at` when it will."""
 
     id: str
     client_id: str
     account: str
     scopes: list[str]
     granted_at: float
+    expires_at: float | None = None
     ended: Literal["revoked", "expired"] | None = None
 
 
 @dataclass
 class Code:
-    """An authorization code, bound to app, redirect URI and challenge; single use."""
+    """An authorization code, bound to app, redirect URI and challenge; single use.
+
+    `offline`: it brings a refresh token. `notes` are what the authorize request said that the token
+    answer must know, such as OpenID's nonce.
+    """
 
     value: str
     grant: str
     redirect_uri: str
     challenge: str | None
     issued_at: float
+    offline: bool = True
+    notes: dict[str, str] = field(default_factory=dict)
     used: bool = False
 
 
@@ -87,23 +125,22 @@ class Token:
 
 @dataclass(frozen=True)
 class Issued:
-    """What a token endpoint answers. `refresh_token` is None where the old one stays."""
+    """What a token endpoint answers. `refresh_token` is None where the old one stays, or none is due."""
 
     access_token: str
     refresh_token: str | None
-    scopes: list[str]
     expires_in: int
+    grant: Grant
+    notes: Mapping[str, str]
 
 
 class Ledger:
-    """Apps, grants, codes and tokens of one upstream. `prefixes` make its tokens recognisable."""
+    """Apps, grants, codes and tokens of one upstream. `apps` are those it knows, with their secrets."""
 
-    def __init__(
-        self, clock: Clock, settings: Settings, prefixes: Mapping[str, str], apps: Mapping[str, str]
-    ) -> None:
+    def __init__(self, clock: Clock, settings: Settings, rules: Rules, apps: Mapping[str, str]) -> None:
         self._clock = clock
         self._settings = settings
-        self._prefixes = prefixes
+        self._rules = rules
         self.clients = {name: Client(name, secret) for name, secret in apps.items()}
         self.grants: dict[str, Grant] = {}
         self.codes: dict[str, Code] = {}
@@ -117,19 +154,17 @@ class Ledger:
             return None
         return self.clients.setdefault(client_id, Client(client_id))
 
-    def admit(self, client: Client, redirect_uri: str) -> Literal["ok", "insecure", "unknown"]:
-        """Whether the redirect URI is registered: exactly, or, where no list was set, on first use.
-
-        A loopback URI registered without a port admits any port. Spotify refuses `localhost`, and
-        plain http anywhere but on a loopback address.
-        """
+    def admit(self, client: Client, redirect_uri: str) -> Verdict:
+        """Whether the redirect URI is registered: exactly, or, where no list was set, on first use."""
         try:
             parts = urlsplit(redirect_uri)
         except ValueError:
             return "unknown"
-        if parts.hostname == "localhost" or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
+        plain = parts.scheme == "http" and parts.hostname not in self._rules.plain
+        if parts.hostname in self._rules.barred or plain:
             return "insecure"
-        if redirect_uri in client.redirects or _portless(redirect_uri) in client.redirects:
+        portless = _portless(redirect_uri) if self._rules.any_port else None
+        if redirect_uri in client.redirects or portless in client.redirects:
             return "ok"
         if client.exact or parts.scheme not in {"http", "https"} or not parts.netloc or parts.fragment:
             return "unknown"
@@ -139,13 +174,30 @@ class Ledger:
     # Consent and code
 
     def consent(
-        self, client: Client, account: str, scopes: Iterable[str], redirect_uri: str, challenge: str | None
+        self,
+        client: Client,
+        account: str,
+        scopes: Iterable[str],
+        redirect_uri: str,
+        challenge: str | None,
+        *,
+        held: Iterable[str] = (),
+        seconds: float | None = None,
+        offline: bool = True,
+        notes: dict[str, str] | None = None,
     ) -> str:
-        """Record a consent and mint its code. Scopes the settings withhold are not granted."""
+        """Record a consent and mint its code. Scopes the settings withhold are not granted.
+
+        `held` are scopes of earlier consents that come along; `seconds` is the life of this grant where
+        it is not the rule's.
+        """
         granted = [scope for scope in scopes if scope not in self._settings.withheld_scopes]
         now = self._clock.now()
-        grant = Grant(secrets.token_hex(8), client.id, account, granted, now)
-        code = Code(self._mint("code"), grant.id, redirect_uri, challenge, now)
+        lifetime = seconds if seconds is not None else self._rules.grant_seconds
+        expires_at = None if lifetime is None else now + lifetime
+        together = list(dict.fromkeys([*granted, *held]))
+        grant = Grant(secrets.token_hex(8), client.id, account, together, now, expires_at)
+        code = Code(self._mint("code"), grant.id, redirect_uri, challenge, now, offline, notes or {})
         self.grants[grant.id] = grant
         self.codes[code.value] = code
         return code.value
@@ -154,25 +206,26 @@ class Ledger:
         """Spend a code. A code seen once is burnt, whatever else is wrong with the request."""
         record = self.codes.get(code)
         if record is None or record.used or self.grants[record.grant].client_id != client.id:
-            raise Denied("invalid_grant", "Invalid authorization code")
+            raise self._denied("code")
         record.used = True
         if self._clock.now() >= record.issued_at + CODE_SECONDS:
-            raise Denied("invalid_grant", "Authorization code expired")
+            raise self._denied("old_code")
         if redirect_uri != record.redirect_uri:
-            raise Denied("invalid_grant", "Invalid redirect URI")
+            raise self._denied("redirect_uri")
         if not _verifies(record.challenge, verifier):
-            raise Denied("invalid_grant", "code_verifier was incorrect")
+            raise self._denied("verifier")
         grant = self._living(record.grant)
-        return self._issue(grant, self._token("refresh", grant).value)
+        refresh_token = self._token("refresh", grant).value if record.offline else None
+        return self._issue(grant, refresh_token, record.notes)
 
     def refresh(self, client: Client, refresh_token: str) -> Issued:
         """A new access token. With rotation the refresh token is spent and its reuse kills the family."""
         token = self.tokens.get(refresh_token)
         if token is None or token.kind != "refresh" or self.grants[token.grant].client_id != client.id:
-            raise Denied("invalid_grant", "Invalid refresh token")
+            raise self._denied("token")
         grant = self._living(token.grant)
         if token.expires_at is not None and self._clock.now() >= token.expires_at:
-            raise Denied("invalid_grant", "Refresh token expired")
+            raise self._denied("expired")
         if token.used_at is not None:
             return self._reused(token, grant)
         if not self._settings.rotate:
@@ -186,7 +239,7 @@ class Ledger:
             return self._issue(grant, token.successor)
         if self._settings.reuse_detection:
             self._end(grant, "revoked")
-        raise Denied("invalid_grant", "Refresh token revoked")
+        raise self._denied("revoked")
 
     # Tokens
 
@@ -214,6 +267,22 @@ class Ledger:
             token.expires_at = self._clock.now()
         return len(tokens)
 
+    def living(self, account: str | None = None, client_id: str | None = None) -> list[Grant]:
+        """Grants that have not ended; None means any."""
+        grants = self.of(account, client_id)
+        for grant in grants:
+            self._age(grant)
+        return [grant for grant in grants if grant.ended is None]
+
+    def owner(self, token: str) -> Grant | None:
+        """The living grant of a token of either kind that is still good; None where there is none."""
+        record = self.tokens.get(token)
+        if record is None or (record.expires_at is not None and self._clock.now() >= record.expires_at):
+            return None
+        grant = self.grants[record.grant]
+        self._age(grant)
+        return grant if grant.ended is None else None
+
     def revoke(self, account: str | None, client_id: str | None, *, access: bool = True) -> int:
         """End grants as a person does at the upstream; with `access`, live access tokens die too."""
         grants = self.of(account, client_id)
@@ -231,11 +300,17 @@ class Ledger:
 
     def _living(self, grant_id: str) -> Grant:
         grant = self.grants[grant_id]
-        if grant.ended is None and self._clock.now() >= grant.granted_at + GRANT_SECONDS:
-            grant.ended = "expired"
+        self._age(grant)
         if grant.ended is not None:
-            raise Denied("invalid_grant", f"Refresh token {grant.ended}")
+            raise self._denied(grant.ended)
         return grant
+
+    def _age(self, grant: Grant) -> None:
+        if grant.ended is None and grant.expires_at is not None and self._clock.now() >= grant.expires_at:
+            grant.ended = "expired"
+
+    def _denied(self, word: str) -> Denied:
+        return Denied(*self._rules.words[word])
 
     def _end(self, grant: Grant, how: Literal["revoked", "expired"], *, access: bool = True) -> None:
         grant.ended = how
@@ -244,10 +319,12 @@ class Ledger:
                 if token.grant == grant.id and token.kind == "access":
                     token.expires_at = self._clock.now()
 
-    def _issue(self, grant: Grant, refresh_token: str | None) -> Issued:
+    def _issue(
+        self, grant: Grant, refresh_token: str | None, notes: Mapping[str, str] = MappingProxyType({})
+    ) -> Issued:
         lifetime = self._settings.access_seconds
         access = self._token("access", grant, lifetime)
-        return Issued(access.value, refresh_token, grant.scopes, lifetime)
+        return Issued(access.value, refresh_token, lifetime, grant, notes)
 
     def _token(self, kind: Literal["access", "refresh"], grant: Grant, lifetime: int | None = None) -> Token:
         now = self._clock.now()
@@ -256,7 +333,7 @@ class Ledger:
         return token
 
     def _mint(self, kind: str) -> str:
-        return self._prefixes[kind] + secrets.token_urlsafe(32)
+        return self._rules.prefixes[kind] + secrets.token_urlsafe(32)
 
     # Persistence
 

@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         host, port = (sockets or [])[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        sys.stdout.write(f"Spotify emulator ready at http://{shown}:{port}\n")
+        sys.stdout.write(f"Emulator ready at http://{shown}:{port}\n")
         sys.stdout.flush()
         if self._by_stdin:
             loop = asyncio.get_running_loop()

@@ -10,9 +10,10 @@ from providers.emulator.clock import Clock
 from providers.emulator.faults import Faults
 from providers.emulator.journal import Journal
 from providers.emulator.settings import Settings
-from providers.emulator.spotify.world import Spotify
+from providers.emulator.upstream import Upstream
+from providers.emulator.upstreams import UPSTREAMS
 
-VERSION = 1
+VERSION = 2
 
 
 class Unreadable(Exception):
@@ -26,17 +27,29 @@ class World:
         self.clock = clock
         self.path = path
         self.settings = Settings()
-        self.spotify = Spotify(clock, self.settings)
+        self.upstreams: list[Upstream] = [kind(clock, self.settings) for kind in UPSTREAMS]
         self.journal = Journal()
         self.faults = Faults()
         if path is not None and path.exists():
             self._load(path)
 
+    def upstream_of(self, path: str) -> Upstream | None:
+        """The upstream that `/host/path` belongs to."""
+        return next((upstream for upstream in self.upstreams if upstream.owns(path)), None)
+
+    def upstream(self, name: object) -> Upstream:
+        """The upstream of that name. Raises ValueError with a sentence."""
+        for upstream in self.upstreams:
+            if upstream.name == name:
+                return upstream
+        raise ValueError(f"upstream must be one of {', '.join(u.name for u in self.upstreams)}.")
+
     def reset(self) -> None:
         """Begin the world again: nobody is connected, nothing is broken, the clock is right."""
         self.clock.offset = 0.0
         self.settings.restore()
-        self.spotify.reset()
+        for upstream in self.upstreams:
+            upstream.reset()
         self.journal.forget()
         self.faults.clear()
 
@@ -48,7 +61,7 @@ class World:
             "version": VERSION,
             "offset": self.clock.offset,
             "settings": vars(self.settings),
-            "spotify": self.spotify.dump(),
+            "upstreams": {upstream.name: upstream.dump() for upstream in self.upstreams},
         }
         beside = self.path.with_name(self.path.name + ".new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -62,7 +75,9 @@ class World:
             data = {VERSION: data}[data["version"]]  # KeyError: another version wrote it
             self.clock.offset = float(data["offset"])
             self.settings.change(data["settings"])
-            self.spotify.load(data["spotify"])
+            for upstream in self.upstreams:
+                if upstream.name in data["upstreams"]:
+                    upstream.load(data["upstreams"][upstream.name])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unreadable(
                 f"{path} is no state this emulator can read ({type(error).__name__}). "

@@ -265,7 +265,7 @@ def test_alone_it_ends_on_a_signal(how: signal.Signals) -> None:
         command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     ) as alone:
         assert alone.stdout is not None
-        assert alone.stdout.readline().startswith("Spotify emulator ready at http://127.0.0.1:")
+        assert alone.stdout.readline().startswith("Emulator ready at http://127.0.0.1:")
         alone.send_signal(how)
         assert alone.wait(10) == 0
 

@@ -186,9 +186,9 @@ class EmulatorProcess:
         """Move the clock; negative moves it back."""
         self.control("clock", advance=seconds)
 
-    def accounts(self) -> dict[str, dict[str, Any]]:
-        """Everybody, by key."""
-        return {row["account"]: row for row in self.read("accounts")}
+    def accounts(self, upstream: str = "spotify") -> dict[str, dict[str, Any]]:
+        """Everybody of an upstream, by key."""
+        return {row["account"]: row for row in self.read("accounts", upstream=upstream)}
 
     def player(self, account: str = "ana") -> Any:
         """The true state of somebody's player."""
@@ -198,26 +198,42 @@ class EmulatorProcess:
         """Change it behind the API's back: active, playing, position_ms, shuffle, repeat, queued, devices."""
         return self.control("player", account=account, **values)
 
-    def client(self, client_id: str = CLIENT, **values: Any) -> Any:
-        """Change an app: secret, redirects, refused."""
-        return self.control("clients", client_id=client_id, **values)
+    def client(self, client_id: str | None = None, *, upstream: str = "spotify", **values: Any) -> Any:
+        """Change an app (`emulator-<upstream>` unless named): secret, redirects, refused."""
+        client_id = client_id or f"emulator-{upstream}"
+        return self.control("clients", client_id=client_id, upstream=upstream, **values)
 
-    def tokens(self) -> Any:
-        """Every access and refresh token and code ever issued, and the grants."""
-        return self.read("tokens")
+    def tokens(self, upstream: str | None = None) -> Any:
+        """Every access and refresh token and code ever issued, and the grants; of all upstreams or one."""
+        return self.read("tokens", **({"upstream": upstream} if upstream else {}))
 
     def canaries(self) -> set[str]:
-        """Every secret ever issued: none of them may turn up where it should not."""
+        """Every secret any upstream ever issued: none of them may turn up where it should not."""
         issued = self.tokens()
         return {*issued["access"], *issued["refresh"], *issued["codes"]}
 
-    def expire(self, what: str = "access", account: str | None = None, client_id: str | None = None) -> int:
-        """Let `access` tokens, `refresh` tokens or `grants` die of age now."""
-        return int(self.control("expire", what=what, account=account, client_id=client_id)["expired"])
+    def expire(
+        self,
+        what: str = "access",
+        account: str | None = None,
+        client_id: str | None = None,
+        upstream: str | None = None,
+    ) -> int:
+        """Let `access` tokens, `refresh` tokens or `grants` die of age now; at all upstreams or one."""
+        whose = {"account": account, "client_id": client_id, "upstream": upstream}
+        return int(self.control("expire", what=what, **whose)["expired"])
 
-    def revoke(self, account: str | None = None, client_id: str | None = None, *, access: bool = True) -> int:
-        """End grants as a person does at the upstream."""
-        return int(self.control("revoke", account=account, client_id=client_id, access=access)["revoked"])
+    def revoke(
+        self,
+        account: str | None = None,
+        client_id: str | None = None,
+        *,
+        access: bool = True,
+        upstream: str | None = None,
+    ) -> int:
+        """End grants as a person does at the upstream; at all upstreams or one."""
+        whose = {"account": account, "client_id": client_id, "upstream": upstream}
+        return int(self.control("revoke", access=access, **whose)["revoked"])
 
     def fault(self, match: str, kind: str, **values: Any) -> int:
         """Set up a fault for requests like `METHOD host/path` (a glob). Its id."""

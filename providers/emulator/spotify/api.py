@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,7 +13,9 @@ from providers.emulator.spotify import search, shapes
 from providers.emulator.spotify.guard import Caller, Handler, guarded, market, path_id, whole
 from providers.emulator.spotify.people import Playlist
 from providers.emulator.spotify.refusal import Refusal
-from providers.emulator.spotify.world import Spotify
+
+if TYPE_CHECKING:
+    from providers.emulator.spotify.upstream import Spotify
 
 HOST = "/api.spotify.com/v1"
 ADDED_AT = "2026-02-14T08:30:00Z"

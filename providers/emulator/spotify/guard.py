@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -14,7 +14,9 @@ from providers.emulator.ledger import Unauthenticated
 from providers.emulator.spotify.catalog import is_id
 from providers.emulator.spotify.people import Person
 from providers.emulator.spotify.refusal import Refusal
-from providers.emulator.spotify.world import Spotify
+
+if TYPE_CHECKING:
+    from providers.emulator.spotify.upstream import Spotify
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,7 +16,9 @@ from providers.emulator.spotify.catalog import Album, Artist, Track, is_id
 from providers.emulator.spotify.guard import Caller, Handler, guarded, json_object, market, whole
 from providers.emulator.spotify.player import Player, View
 from providers.emulator.spotify.refusal import Refusal
-from providers.emulator.spotify.world import Spotify
+
+if TYPE_CHECKING:
+    from providers.emulator.spotify.upstream import Spotify
 
 STATE = "user-read-playback-state"
 PLAYING = "user-read-currently-playing"
