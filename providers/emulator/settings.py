@@ -15,6 +15,8 @@ class Settings:
     granted, as if the person had unticked them. `lag_ms`: how long reads answer the state before a
     command. `command_bodies`: player commands answer 200 with a token that is no JSON, as observed
     since 2024, instead of the documented 204. `unregistered`: accounts missing from the app's user list.
+    `testing`: the app is in testing, refresh tokens die after seven days. `id_token` overrides claims of
+    the identity, null removes one; with `id_token_forged` another key signs it under the published id.
     """
 
     rotate: bool = False
@@ -25,6 +27,9 @@ class Settings:
     lag_ms: int = 200
     command_bodies: bool = False
     unregistered: list[str] = field(default_factory=list)
+    testing: bool = False
+    id_token: dict[str, Any] = field(default_factory=dict)
+    id_token_forged: bool = False
 
     def change(self, values: dict[str, Any]) -> None:
         """Set some of them. Raises ValueError for a name or a type that is none of these."""

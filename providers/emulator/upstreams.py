@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from providers.emulator.google.upstream import Google
 from providers.emulator.spotify.upstream import Spotify
 from providers.emulator.upstream import Upstream
 
-UPSTREAMS: tuple[type[Upstream], ...] = (Spotify,)
+UPSTREAMS: tuple[type[Upstream], ...] = (
+    Spotify,
+    Google,
+)

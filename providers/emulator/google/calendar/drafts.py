@@ -1,0 +1,146 @@
+"""What a body asks an event to be: checked, and merged into what it was."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import string
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from providers.emulator.google.calendar import recurring, times
+from providers.emulator.google.errors import ApiError, invalid
+from providers.emulator.google.people import Person
+
+Json = dict[str, Any]
+ID = re.compile(r"[a-v0-9]{5,1024}")
+EMAIL = re.compile(r"[^\s@<>,]+@[^\s@<>,]+")
+GUEST = ("email", "displayName", "optional", "responseStatus", "comment", "additionalGuests", "resource")
+ANSWERS = frozenset({"needsAction", "declined", "tentative", "accepted"})
+TEXTS = ("summary", "description", "location", "colorId")
+CHOICES = {
+    "transparency": {"opaque", "transparent"},
+    "visibility": {"default", "public", "private", "confidential"},
+    "status": {"confirmed", "tentative", "cancelled"},
+    "eventType": {"default"},
+}
+SWITCHES = ("anyoneCanAddSelf", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests")
+OBJECTS = ("reminders", "source", "extendedProperties")
+
+
+def merged(before: Json, body: Json, zone: ZoneInfo, person: Person, *, meet: bool) -> Json:
+    """The event that `body` makes of `before`; null removes, arrays are replaced. Raises ApiError.
+
+    `meet`: the request says conferenceDataVersion=1, without which conference data is ignored.
+    """
+    event = dict(before)
+    for name in (*TEXTS, *CHOICES, *SWITCHES, *OBJECTS):
+        if name in body:
+            _set(event, name, _checked(name, body[name]))
+    for name in ("start", "end"):
+        if name in body:
+            event[name] = times.read(_overlaid(before.get(name), body[name]), name)
+        elif name not in event:
+            raise invalid(f"Missing {name} time.", reason="required")
+    times.check(event["start"], event["end"])
+    if "recurrence" in body:
+        _set(event, "recurrence", _lines(body["recurrence"]))
+    if "recurrence" in event:
+        recurring.check(event, zone)
+    if "attendees" in body:
+        _set(event, "attendees", _guests(body["attendees"], person))
+    if meet and body.get("conferenceData") is not None:
+        event |= _conference(body["conferenceData"])
+    return event
+
+
+def own_id(body: Json) -> str | None:
+    """The id a client chose for its event. Raises ApiError where it cannot be one."""
+    id_ = body.get("id")
+    if id_ is not None and (not isinstance(id_, str) or not ID.fullmatch(id_)):
+        raise invalid("Invalid resource id value.")
+    return id_
+
+
+def _set(event: Json, name: str, value: Any) -> None:
+    if value is None:
+        event.pop(name, None)
+    else:
+        event[name] = value
+
+
+def _checked(name: str, value: Any) -> Any:
+    kind: type = bool if name in SWITCHES else dict if name in OBJECTS else str
+    if value is not None and not isinstance(value, kind):
+        raise ApiError(400, "Parse Error", "parseError")
+    if value is not None and name in CHOICES and value not in CHOICES[name]:
+        raise invalid(f"Invalid value for: {value} is not a valid value", name)
+    return value
+
+
+def _overlaid(before: Json | None, value: Any) -> Any:
+    """A patch merges into objects too; where it changes the kind, the other kind's fields go."""
+    if not isinstance(value, dict) or before is None:
+        return value
+    whole = {name: inner for name, inner in {**before, **value}.items() if inner is not None}
+    if value.get("date"):
+        whole.pop("dateTime", None)
+    elif value.get("dateTime"):
+        whole.pop("date", None)
+    return whole
+
+
+def _lines(value: Any) -> list[str] | None:
+    if value is None or value == []:
+        return None
+    if not isinstance(value, list) or not all(isinstance(line, str) for line in value):
+        raise ApiError(400, "Parse Error", "parseError")
+    return value
+
+
+def _guests(value: Any, person: Person) -> list[Json] | None:
+    if value is None or value == []:
+        return None
+    if not isinstance(value, list) or not all(isinstance(guest, dict) for guest in value):
+        raise ApiError(400, "Parse Error", "parseError")
+    return [_guest(guest, person) for guest in value]
+
+
+def _guest(guest: Json, person: Person) -> Json:
+    email = guest.get("email")
+    if not isinstance(email, str) or not EMAIL.fullmatch(email):
+        raise invalid("Invalid attendee email.")
+    mine = email == person.email
+    kept = {name: guest[name] for name in GUEST if guest.get(name) is not None}
+    kept.setdefault("responseStatus", "accepted" if mine else "needsAction")
+    if kept["responseStatus"] not in ANSWERS:
+        raise invalid("Invalid attendee response status.")
+    return kept
+
+
+def _conference(data: Any) -> Json:
+    """A Meet call, made at once; anything but a createRequest is kept as it is."""
+    asked = data.get("createRequest") if isinstance(data, dict) else None
+    if not isinstance(asked, dict):
+        raise invalid("Invalid conference data.")
+    kind = asked.get("conferenceSolutionKey", {}).get("type")
+    if kind != "hangoutsMeet":
+        raise invalid("Invalid conference type value.")
+    if not asked.get("requestId"):
+        raise invalid("Missing conference create request id.", reason="required")
+    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+    code = f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
+    link = f"https://meet.google.com/{code}"
+    return {
+        "hangoutLink": link,
+        "conferenceData": {
+            "createRequest": {
+                "requestId": asked["requestId"],
+                "conferenceSolutionKey": {"type": "hangoutsMeet"},
+                "status": {"statusCode": "success"},
+            },
+            "entryPoints": [{"entryPointType": "video", "uri": link, "label": f"meet.google.com/{code}"}],
+            "conferenceSolution": {"key": {"type": "hangoutsMeet"}, "name": "Google Meet"},
+            "conferenceId": code,
+        },
+    }

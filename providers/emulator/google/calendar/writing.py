@@ -1,0 +1,124 @@
+"""events.insert, events.patch, events.delete: one event at a time, and who would get mail about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from providers.emulator.google import query
+from providers.emulator.google.calendar import drafts, model
+from providers.emulator.google.calendar.model import Calendar
+from providers.emulator.google.errors import ApiError
+from providers.emulator.google.people import Person
+
+if TYPE_CHECKING:
+    from providers.emulator.google.upstream import Google
+
+Json = dict[str, Any]
+UPDATES = ("all", "externalOnly", "none")
+
+
+class Writing:
+    """The handlers; state lives in `google.calendars`."""
+
+    def __init__(self, google: Google) -> None:
+        self._google = google
+
+    async def insert(self, request: Request, person: Person) -> Response:
+        """A new event. An id used before is a duplicate, whatever became of its event."""
+        calendar, _ = self._open(request, person)
+        body = await query.body(request)
+        id_ = drafts.own_id(body) or model.new_id()
+        before = self._begun(id_, calendar, person)
+        event = drafts.merged(before, body, calendar.tz, person, meet=_meet(request))
+        if id_ in calendar.events:
+            raise ApiError(409, "The requested identifier already exists.", "duplicate")
+        self._google.calendars.put(calendar, event)
+        self._write_mail(request, person, "invitation", event)
+        return self._answer(request, person, calendar, event)
+
+    async def patch(self, request: Request, person: Person) -> Response:
+        """Change an event; changing an instance makes it an exception of its series."""
+        calendar, _ = self._open(request, person)
+        before = self._present(request, calendar)
+        body = await query.body(request)
+        event = drafts.merged(before, body, calendar.tz, person, meet=_meet(request))
+        if event["status"] == "cancelled":
+            self._cancel(calendar, event)
+        else:
+            moved = any(event[name] != before[name] for name in ("start", "end"))
+            event["sequence"] = before["sequence"] + (1 if moved else 0)
+            self._google.calendars.put(calendar, event)
+        self._write_mail(request, person, "update", event)
+        return self._answer(request, person, calendar, event)
+
+    async def delete(self, request: Request, person: Person) -> Response:
+        """Cancel an event, a whole series, or one instance; a second time it is gone (410)."""
+        calendar, _ = self._open(request, person)
+        event = self._present(request, calendar)
+        self._cancel(calendar, event)
+        self._write_mail(request, person, "cancellation", event)
+        return Response(status_code=204)
+
+    def _open(self, request: Request, person: Person) -> tuple[Calendar, model.Entry]:
+        query.choice(request, "sendUpdates", UPDATES)
+        query.flag(request, "sendNotifications")
+        query.whole(request, "conferenceDataVersion", 0, 1, 0)
+        return self._google.calendars.open(person, request.path_params["calendar"], write=True)
+
+    def _present(self, request: Request, calendar: Calendar) -> Json:
+        """The event to change. Raises ApiError: 404, 410 where it is deleted, 412 where it moved on."""
+        event = calendar.find(request.path_params["event"])
+        if event is None:
+            raise ApiError(404, "Not Found", "notFound")
+        if event["status"] == "cancelled":
+            raise ApiError(410, "Resource has been deleted", "deleted")
+        expected = request.headers.get("if-match")
+        if expected not in {None, "*", event["etag"]}:
+            raise ApiError(412, "Precondition Failed", "conditionNotMet")
+        return event
+
+    def _cancel(self, calendar: Calendar, event: Json) -> None:
+        for one in [event, *calendar.exceptions(event["id"])]:
+            self._google.calendars.put(calendar, {**one, "status": "cancelled"})
+
+    def _begun(self, id_: str, calendar: Calendar, person: Person) -> Json:
+        organizer = {"email": calendar.id}
+        if calendar.id != person.email:
+            organizer["displayName"] = calendar.summary
+        return {
+            "id": id_,
+            "status": "confirmed",
+            "created": model.stamp(self._google.clock.now()),
+            "creator": {"email": person.email},
+            "organizer": organizer,
+            "iCalUID": f"{id_}@google.com",
+            "sequence": 0,
+            "reminders": {"useDefault": True},
+            "eventType": "default",
+        }
+
+    def _answer(self, request: Request, person: Person, calendar: Calendar, event: Json) -> Response:
+        most = query.whole(request, "maxAttendees", 1000, 1000)
+        row = model.shown(event, calendar, person, calendar.tz, most)
+        return JSONResponse(query.selected(request, row), headers={"etag": row["etag"]})
+
+    def _write_mail(self, request: Request, person: Person, what: str, event: Json) -> None:
+        """Write down whom Google would have written to; without `sendUpdates` nobody (events.insert)."""
+        whom = request.query_params.get("sendUpdates")
+        if whom is None and query.flag(request, "sendNotifications"):
+            whom = "all"
+        guests = [guest["email"] for guest in event.get("attendees", []) if guest["email"] != person.email]
+        if whom == "externalOnly":
+            known = {somebody.email for somebody in self._google.people.values()}
+            guests = [email for email in guests if email not in known]
+        if whom in {"all", "externalOnly"} and guests:
+            self._google.calendars.mail.append(
+                {"account": person.key, "what": what, "event": event["id"], "to": guests}
+            )
+
+
+def _meet(request: Request) -> bool:
+    return request.query_params.get("conferenceDataVersion") == "1"
