@@ -45,7 +45,8 @@ class Call:
 
     `declared` is what a legacy client declared at `initialize`, from its signed session id. The seam
     sets `tool` before the tool's resolvers run, and `shortfall` (our scopes) when the call goes beyond
-    the principal's scopes. `recheck` reads the token's row again.
+    the principal's scopes. `recheck` reads the token's row again. `answered`: the person has just finished
+    what this call asked them for.
     """
 
     principal: Principal
@@ -53,6 +54,7 @@ class Call:
     declared: Host | None = None
     tool: Spec | None = None
     shortfall: frozenset[str] | None = None
+    answered: bool = False
     body: bytes = field(default=b"", repr=False)
 
     def attach(self, scope: Scope) -> None:

@@ -28,17 +28,21 @@ from vault.store.tokens import Principal
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who the verified token speaks for, and what is theirs."""
+    """Who the verified token speaks for, and what is theirs.
+
+    `answered`: they have just finished in the browser what this call had asked them for.
+    """
 
     principal: Principal
     vault: Secrets
     directory: Directory
+    answered: bool
 
 
 async def person(context: Context[House, Any]) -> Person:
     """The person of this request."""
-    house = context.request_context.lifespan_context
-    return Person(Call.within(context).principal, house.vault, house.directory)
+    house, call = context.request_context.lifespan_context, Call.within(context)
+    return Person(call.principal, house.vault, house.directory, call.answered)
 
 
 async def pause(context: Context[House, Any]) -> Sleep:

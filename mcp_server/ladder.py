@@ -97,7 +97,7 @@ class Ladder:
             principal = await call.recheck()
             if principal is None:
                 raise MCPError(INVALID_REQUEST, "The sign-in of this chat has ended. Sign in again.")
-            call.principal = principal
+            call.principal, call.answered = principal, True
         return None
 
     async def _finished(self, handle: str, call: Call) -> bool:

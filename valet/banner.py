@@ -48,8 +48,11 @@ def show(house: House, at: Place) -> None:
 
 
 def step(what: str, came_back: str) -> None:
-    """One line of a script's progress."""
-    typer.echo(f"{typer.style(f'{what:>14}', dim=True)}  {came_back}")
+    """One step of a script's progress; further lines of what came back stand under the first."""
+    first, *more = came_back.splitlines() or [""]
+    typer.echo(f"{typer.style(f'{what:>14}', dim=True)}  {first}")
+    for line in more:
+        typer.echo(f"{'':>14}  {line}")
 
 
 def _bold(text: str) -> str:

@@ -30,7 +30,7 @@ Demo = Annotated[bool, typer.Option("--demo", help="Of the demo instead of the r
 
 @app.command()
 def demo() -> None:
-    """Run everything on this machine: database, emulated Spotify, connect pages, MCP endpoint."""
+    """Run everything on this machine: database, emulated providers, connect pages, MCP endpoint."""
     from valet.serve import Place, folder, serve
 
     values = environment()
@@ -76,9 +76,14 @@ def link(demo: Demo = False, as_json: Json = False) -> None:
 
 
 @app.command("try")
-def try_command(query: Annotated[str, typer.Argument(help="What to play.")] = "Despacito") -> None:
-    """In a second terminal beside `valet demo`: connect a real MCP client, sign in, connect Spotify, play."""
+def try_command(
+    query: Annotated[
+        str, typer.Argument(help="What to play, or what is on the calendar: today, tomorrow, this week.")
+    ] = "Despacito",
+) -> None:
+    """In a second terminal beside `valet demo`: a real MCP client signs in, connects an account, and asks."""
     from valet.links import owner_link
+    from valet.scenes import scene
     from valet.serve import folder
     from valet.trial import Trial
 
@@ -89,8 +94,9 @@ def try_command(query: Annotated[str, typer.Argument(help="What to play.")] = "D
         if note is None or note.emulator_origin is None:
             _refuse("no demo is running here. Start one in another terminal: make run")
         url = asyncio.run(owner_link(settings, "demo"))
-        asyncio.run(Trial(note.public_url, note.emulator_origin, url, banner.step).play(query))
-    banner.step("done", f'"{query}" is playing')
+        trial = Trial(note.public_url, note.emulator_origin, url, banner.step)
+        done = asyncio.run(trial.run(scene(query), query))
+    banner.step("done", done)
 
 
 @contextmanager
@@ -99,8 +105,8 @@ def _spoken() -> Iterator[None]:
     from valet.assembly import CannotOpen
     from valet.embedded import EmbeddedError
     from valet.links import NoLink
+    from valet.scenes import TrialFailed
     from valet.serve import CannotServe
-    from valet.trial import TrialFailed
     from vault.errors import Busy
     from vault.keyring import KeyRingError
     from vault.store.migrate import SchemaError

@@ -22,15 +22,12 @@ from mcp.shared.auth import (
     OAuthClientMetadata,
     OAuthToken,
 )
-from mcp_types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult, TextContent
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitRequestURLParams, ElicitResult
 
 from valet.browser import Browser, Stuck
+from valet.scenes import Scene, TrialFailed, said
 
 _REDIRECT = "http://127.0.0.1:3118/callback"
-
-
-class TrialFailed(Exception):
-    """A step did not end as it should; the text says which and what came back."""
 
 
 @dataclass
@@ -66,20 +63,19 @@ class Trial:
     owner_link: str
     say: Callable[[str, str], None]
     browser: Browser = field(default_factory=lambda: Browser(stop_at=_REDIRECT))
+    client: Client | None = field(default=None, init=False)
+    _account: str = field(default="", init=False)
 
-    async def play(self, query: str) -> None:
-        """Connect, sign in, connect Spotify, search, play. Raises TrialFailed.
-
-        Success means: the emulator's player is playing the very track that the tool named.
-        """
+    async def run(self, scene: Scene, query: str) -> str:
+        """Connect, sign in, and play the scene; returns its closing line. Raises TrialFailed."""
         try:
-            await self._play(query)
+            return await self._run(scene, query)
         except Exception as error:
             raise _plain(error) from error
         finally:
             await self.browser.close()
 
-    async def _play(self, query: str) -> None:
+    async def _run(self, scene: Scene, query: str) -> str:
         metadata = OAuthClientMetadata.model_validate(
             {
                 "client_name": "valet try",
@@ -95,29 +91,34 @@ class Trial:
         async with httpx2.AsyncClient(auth=auth, timeout=30, trust_env=False) as http:
             transport = streamable_http_client(f"{self.public_url}/mcp", http_client=http)
             async with Client(transport, elicitation_callback=self._elicit) as client:
+                self.client = client
                 tools = (await client.list_tools()).tools
                 self.say("tools", ", ".join(tool.name for tool in tools))
-                await self._tools(client, query)
+                return await scene.play(self, query)
 
-    async def _tools(self, client: Client, query: str) -> None:
-        found = await self._call(client, "spotify_search", {"query": query, "types": ["track"]})
-        self.say("search", _text(found))
-        played = await self._call(client, "spotify_play", {"query": query})
-        self.say("play", _text(played))
-        await self._check(played.structured_content or {})
-
-    async def _call(self, client: Client, tool: str, arguments: dict[str, Any]) -> CallToolResult:
+    async def call(self, tool: str, arguments: dict[str, Any], *, connect_as: str) -> CallToolResult:
+        """Call a tool; where it needs an account, connect that one in the browser. Raises TrialFailed."""
+        assert self.client is not None
+        self._account = connect_as
         started = time.perf_counter()
-        result = await client.call_tool(tool, arguments)
+        result = await self.client.call_tool(tool, arguments)
         link = ((result.meta or {}).get("valet/connect") or {}).get("url")
         if result.is_error and link:
-            self.say("not connected", _text(result))
+            self.say("not connected", said(result))
             await self._connect(str(link))
-            result = await client.call_tool(tool, arguments)
+            result = await self.client.call_tool(tool, arguments)
         if result.is_error:
-            raise TrialFailed(f"{tool} answered: {_text(result)}")
+            raise TrialFailed(f"{tool} answered: {said(result)}")
         self.say("tool", f"{tool} answered in {(time.perf_counter() - started) * 1000:.0f} ms")
         return result
+
+    async def upstream(self, name: str, **query: str) -> Any:
+        """What the emulator itself knows: `/_control/<name>`."""
+        async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
+            answer = await http.get(f"{self.emulator_origin}/_control/{name}", params=query)
+        if answer.status_code != 200:
+            raise TrialFailed(f"the emulator does not tell {name}: {answer.text}")
+        return answer.json()
 
     async def _authorize(self, url: str) -> None:
         self.say("authorize", "401, discovery and registration went well; the browser opens")
@@ -145,19 +146,13 @@ class Trial:
 
     async def _connect(self, link: str) -> None:
         page = await self.browser.open(link)
-        self.say("connect page", page.heading.strip())
+        heading = page.heading.strip()
+        self.say("connect page", heading)
         page = await self.browser.press("Continue")
-        self.say("at Spotify", f"{page.title} (the emulator)")
-        page = await self.browser.press("Agree")
+        self.say(f"at {heading.rpartition(' ')[2]}", f"{page.title} (the emulator)")
+        button = next((name for name in ("Agree", "Continue") if self.browser.offers(name)), "Agree")
+        page = await self.browser.press(button, account=self._account)
         self.say("connected", page.heading.strip())
-
-    async def _check(self, played: dict[str, Any]) -> None:
-        async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
-            answer = await http.get(f"{self.emulator_origin}/_control/player?account=ana")
-        player = answer.json()
-        if not player["is_playing"] or player["current"] != played.get("uri"):
-            raise TrialFailed(f"the player is not playing what the tool said, but {player['current_name']}")
-        self.say("the player", f"is playing {player['current_name']} ({player['current']})")
 
 
 def _plain(error: BaseException) -> TrialFailed:
@@ -169,7 +164,3 @@ def _plain(error: BaseException) -> TrialFailed:
     if isinstance(error, Stuck):
         return TrialFailed(f"the pages led nowhere: {error}")
     return TrialFailed(f"{type(error).__name__}: {error}")
-
-
-def _text(result: CallToolResult) -> str:
-    return " ".join(part.text for part in result.content if isinstance(part, TextContent))

@@ -121,7 +121,7 @@ async def connections_connect(
     """
     provider, found = _service(me, service)
     ours = frozenset({f"{found.name}:{access}"})
-    if holds(me.principal.scopes, found.name, access) and not another:
+    if holds(me.principal.scopes, found.name, access) and (me.answered or not another):
         rows = await me.vault.list(me.principal.user_id)
         if _state(rows, provider, found.upstream(access)) == "connected":
             done = Asked(service=found.name, access=access, state="connected")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import httpx2
@@ -29,6 +30,7 @@ from providers.oauth import OAuth
 from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
+from valet.upstream import RegisteredUpstream
 from vault.keyring import FileKeyRing
 from vault.opaque import digest
 from vault.store.clients import Client, Clients, Kind
@@ -190,13 +192,23 @@ class Inn:
     """A sidecar and what tests need to arrange around it."""
 
     def __init__(
-        self, database: Database, vault: Vault, *, public_url: str, owner_links: bool, everyone: bool
+        self,
+        database: Database,
+        vault: Vault,
+        *,
+        public_url: str,
+        owner_links: bool,
+        everyone: bool,
+        emulator: str | None = None,
     ):
         self.database, self.vault, self.public_url = database, vault, public_url
         self.spotify = FakeSpotify()
         transport = Transport(httpx2.MockTransport(self.spotify.answer))
-        app = App("operator", "client-1", SecretStr("app-secret"))
-        self.registry = Registry(PROVIDERS, {"spotify": app})
+        apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
+        if emulator is not None:
+            transport = Transport(emulator_origin=emulator)
+            apps = emulator_apps()
+        self.registry = Registry(PROVIDERS, apps)
         self.flows = Flows(database, vault.derive("flow-handle"))
         self.clients = Clients(database)
         self.stores = Stores.of(database, self.flows)
@@ -231,9 +243,22 @@ class Inn:
         public_url: str = HTTP_URL,
         owner_links: bool = True,
         everyone: bool = False,
+        emulator: str | None = None,
     ) -> Inn:
-        vault = await open_vault(database, FileKeyRing.create(ring), _NoUpstream())
-        return cls(database, vault, public_url=public_url, owner_links=owner_links, everyone=everyone)
+        """With `emulator`, its origin, providers are the emulator's; else a fake Spotify at the wire."""
+        upstream: Any = _NoUpstream()
+        if emulator is not None:
+            oauth = OAuth(Transport(emulator_origin=emulator))
+            upstream = RegisteredUpstream(oauth, Registry(PROVIDERS, emulator_apps()))
+        vault = await open_vault(database, FileKeyRing.create(ring), upstream)
+        return cls(
+            database,
+            vault,
+            public_url=public_url,
+            owner_links=owner_links,
+            everyone=everyone,
+            emulator=emulator,
+        )
 
     def browser(self) -> Browser:
         return Browser(self.app, self.public_url)
@@ -316,6 +341,12 @@ class _NoUpstream:
 
     async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
         return False
+
+
+def emulator_apps() -> dict[str, App]:
+    """The apps that the emulator knows."""
+    secret = SecretStr("emulator-secret")
+    return {p.name: App("operator", f"emulator-{p.name}", secret) for p in PROVIDERS}
 
 
 def state_of(url: str) -> bytes:

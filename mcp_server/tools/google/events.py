@@ -122,7 +122,8 @@ def line(event: EventView) -> str:
     if event.location:
         parts.append(f"at {quoted(event.location)}")
     if event.guests:
-        parts.append(f"with {event.guests_total or len(event.guests)} guests")
+        count = event.guests_total or len(event.guests)
+        parts.append("with 1 guest" if count == 1 else f"with {count} guests")
     if event.my_response == "declined":
         parts.append("declined")
     return f"{', '.join(parts)} – {quoted(event.calendar)}"

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from providers.emulator.google.accounts import AUTHORIZE, REVOKE, RULES, TOKEN, Accounts
+from providers.emulator.google.calendar.agenda import agenda
 from providers.emulator.google.calendar.api import CalendarApi
 from providers.emulator.google.calendar.data import furnish
 from providers.emulator.google.calendar.model import Calendars
@@ -80,8 +81,11 @@ class Google(Upstream):
         return IDS.sub(r"/\1/{id}", path)
 
     def reads(self) -> Reads:
-        """`calendar/mail`: who was written to, and about what."""
-        return {"calendar/mail": lambda query: self.calendars.mail}
+        """`calendar/mail`: who was written to, and about what; `calendar/agenda`: what somebody has on."""
+        return {
+            "calendar/mail": lambda query: self.calendars.mail,
+            "calendar/agenda": lambda query: agenda(self.calendars, self.people, query),
+        }
 
     def writes(self) -> Writes:
         """`google/keys/rotate`: another key signs identities from now on."""
