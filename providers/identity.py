@@ -29,7 +29,7 @@ _ALGORITHMS = ("RS256",)
 # The nonce, which lives ten minutes and once, proves that the token is fresh: so a host's clock may be wrong.
 _LEEWAY = 900
 _KEPT = 3600.0
-_UNKNOWN_KEY_PAUSE = 30.0
+_UNKNOWN_KEY_PAUSE = 5.0
 _NOT_GENUINE = (
     "did not prove whose account this is, so nothing was changed. Try again; if it stays, tell the operator."
 )

@@ -199,14 +199,14 @@ class Inn:
         public_url: str,
         owner_links: bool,
         everyone: bool,
-        emulator: str | None = None,
+        emulator: Transport | None = None,
     ):
         self.database, self.vault, self.public_url = database, vault, public_url
         self.spotify = FakeSpotify()
         transport = Transport(httpx2.MockTransport(self.spotify.answer))
         apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
         if emulator is not None:
-            transport = Transport(emulator_origin=emulator)
+            transport = emulator
             apps = emulator_apps()
         self.registry = Registry(PROVIDERS, apps)
         self.flows = Flows(database, vault.derive("flow-handle"))
@@ -243,13 +243,12 @@ class Inn:
         public_url: str = HTTP_URL,
         owner_links: bool = True,
         everyone: bool = False,
-        emulator: str | None = None,
+        emulator: Transport | None = None,
     ) -> Inn:
-        """With `emulator`, its origin, providers are the emulator's; else a fake Spotify at the wire."""
+        """With a Transport to the emulator the providers are the emulator's, else a fake Spotify's."""
         upstream: Any = _NoUpstream()
         if emulator is not None:
-            oauth = OAuth(Transport(emulator_origin=emulator))
-            upstream = RegisteredUpstream(oauth, Registry(PROVIDERS, emulator_apps()))
+            upstream = RegisteredUpstream(OAuth(emulator), Registry(PROVIDERS, emulator_apps()))
         vault = await open_vault(database, FileKeyRing.create(ring), upstream)
         return cls(
             database,

@@ -174,8 +174,9 @@ async def serving(
     secrets_of: Secrets | None = None,
     links: ConnectLinks | None = None,
     directory: Directory | None = None,
+    upstream: Transport | None = None,
 ) -> AsyncIterator[Desk]:
-    """A running server. Nothing sleeps: pauses are only noted."""
+    """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double."""
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -191,7 +192,7 @@ async def serving(
         vault=secrets_of or vault,
         links=links or flows,
         directory=directory or registry,
-        http=Http(Transport(spotify), sleep=pause),
+        http=Http(upstream or Transport(spotify), sleep=pause),
         request_state_keys=(b"r" * 32,),
         session_key=b"s" * 32,
         patience=Patience(looks=looks, gap=0.5, sleep=pause),

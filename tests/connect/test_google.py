@@ -1,0 +1,367 @@
+"""Google, over the wire of the emulator: signing in by id_token, consents that add up, ends that are told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from connect.admission import Guests
+from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
+from providers.transport import Transport
+from tests.connect.inn import Browser, Inn, Page
+from tests.support.emulator import EmulatorProcess as Emulator
+from vault.errors import ConnectionExpired, NotConnected
+from vault.store.database import Database
+from vault.store.grants import Grant
+from vault.store.users import User
+
+READ = frozenset({"calendar:read"})
+WRITE = frozenset({"calendar:write"})
+REVOKE = "POST oauth2.googleapis.com/revoke"
+
+
+@pytest.fixture(scope="module")
+def google_process() -> Iterator[Emulator]:
+    with Emulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def google(google_process: Emulator) -> Emulator:
+    google_process.reset()
+    google_process.forget()
+    return google_process
+
+
+@pytest.fixture
+async def inn(inn_database: Database, inn_ring: Path, google: Emulator) -> AsyncIterator[Inn]:
+    async with Transport(emulator_origin=google.origin) as transport:
+        yield await Inn.open(inn_database, inn_ring, everyone=True, emulator=transport)
+
+
+def asked(url: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def scopes(url: str) -> set[str]:
+    return set(asked(url)["scope"].split())
+
+
+async def leave(browser: Browser, **fields: str) -> Page:
+    """Sign in with Google: the page that goes on there."""
+    page = await browser.get("/signin?switch=1")
+    form = next(f for f in page.forms if f.fields.get("provider") == "google")
+    return await browser.submit(form, **{"switch": None, **fields})  # type: ignore[arg-type]
+
+
+async def sign_in(inn: Inn, google: Emulator, account: str = "ana", **fields: str) -> tuple[Browser, Page]:
+    browser = inn.browser()
+    page = await leave(browser, **fields)
+    return browser, await browser.get(google.agree(page.refresh, account))
+
+
+async def guest(inn: Inn, google: Emulator, account: str = "ana") -> tuple[Browser, User]:
+    browser, page = await sign_in(inn, google, account)
+    assert page.location == "/account", page.text
+    row = google.read("accounts", upstream="google")
+    sub = next(each["sub"] for each in row if each["account"] == account)
+    user = await inn.stores.users.sign_in(GOOGLE.issuer, inn.vault.index(GOOGLE.issuer, sub), account)
+    return browser, user
+
+
+async def connect(
+    inn: Inn, google: Emulator, browser: Browser, path: str = "/connect/google", account: str = "ana"
+) -> Page:
+    page = await browser.get(path)
+    page = await browser.submit(page.forms[0])
+    page = await browser.get(google.agree(page.refresh, account))
+    return await browser.get(page.location) if page.status == 303 else page
+
+
+async def chat(inn: Inn, user: User, ours: frozenset[str]) -> tuple[Grant, str]:
+    """A chat that may do all of this already, and the link its tool got."""
+    client = await inn.client()
+    await inn.grant(user, client, ours)
+    grant = next(g for g in await inn.stores.grants.list(user.id) if g.client_id == client.id)
+    handle = await inn.flows.ask_connect(
+        user_id=user.id,
+        client_id=client.id,
+        grant_id=grant.id,
+        provider="google",
+        ours=ours,
+        upstream=inn.registry.upstream("google", ours),
+        label=None,
+    )
+    return grant, f"/connect/google?h={handle}"
+
+
+# Signing in
+
+
+async def test_signing_in_asks_who_it_is_and_for_nothing_that_lasts(inn: Inn, google: Emulator) -> None:
+    browser = inn.browser()
+    page = await leave(browser)
+    wanted = asked(page.refresh)
+    assert set(wanted["scope"].split()) == {"openid", "email"}
+    assert not {"access_type", "prompt", "include_granted_scopes", "login_hint"} & wanted.keys()
+    assert len(wanted["nonce"]) == 43
+    assert wanted["code_challenge_method"] == "S256"
+    page = await browser.get(google.agree(page.refresh, "ana"))
+    assert page.location == "/account"
+    assert "Signed in as ana.duarte@gmail.com" in (await browser.get("/account")).text
+    assert google.tokens()["refresh"] == []
+    assert await inn.count("SELECT count(*) FROM connections") == 0
+
+
+async def test_each_trip_has_a_nonce_of_its_own_that_rests_sealed(inn: Inn, google: Emulator) -> None:
+    nonces = {asked((await leave(inn.browser())).refresh)["nonce"] for _ in range(3)}
+    assert len(nonces) == 3
+    for nonce in nonces:
+        assert not await inn.count("SELECT count(*) FROM states s WHERE s::text LIKE %s", f"%{nonce}%")
+        assert not await inn.count(
+            "SELECT count(*) FROM states WHERE position(%s::bytea IN sealed) > 0", nonce.encode()
+        )
+
+
+async def test_the_box_connects_as_well(inn: Inn, google: Emulator) -> None:
+    browser, page = await sign_in(inn, google, "ana", connect="1")
+    assert page.location == "/account"
+    assert "add, change and cancel events" in (await browser.get("/account")).text
+    assert len(google.tokens()["refresh"]) == 1
+
+
+async def test_two_accounts_are_two_people_whatever_their_name(inn: Inn, google: Emulator) -> None:
+    _, ana = await guest(inn, google, "ana")
+    _, work = await guest(inn, google, "ana-work")
+    _, again = await guest(inn, google, "ana")
+    assert ana.id == again.id != work.id
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": "emulator-other"},
+        {"iss": "https://accounts.example"},
+        {"nonce": "somebody-elses"},
+        {"nonce": None},
+        {"exp": 1_000_000_000},
+        {"azp": "emulator-other"},
+        {"sub": None},
+    ],
+    ids=str,
+)
+async def test_an_id_token_that_is_not_for_us_signs_nobody_in(
+    inn: Inn, google: Emulator, claims: dict[str, Any]
+) -> None:
+    google.settings(id_token=claims)
+    browser, page = await sign_in(inn, google)
+    assert page.status == 502
+    assert "did not prove whose account this is" in page.text
+    assert (await browser.get("/account")).location.startswith("/signin")
+    assert await inn.count("SELECT count(*) FROM users") == 0
+
+
+async def test_a_forged_signature_signs_nobody_in(inn: Inn, google: Emulator) -> None:
+    google.settings(id_token_forged=True)
+    _, page = await sign_in(inn, google)
+    assert page.status == 502
+    assert await inn.count("SELECT count(*) FROM users") == 0
+
+
+async def test_it_connects_nothing_either(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    google.settings(id_token={"nonce": "x"})
+    page = await connect(inn, google, browser)
+    assert "did not prove whose account this is" in page.text
+    assert await inn.vault.list(user.id) == []
+
+
+async def test_a_new_signing_key_is_found(inn: Inn, google: Emulator) -> None:
+    await guest(inn, google, "ana")
+    await guest(inn, google, "ben")
+    before = google.counters()["calls"].get("GET www.googleapis.com/oauth2/v3/certs", 0)
+    assert before == 1, "the document is kept"
+
+
+@pytest.mark.parametrize(
+    ("guests", "let_in"),
+    [
+        (Guests(emails=frozenset({"ana.duarte@gmail.com", "cleo@martin.example"})), {"ana"}),
+        (Guests(domains=frozenset({"duarte-atelier.example"})), {"ana-work", "emil"}),
+        (Guests(domains=frozenset({"gmail.com", "martin.example"})), set()),
+        (Guests(everyone=True), {"ana", "ana-work", "ben", "cleo", "emil"}),
+    ],
+)
+async def test_the_guest_list(inn: Inn, google: Emulator, guests: Guests, let_in: set[str]) -> None:
+    inn.admission._guests = guests
+    for account in ("ana", "ana-work", "ben", "cleo", "emil"):
+        browser, page = await sign_in(inn, google, account)
+        if account in let_in:
+            assert page.location == "/account"
+            assert (await browser.get("/account")).status == 200
+        else:
+            assert page.status == 403
+            assert "not on the guest list" in page.text
+    # Off the list is out at once.
+    browser, _ = await guest(inn, google, "ana") if "ana" in let_in else (inn.browser(), None)
+    inn.admission._guests = Guests()
+    assert (await browser.get("/account")).location.startswith("/signin")
+
+
+async def test_the_line_for_the_list_is_the_address_where_it_is_verified(inn: Inn, google: Emulator) -> None:
+    inn.admission._guests = Guests()
+    _, page = await sign_in(inn, google, "ben")
+    assert "VALET_ALLOW: ben.okafor@gmail.com" in page.text
+    _, page = await sign_in(inn, google, "cleo")
+    assert "VALET_ALLOW: google:1" in page.text
+
+
+# Connecting
+
+
+async def test_connecting_asks_for_what_lasts(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    page = await browser.get("/connect/google")
+    page = await browser.submit(page.forms[0])
+    wanted = asked(page.refresh)
+    assert wanted["access_type"] == "offline"
+    assert wanted["include_granted_scopes"] == "true"
+    assert wanted["prompt"] == "consent"
+    # What is covered by another scope is not asked for twice.
+    assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}
+    await browser.get(google.agree(page.refresh, "ana"))
+    [row] = await inn.vault.list(user.id)
+    assert (row.account_label, row.label) == ("ana.duarte@gmail.com", "personal")
+    assert row.scopes >= {CALENDAR_LIST, EVENTS}
+    assert row.grant_expires_at is None
+
+
+async def test_a_second_account_is_called_by_its_organisation(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    page = await browser.get("/connect/google?another=1")
+    page = await browser.submit(page.forms[0])
+    assert asked(page.refresh)["prompt"] == "consent select_account"
+    assert "login_hint" not in asked(page.refresh)
+    await browser.get(google.agree(page.refresh, "ana-work"))
+    rows = await inn.vault.list(user.id)
+    assert [(r.label, r.is_default) for r in rows] == [("personal", True), ("duarte-atelier.example", False)]
+
+
+async def test_a_link_asks_for_what_is_missing_only_and_the_consents_add_up(
+    inn: Inn, google: Emulator
+) -> None:
+    browser, user = await guest(inn, google)
+    _, link = await chat(inn, user, READ)
+    await connect(inn, google, browser, link)
+    [row] = await inn.vault.list(user.id)
+    assert EVENTS not in row.scopes
+    _, link = await chat(inn, user, WRITE)
+    page = await browser.submit((await browser.get(link)).forms[0])
+    assert scopes(page.refresh) == {"openid", "email", EVENTS}
+    assert asked(page.refresh)["login_hint"] == "ana.duarte@gmail.com"
+    await browser.get(google.agree(page.refresh, "ana"))
+    [row] = await inn.vault.list(user.id)
+    assert row.scopes >= {CALENDAR_LIST, EVENTS_READ, EVENTS}
+
+
+async def test_a_box_that_is_unticked_is_stored_as_such_and_named(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    google.settings(withheld_scopes=[EVENTS])
+    _, link = await chat(inn, user, WRITE)
+    page = await connect(inn, google, browser, link)
+    assert "You did not allow everything" in page.text
+    assert "add, change and cancel events" in page.text
+    [row] = await inn.vault.list(user.id)
+    assert CALENDAR_LIST in row.scopes
+    assert EVENTS not in row.scopes
+    google.settings(withheld_scopes=[])
+    page = await browser.submit((await browser.get(link)).forms[0])
+    assert scopes(page.refresh) == {"openid", "email", EVENTS}
+
+
+async def test_what_was_revoked_is_asked_for_again_as_a_whole(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    google.control("revoke", upstream="google", account="ana")
+    await inn.run("UPDATE connections SET access_expires_at = now()")
+    with pytest.raises(ConnectionExpired):
+        await inn.vault.credential(user.id, "google")
+    page = await browser.get("/account")
+    assert "Needs reconnecting" in page.text
+    _, link = await chat(inn, user, READ)
+    page = await browser.submit((await browser.get(link)).forms[0])
+    assert scopes(page.refresh) >= {CALENDAR_LIST, EVENTS}
+    await browser.get(google.agree(page.refresh, "ana"))
+    assert (await inn.vault.credential(user.id, "google")).scopes >= {CALENDAR_LIST, EVENTS}
+
+
+async def test_an_answer_without_a_refresh_token_keeps_the_old_one(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    for _ in range(3):
+        await inn.run("UPDATE connections SET access_expires_at = now()")
+        await inn.vault.credential(user.id, "google")
+    assert google.refreshes() == 3
+    assert len(google.tokens()["refresh"]) == 1
+
+
+async def test_in_testing_the_end_in_seven_days_is_known(inn: Inn, google: Emulator) -> None:
+    google.settings(testing=True)
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    assert await inn.count(
+        "SELECT count(*) FROM connections WHERE owner = %s AND grant_expires_at"
+        " BETWEEN now() + interval '6 days 23 hours' AND now() + interval '7 days'",
+        user.id,
+    )
+    assert "Works, but not for long" in (await browser.get("/account")).text
+
+
+async def test_saying_no_changes_nothing(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    page = await browser.submit((await browser.get("/connect/google")).forms[0])
+    page = await browser.get(google.agree(page.refresh, "ana", "cancel"))
+    assert "You did not connect Google" in page.text
+    assert await inn.vault.list(user.id) == []
+
+
+async def test_disconnecting_revokes_at_google_and_ends_only_that_account(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    await connect(inn, google, browser, "/connect/google?another=1", "ana-work")
+    first, second = await inn.vault.list(user.id)
+    page = await browser.get(f"/disconnect/{first.id}")
+    page = await browser.submit(page.form(f"/disconnect/{first.id}"))
+    assert "Google is disconnected" in (await browser.get(page.location)).text
+    assert google.counters()["answers"][f"{REVOKE} 200"] == 1
+    living = {g["account"] for g in google.tokens()["grants"] if g["ended"] is None}
+    assert living == {"ana-work"}
+    assert [c.id for c in await inn.vault.list(user.id)] == [second.id]
+    assert (await inn.vault.credential(user.id, "google")).connection == str(second.id)
+
+
+async def test_a_disconnect_during_a_refresh_wins_and_what_was_got_is_revoked(
+    inn: Inn, google: Emulator
+) -> None:
+    google.settings(rotate=True)
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    [row] = await inn.vault.list(user.id)
+    await inn.run("UPDATE connections SET access_expires_at = now()")
+    google.fault("POST oauth2.googleapis.com/token refresh_token", "late")
+    flight = asyncio.create_task(inn.vault.credential(user.id, "google"))
+    await asyncio.to_thread(google.wait_hanging)
+    await inn.vault.disconnect(user.id, row.id)
+    google.release()
+    with pytest.raises(NotConnected):
+        await flight
+    await inn.vault.drain()
+    assert await inn.vault.list(user.id) == []
+    assert all(grant["ended"] for grant in google.tokens()["grants"] if grant["account"] == "ana")
+    assert google.counters()["calls"][REVOKE] >= 2, "the stored token and the one that was just got"
