@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from providers.emulator.clock import Clock
@@ -23,11 +24,13 @@ class Unreadable(Exception):
 class World:
     """Clock, settings, upstreams, journal and faults. With `path`, state rests in that file."""
 
-    def __init__(self, clock: Clock, path: Path | None = None) -> None:
+    def __init__(
+        self, clock: Clock, path: Path | None = None, kinds: Sequence[type[Upstream]] = UPSTREAMS
+    ) -> None:
         self.clock = clock
         self.path = path
         self.settings = Settings()
-        self.upstreams: list[Upstream] = [kind(clock, self.settings) for kind in UPSTREAMS]
+        self.upstreams: list[Upstream] = [kind(clock, self.settings) for kind in kinds]
         self.journal = Journal()
         self.faults = Faults()
         if path is not None and path.exists():

@@ -16,6 +16,7 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,15 @@ ROOT = Path(__file__).resolve().parents[2]
 REDIRECT = "http://127.0.0.1:8420/callback/spotify"
 CLIENT = "emulator-spotify"
 SECRET = "emulator-secret"
+AUTHORIZE = {
+    "spotify": "https://accounts.spotify.com/authorize",
+    "google": "https://accounts.google.com/o/oauth2/v2/auth",
+}
+TOKEN = {
+    "spotify": "https://accounts.spotify.com/api/token",
+    "google": "https://oauth2.googleapis.com/token",
+}
+BOX = re.compile(r'<input type="checkbox" name="([^"]+)" value="([^"]*)" checked>')
 
 
 class EmulatorProcess:
@@ -113,18 +123,36 @@ class EmulatorProcess:
         """The emulator's address for an upstream's `https://host/path`."""
         return f"{self.origin}/{real.removeprefix('https://')}"
 
-    def agree(self, authorize_url: str, account: str = "ana", decision: str = "agree") -> str:
-        """What a person does on the consent page. The callback URL they are sent to."""
+    def agree(
+        self, authorize_url: str, account: str = "ana", decision: str = "agree", untick: Iterable[str] = ()
+    ) -> str:
+        """What a person does on the consent page. The callback URL they are sent to.
+
+        `untick` names boxes that are not left ticked, such as `scope.calendar.events`.
+        """
         page = self.http.get(authorize_url)
         assert page.status_code == 200, page.text[-300:]
-        answer = self.http.post(authorize_url, data={"account": account, "decision": decision})
+        boxes = {name: value for name, value in BOX.findall(page.text) if name not in untick}
+        form = {**boxes, "account": account, "decision": decision}
+        answer = self.http.post(authorize_url, data=form)
         assert answer.status_code == 303, answer.text[-300:]
         return answer.headers["location"]
 
     def sign_in(
-        self, *scopes: str, account: str = "ana", client: str = CLIENT, secret: str | None = SECRET
+        self,
+        *scopes: str,
+        account: str = "ana",
+        client: str | None = None,
+        secret: str | None = SECRET,
+        upstream: str = "spotify",
+        untick: Iterable[str] = (),
+        **asked: str,
     ) -> dict[str, Any]:
-        """The whole authorization code flow with PKCE. The token endpoint's answer."""
+        """The whole authorization code flow with PKCE. The token endpoint's answer.
+
+        `asked` are further parameters of the authorize request, such as `access_type="offline"`.
+        """
+        client = client or f"emulator-{upstream}"
         verifier = secrets.token_urlsafe(48)
         digest = hashlib.sha256(verifier.encode()).digest()
         query = {
@@ -134,23 +162,29 @@ class EmulatorProcess:
             "scope": " ".join(scopes),
             "code_challenge_method": "S256",
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            **asked,
         }
-        callback = self.agree(self.url("https://accounts.spotify.com/authorize?") + urlencode(query), account)
+        url = f"{self.url(AUTHORIZE[upstream])}?{urlencode(query)}"
+        callback = self.agree(url, account, untick=untick)
         form = {
             "grant_type": "authorization_code",
             "code": parse_qs(urlsplit(callback).query)["code"][0],
             "redirect_uri": REDIRECT,
             "code_verifier": verifier,
         }
-        answer = self.token(form, client, secret)
+        answer = self.token(form, client, secret, upstream)
         issued: dict[str, Any] = self._checked(answer)
         return issued
 
     def token(
-        self, form: dict[str, str], client: str = CLIENT, secret: str | None = SECRET
+        self,
+        form: dict[str, str],
+        client: str | None = None,
+        secret: str | None = SECRET,
+        upstream: str = "spotify",
     ) -> httpx2.Response:
-        """A request to Spotify's token endpoint: Basic where there is a secret, else the id in the body."""
-        url = self.url("https://accounts.spotify.com/api/token")
+        """A request to a token endpoint: Basic where there is a secret, else the id in the body."""
+        client, url = client or f"emulator-{upstream}", self.url(TOKEN[upstream])
         if secret is None:
             return self.http.post(url, data={**form, "client_id": client})
         return self.http.post(url, data=form, auth=(client, secret))

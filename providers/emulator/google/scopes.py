@@ -28,6 +28,7 @@ calendar.events.owned | See, create, change and delete events on calendars you o
 calendar.events.owned.readonly | See the events on calendars you own
 calendar.events.public.readonly | See the events on public calendars
 calendar.freebusy | View your availability in your calendars
+calendar.settings | View and change your Calendar settings
 calendar.settings.readonly | View your Calendar settings
 contacts | See, edit, download and permanently delete your contacts
 contacts.readonly | See and download your contacts

@@ -87,7 +87,6 @@ class CalendarApi:
             "kind": "calendar#events",
             "etag": self._google.calendars.version(calendar),
             "summary": calendar.summary,
-            "description": "",
             "updated": max(
                 (e["updated"] for e in calendar.events.values()),
                 default=model.stamp(self._google.clock.now()),

@@ -66,6 +66,7 @@ class Calendars:
         self.calendars: dict[str, Calendar] = {}
         self.lists: dict[str, list[Entry]] = {}
         self.mail: list[Json] = []
+        self.furnished = clock.now()
         self._revision = 0
 
     def names(self, account: str) -> dict[str, str]:
@@ -108,15 +109,29 @@ class Calendars:
             "calendars": [asdict(calendar) for calendar in self.calendars.values()],
             "lists": {key: [asdict(entry) for entry in entries] for key, entries in self.lists.items()},
             "mail": self.mail,
+            "furnished": self.furnished,
             "revision": self._revision,
         }
 
     def load(self, data: Mapping[str, Any]) -> None:
-        """What `dump` gave. Raises KeyError or TypeError where it is not that."""
-        self.calendars = {row["id"]: Calendar(**row) for row in data["calendars"]}
-        self.lists = {key: [Entry(**row) for row in rows] for key, rows in data["lists"].items()}
-        self.mail = data["mail"]
-        self._revision = data["revision"]
+        """What `dump` gave. Raises KeyError or TypeError where it is not that.
+
+        What was kept on an earlier day is added to what is here, which is about today: events that
+        people made stay, and tomorrow has its dentist again.
+        """
+        kept = {row["id"]: Calendar(**row) for row in data["calendars"]}
+        lists = {key: [Entry(**row) for row in rows] for key, rows in data["lists"].items()}
+        self.mail, self._revision = data["mail"], data["revision"] + self._revision
+        if _day(data["furnished"]) == _day(self._clock.now()):
+            self.calendars, self.lists, self.furnished = kept, lists, data["furnished"]
+            return
+        for calendar in self.calendars.values():
+            before = kept.get(calendar.id, calendar).events
+            calendar.events |= {id_: row for id_, row in before.items() if id_ not in calendar.events}
+
+
+def _day(seconds: float) -> str:
+    return stamp(seconds)[:10]
 
 
 def stamp(now: float) -> str:

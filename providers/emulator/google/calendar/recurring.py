@@ -17,6 +17,7 @@ Json = dict[str, Any]
 HORIZON = timedelta(days=730)
 """How far an endless series is expanded."""
 
+TOO_OFTEN = re.compile(r"FREQ=(SECONDLY|MINUTELY|HOURLY)")
 LINE = re.compile(r"(RRULE|EXDATE|RDATE)((?:;[A-Z-]+=[^:;]+)*):(.+)")
 INSTANCE = re.compile(r"(.+)_(\d{8}(?:T\d{6}Z)?)")
 
@@ -26,6 +27,8 @@ def check(event: Json, zone: ZoneInfo) -> None:
     for which in ("start", "end"):
         if "dateTime" in event[which] and "timeZone" not in event[which]:
             raise invalid(f"Missing time zone definition for {which} time.", reason="required")
+    if TOO_OFTEN.search(" ".join(event["recurrence"])):
+        raise invalid("Invalid recurrence rule.")
     try:
         _rules(event, zone)
     except (ValueError, TypeError, AttributeError):
