@@ -21,7 +21,8 @@ def emulator() -> Iterator[EmulatorProcess]:
 def valet(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
     with ValetProcess(VALET_EMULATOR_ORIGIN=emulator.origin) as valet:
         # As at the real one: nothing but what is registered.
-        emulator.client(redirects=[f"{valet.url}/callback/spotify"])
+        for name in ("spotify", "google"):
+            emulator.client(f"emulator-{name}", upstream=name, redirects=[f"{valet.url}/callback/{name}"])
         yield valet
 
 

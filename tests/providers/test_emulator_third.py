@@ -20,7 +20,6 @@ from providers.emulator.upstream import Upstream
 from providers.emulator.upstreams import UPSTREAMS
 from providers.emulator.world import World
 
-
 SCOPES = {"shelf:read": "See what is on your shelves."}
 PEOPLE = {
     "ana": Somebody("ana", "Ana Duarte", "A full larder"),

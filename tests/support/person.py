@@ -43,13 +43,23 @@ class Person:
         await self.page.get_by_role("button", name="Open Valet").click()
         await self.page.wait_for_url("**/account")
 
-    async def connect(self, link: str, account: str = "ana", decision: str = "Agree") -> str:
-        """Follow a connect link to the emulator and back; the heading of the last page."""
+    async def connect(
+        self, link: str, account: str = "ana", decision: str = "Agree", untick: str | None = None
+    ) -> str:
+        """Follow a connect link to the emulator and back; the heading of the last page.
+
+        `decision` is the button of Spotify's page; Google's says Continue for Agree. `untick` is part of a
+        scope that the person does not allow.
+        """
         await self.page.goto(link)
         await self.see()
         await self.page.get_by_role("button", name="Continue").click()
         await self.page.wait_for_url("http://localhost:*/**")
-        await self.page.locator(f'input[value="{account}"]').check()
+        await self.page.locator(f'input[type="radio"][value="{account}"]').check()
+        if untick is not None:
+            await self.page.locator(f'input[type="checkbox"][name$="{untick}"]').uncheck()
+        if decision == "Agree" and "google" in self.page.url:
+            decision = "Continue"
         await self.page.get_by_role("button", name=decision).click()
         await self.page.wait_for_url(f"{self.url}/**")
         return await self.see()
