@@ -9,7 +9,10 @@ from providers.base import App, Provider, Service
 from providers.google import GOOGLE
 from providers.spotify import SPOTIFY
 
-PROVIDERS: tuple[Provider, ...] = (SPOTIFY, GOOGLE)
+PROVIDERS: tuple[Provider, ...] = (
+    SPOTIFY,
+    GOOGLE,
+)
 
 OPERATOR = "operator"
 """The ref of the app that the operator's settings name."""

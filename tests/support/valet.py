@@ -33,10 +33,11 @@ def reachable_folder() -> Path:
 class ValetProcess:
     """`valet demo` (or `serve`) with its embedded PostgreSQL, against an emulator that is already there.
 
-    Logs are collected over all starts, at DEBUG. The port and the data folder stay the same.
+    Logs are collected over all starts, at DEBUG. The port and the data folder stay the same. `root` is the
+    checkout that runs.
     """
 
-    def __init__(self, command: str = "demo", **environment: str) -> None:
+    def __init__(self, command: str = "demo", root: Path = ROOT, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = reachable_folder()
@@ -45,6 +46,7 @@ class ValetProcess:
         self.owner_link = ""
         self.banner = ""
         self._command = command
+        self._root = root
         self.environment_more = environment
         self._process: subprocess.Popen[str] | None = None
 
@@ -66,7 +68,7 @@ class ValetProcess:
         return subprocess.run(
             [sys.executable, "-m", "valet", *arguments],
             cwd=self.folder,
-            env={**self.environment, "PYTHONPATH": str(ROOT)},
+            env={**self.environment, "PYTHONPATH": str(self._root)},
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -79,7 +81,7 @@ class ValetProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "valet", self._command],
                 cwd=self.folder,
-                env={**self.environment, "PYTHONPATH": str(ROOT)},
+                env={**self.environment, "PYTHONPATH": str(self._root)},
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
