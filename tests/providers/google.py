@@ -13,6 +13,18 @@ from tests.support.emulator import EmulatorProcess
 PREFIX = "https://www.googleapis.com/auth/"
 SCOPES = ("openid", "email", f"{PREFIX}calendar.events", f"{PREFIX}calendar.calendarlist.readonly")
 BASE = "/calendar/v3"
+EVENTS = "/calendars/primary/events"
+TEA: dict[str, Any] = {
+    "summary": "Tea with Nuno",
+    "start": {"dateTime": "2027-03-10T16:00:00Z"},
+    "end": {"dateTime": "2027-03-10T17:00:00Z"},
+}
+WEEKLY: dict[str, Any] = {
+    "summary": "Drawing class",
+    "start": {"dateTime": "2027-03-15T09:00:00", "timeZone": "Europe/Lisbon"},
+    "end": {"dateTime": "2027-03-15T10:30:00", "timeZone": "Europe/Lisbon"},
+    "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"],
+}
 
 
 class CalendarWire:
@@ -73,3 +85,11 @@ class CalendarWire:
         error = json.loads(answer.content)["error"]
         assert error["code"] == answer.status_code
         return answer.status_code, error["errors"][0]["reason"], error["message"]
+
+
+def between(low: str, high: str, **more: str) -> dict[str, str]:
+    return {"timeMin": low, "timeMax": high, "singleEvents": "true", "orderBy": "startTime", **more}
+
+
+def titles(events: list[dict[str, Any]]) -> list[str]:
+    return [event["summary"] for event in events]
