@@ -37,6 +37,7 @@ MESSAGES = {
 class Upstream:
     """One upstream. A subclass names itself, says who lives there (`settle`) and what it answers (`routes`).
 
+    `kept` are names of further attributes with JSON-ready values that outlive a restart.
     `authorize`, `token` and `revocation` are paths like `/host/path`; what is posted there stays out of
     the journal. `scopes` maps every scope to its sentence on the consent page. `people` maps keys to
     accounts. The app `emulator-<name>` is known from the start.
@@ -50,6 +51,7 @@ class Upstream:
     revocation: ClassVar[str | None] = None
     scopes: ClassVar[Mapping[str, str]]
     rules: ClassVar[Rules]
+    kept: ClassVar[tuple[str, ...]] = ()
 
     people: Mapping[str, Account] = MappingProxyType({})
 
@@ -106,11 +108,13 @@ class Upstream:
 
     def dump(self) -> Json:
         """What outlives a restart, as JSON-ready values."""
-        return {"ledger": self.ledger.dump()}
+        return {"ledger": self.ledger.dump(), **{name: getattr(self, name) for name in self.kept}}
 
     def load(self, data: Mapping[str, Any]) -> None:
         """What `dump` gave. Raises KeyError or TypeError where it is not that."""
         self.ledger.load(data["ledger"])
+        for name in self.kept:
+            setattr(self, name, data[name])
 
     # What every upstream can do
 

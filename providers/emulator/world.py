@@ -75,6 +75,8 @@ class World:
     def _load(self, path: Path) -> None:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
+            if data["version"] == 1:  # there was one upstream
+                data |= {"version": VERSION, "upstreams": {"spotify": data["spotify"]}}
             data = {VERSION: data}[data["version"]]  # KeyError: another version wrote it
             self.clock.offset = float(data["offset"])
             self.settings.change(data["settings"])

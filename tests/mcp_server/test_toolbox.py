@@ -120,7 +120,7 @@ def test_the_shape_of_every_tool(tool: dict[str, Any]) -> None:
         assert {"type": "null"} not in schema.get("anyOf", [])
     for field in tool["inputSchema"].get("properties", {}).values():
         assert field.get("description"), "every argument says what it is"
-    for injected in ("spotify", "pause", "me", "context"):
+    for injected in ("spotify", "calendar", "jotter", "pause", "me", "context"):
         assert injected not in tool["inputSchema"].get("properties", {})
     hints = ("readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint")
     assert all(isinstance(tool["annotations"][hint], bool) for hint in hints)

@@ -43,12 +43,13 @@ class EmulatorProcess:
     """One emulator. It never outlives this process: its stdin is our end of a pipe.
 
     `origin` is what VALET_EMULATOR_ORIGIN takes: `http://localhost:PORT`, so that its pages and ours
-    (on 127.0.0.1) are different sites to a browser.
+    (on 127.0.0.1) are different sites to a browser. `root` is the checkout that runs.
     """
 
-    def __init__(self, state: Path | None = None, host: str = "localhost") -> None:
+    def __init__(self, state: Path | None = None, host: str = "localhost", root: Path = ROOT) -> None:
         self._state = state
         self._host = host
+        self._root = root
         self._process: subprocess.Popen[str] | None = None
         self._http: httpx2.Client | None = None
         self.origin = ""
@@ -61,7 +62,7 @@ class EmulatorProcess:
         if self._state is not None:
             command += ["--state", str(self._state)]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True)
+        self._process = subprocess.Popen(command, cwd=self._root, stdin=pipe, stdout=pipe, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         ready = re.search(r"http://\S+:(\d+)", line)
