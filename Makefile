@@ -13,8 +13,8 @@ help: ## list the targets
 run: $(VENV)/ready-run ## install if need be, then start the demo: everything on this machine
 	@exec $(BIN)/valet demo
 
-try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "Play Despacito"
-	@$(BIN)/valet try "Despacito"
+try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "Play Despacito" (or ASK="...")
+	@$(BIN)/valet try "$(or $(ASK),Despacito)"
 
 test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh

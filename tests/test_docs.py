@@ -17,6 +17,7 @@ import valet
 import vault
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
+from providers.registry import PROVIDERS
 from valet import entries
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,8 +44,18 @@ def test_the_readme_shows_the_entries_that_are_printed() -> None:
 
 
 def test_the_readme_lists_every_tool_and_no_other() -> None:
-    listed = set(re.findall(r"`((?:spotify|connections)_\w+)`", read("README.md")))
+    rows = re.findall(r"^\| (`\w+_\w+`(?:, `\w+`)*) \|", read("README.md"), re.M)
+    listed = {name for row in rows for name in re.findall(r"\w+", row)}
     assert listed == {spec.name for spec in Toolbox(MODULES).tools}
+
+
+def test_every_provider_is_explained_to_the_operator() -> None:
+    for provider in PROVIDERS:
+        for name in (provider.client_id_setting, provider.client_secret_setting):
+            assert re.search(rf"^{name}=$", read(".env.example"), re.M)
+        assert f"PUBLIC_URL/callback/{provider.name}" in read(".env.example")
+        assert provider.title in read("README.md")
+        assert provider.title in read("CHANGELOG.md")
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:

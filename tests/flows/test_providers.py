@@ -94,6 +94,8 @@ def test_the_rules_hold_for_it(copy: Path) -> None:
     """Lint, types and import rule; what every record and every tool must keep to."""
     if shutil.which("ruff", path=str(Path(sys.executable).parent)) is not None:
         run(copy, "-m", "ruff", "check", "--no-cache", ".")
+        run(copy, "-m", "ruff", "format", "--check", "--no-cache", ".")
+        run(copy, "-m", "mypy", "--cache-dir", str(copy / "cache"))
         run(copy, "-c", "from importlinter.cli import lint_imports_command as main; main()")
     run(
         copy, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/providers/test_registry.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -50,6 +51,16 @@ def test_make_run_and_make_try_and_ctrl_c() -> None:
                 )
                 assert tried.returncode == 0, tried.stdout + tried.stderr
                 assert '"Despacito" is playing' in tried.stdout
+                tried = subprocess.run(
+                    ["make", "try", "ASK=what is on my calendar tomorrow"],
+                    cwd=ROOT,
+                    env=place.environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                assert tried.returncode == 0, tried.stdout + tried.stderr
+                assert re.search(r"done  [1-9]\d* events in 2 accounts", tried.stdout)
                 children = psutil.Process(run.pid).children(recursive=True)
                 assert any("postgres" in child.name() for child in children)
             finally:
