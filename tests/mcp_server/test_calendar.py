@@ -70,13 +70,16 @@ class Chat:
     async def connect(self, account: str, *scopes: str) -> None:
         await connect(self.desk, self.who.user_id, self.google, account, scopes or ALL)
 
+    def days_from_now(self, number: int, zone: ZoneInfo = LISBON) -> str:
+        return (datetime.now(zone).date() + timedelta(days=number)).isoformat()
+
     @property
     def tomorrow(self) -> str:
-        return (datetime.now(LISBON).date() + timedelta(days=1)).isoformat()
+        return self.days_from_now(1)
 
     @property
     def later(self) -> str:
-        return (datetime.now(LISBON).date() + timedelta(days=60)).isoformat()
+        return self.days_from_now(60)
 
 
 async def connect(desk: Desk, owner: UUID, google: Emulator, account: str, scopes: tuple[str, ...]) -> None:
@@ -401,6 +404,7 @@ async def test_each_account_by_its_label(serve: Serve, google: Emulator) -> None
         day = {"start": ask.tomorrow, "end": ask.tomorrow}
         assert "Dentist" in await ask.titles(**day)
         assert "Dentist" in await ask.titles(**day, account="Personal")
+        day = dict.fromkeys(("start", "end"), ask.days_from_now(1, ZoneInfo("Europe/Berlin")))
         work = await ask.titles(**day, account="duarte-atelier.example")
         assert "Team tea" in work
         assert "Dentist" not in work
