@@ -58,7 +58,7 @@ class Faults:
         if values.get("kind") not in get_args(Kind):
             raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}.")
         if not isinstance(values.get("match"), str):
-            raise TypeError("match must be a pattern such as 'GET api.spotify.com/v1/me*'.")
+            raise TypeError("match must be a pattern such as 'GET host/path*'.")
         self._last += 1
         try:
             fault = Fault(self._last, **{k: v for k, v in values.items() if k not in {"id", "struck"}})

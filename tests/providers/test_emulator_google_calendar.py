@@ -117,6 +117,12 @@ def test_the_range_is_exclusive_on_both_ends(ana: CalendarWire) -> None:
         assert bool(ana.events(timeMin=low, timeMax=high, **at)) is seen, (low, high)
 
 
+def test_a_range_may_be_all_of_time(ana: CalendarWire) -> None:
+    ana.insert(WEEKLY)
+    everything = between("0002-01-01T00:00:00+14:00", "9998-12-31T23:59:59-12:00", q="drawing")
+    assert len(ana.events(**everything)) == 4
+
+
 def test_all_day_events_end_before_their_last_date(ana: CalendarWire) -> None:
     ana.insert({"summary": "Fair", "start": {"date": "2027-05-03"}, "end": {"date": "2027-05-05"}})
     days = [f"2027-05-0{number}T" for number in (2, 3, 4, 5)]
@@ -136,7 +142,8 @@ def test_recurring_events_expand_on_the_wall_clock(ana: CalendarWire) -> None:
     assert rows[2]["originalStartTime"] == rows[2]["start"]
     assert "recurrence" not in rows[0]
     assert ana.json(f"{EVENTS}/{rows[2]['id']}")["start"] == rows[2]["start"]
-    assert ana.refused("GET", f"{EVENTS}/{made['id']}_20270316T090000Z")[:2] == (404, "notFound")
+    for never in ("20270316T090000Z", "20271399T990000Z", "20270315"):
+        assert ana.refused("GET", f"{EVENTS}/{made['id']}_{never}")[:2] == (404, "notFound")
     whole = ana.events(timeMin="2027-03-20T00:00:00Z", timeMax="2027-03-30T00:00:00Z", q="drawing")
     assert [row["id"] for row in whole] == [made["id"]]
     assert whole[0]["recurrence"] == WEEKLY["recurrence"]

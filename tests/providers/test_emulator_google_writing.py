@@ -61,6 +61,8 @@ def test_an_own_id_is_used_once(ana: CalendarWire) -> None:
         ({"end": {"dateTime": "2027-03-10T15:00:00Z"}}, "timeRangeEmpty"),
         ({"start": {"dateTime": "2027-03-10T16:00:00"}}, "invalid"),
         ({"start": {"dateTime": "2027-03-10T16:00:00Z", "timeZone": "Mars/Olympus"}}, "invalid"),
+        ({"start": {"date": "0001-01-01"}}, "invalid"),
+        ({"start": {"dateTime": "9999-12-31T16:00:00", "timeZone": "Asia/Tokyo"}}, "invalid"),
         ({"start": {"date": "2027-02-30"}, "end": {"date": "2027-03-01"}}, "invalid"),
         ({"start": {"date": "2027-03-01"}, "end": {"date": "2027-03-01"}}, "timeRangeEmpty"),
         ({"recurrence": ["RRULE:FREQ=DAILY"]}, "required"),
@@ -81,6 +83,8 @@ def test_wrong_events(ana: CalendarWire, changes: dict[str, Any], reason: str) -
     [
         "RRULE:FREQ=SOMETIMES",
         "RRULE:FREQ=MINUTELY",
+        "RRULE:FREQ=DAILY;INTERVAL=0",
+        "RRULE:FREQ=DAILY;COUNT=2;UNTIL=20280101T000000Z",
         "DTSTART:20270315T090000Z",
         "RRULE:FREQ=DAILY;UNTIL=soon",
     ],
@@ -156,6 +160,7 @@ def test_one_instance_changes_without_the_others(ana: CalendarWire) -> None:
     assert third["id"] not in [row["id"] for row in rows]
     assert third["id"] in [row["id"] for row in ana.events(**window, showDeleted="true")]
     assert ana.json(f"{EVENTS}/{first['id']}")["recurringEventId"] == made["id"]
+    assert ana.refused("PATCH", f"{EVENTS}/{first['id']}", {"recurrence": WEEKLY["recurrence"]})[0] == 400
     ana("DELETE", f"{EVENTS}/{made['id']}")
     assert ana.events(**window) == []
 

@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import json
 import re
-from datetime import datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -17,6 +17,9 @@ from providers.emulator.google.errors import ApiError, invalid
 Json = dict[str, Any]
 NAME = re.compile(r"\s*([\w*@.$-]+)\s*")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Ranges are cut to these: nothing happens outside."""
+
 UNBOUND = frozenset({"alt", "fields", "key", "maxResults", "pageToken", "prettyPrint", "quotaUser", "userIp"})
 """Parameters that may differ from page to page."""
 
@@ -63,7 +66,7 @@ def instant(request: Request, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        return parse_instant(text)
+        return min(max(parse_instant(text), EARLIEST), LATEST)
     except ValueError:
         raise invalid("Bad Request", name, "badRequest") from None
 
@@ -72,7 +75,10 @@ def parse_instant(text: str) -> datetime:
     """RFC 3339 with a mandatory offset. Raises ValueError."""
     if not INSTANT.fullmatch(text):
         raise ValueError(text)
-    return datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    if not MINYEAR < moment.year < MAXYEAR:  # room for any time zone
+        raise ValueError(text)
+    return moment
 
 
 async def body(request: Request) -> Json:

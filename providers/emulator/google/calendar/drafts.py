@@ -43,6 +43,8 @@ def merged(before: Json, body: Json, zone: ZoneInfo, person: Person, *, meet: bo
         elif name not in event:
             raise invalid(f"Missing {name} time.", reason="required")
     times.check(event["start"], event["end"])
+    if body.get("recurrence") and "recurringEventId" in before:
+        raise invalid("Cannot turn an instance of a recurring event into a recurring event itself.")
     if "recurrence" in body:
         _set(event, "recurrence", _lines(body["recurrence"]))
     if "recurrence" in event:
@@ -119,12 +121,11 @@ def _guest(guest: Json, person: Person) -> Json:
 
 
 def _conference(data: Any) -> Json:
-    """A Meet call, made at once; anything but a createRequest is kept as it is."""
+    """A Meet call, made at once; only a createRequest makes one."""
     asked = data.get("createRequest") if isinstance(data, dict) else None
     if not isinstance(asked, dict):
         raise invalid("Invalid conference data.")
-    kind = asked.get("conferenceSolutionKey", {}).get("type")
-    if kind != "hangoutsMeet":
+    if asked.get("conferenceSolutionKey") != {"type": "hangoutsMeet"}:
         raise invalid("Invalid conference type value.")
     if not asked.get("requestId"):
         raise invalid("Missing conference create request id.", reason="required")

@@ -17,7 +17,9 @@ Json = dict[str, Any]
 HORIZON = timedelta(days=730)
 """How far an endless series is expanded."""
 
-TOO_OFTEN = re.compile(r"FREQ=(SECONDLY|MINUTELY|HOURLY)")
+NEVER = re.compile(r"FREQ=(SECONDLY|MINUTELY|HOURLY)|INTERVAL=0+\b|COUNT=.*UNTIL=|UNTIL=.*COUNT=")
+"""Too often for Calendar, without end, or with two ends (RFC 5545 §3.3.10)."""
+
 LINE = re.compile(r"(RRULE|EXDATE|RDATE)((?:;[A-Z-]+=[^:;]+)*):(.+)")
 INSTANCE = re.compile(r"(.+)_(\d{8}(?:T\d{6}Z)?)")
 
@@ -27,7 +29,7 @@ def check(event: Json, zone: ZoneInfo) -> None:
     for which in ("start", "end"):
         if "dateTime" in event[which] and "timeZone" not in event[which]:
             raise invalid(f"Missing time zone definition for {which} time.", reason="required")
-    if TOO_OFTEN.search(" ".join(event["recurrence"])):
+    if any(NEVER.search(line) for line in event["recurrence"]):
         raise invalid("Invalid recurrence rule.")
     try:
         _rules(event, zone)
@@ -55,10 +57,11 @@ def instance(event: Json, zone: ZoneInfo, id_: str) -> Json | None:
     stamp = parts[2]
     if ("T" in stamp) != ("dateTime" in event["start"]):
         return None
-    if "T" in stamp:
-        at = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    else:
-        at = datetime.strptime(stamp, "%Y%m%d").replace(tzinfo=zone)
+    try:
+        form = "%Y%m%dT%H%M%SZ" if "T" in stamp else "%Y%m%d"
+        at = datetime.strptime(stamp, form).replace(tzinfo=UTC if "T" in stamp else zone)
+    except ValueError:
+        return None
     found = (_instance(event, zone, start) for start in _between(event, zone, at, at))
     return next((one for one in found if one["id"] == id_), None)
 

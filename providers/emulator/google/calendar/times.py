@@ -37,7 +37,9 @@ def read(value: Any, which: str) -> Json:
 
 def _day(text: Any, which: str) -> Json:
     try:
-        return {"date": date.fromisoformat(text if DAY.fullmatch(text) else "").isoformat()}
+        day = date.fromisoformat(text if DAY.fullmatch(text) else "")
+        parse_instant(f"{day}T00:00:00Z")
+        return {"date": day.isoformat()}
     except (ValueError, TypeError):
         raise invalid(f"Invalid {which} time.") from None
 
@@ -47,6 +49,7 @@ def _timed(text: Any, named: str | None, which: str) -> Json:
     at = zone(named)
     try:
         if at and LOCAL.fullmatch(text):
+            parse_instant(f"{text}Z")
             moment = datetime.fromisoformat(text.upper()).replace(tzinfo=at)
         else:
             moment = parse_instant(text)
