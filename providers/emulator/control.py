@@ -124,6 +124,7 @@ class Control:
             "access": [t.value for t in tokens if t.kind == "access"],
             "refresh": [t.value for t in tokens if t.kind == "refresh"],
             "codes": [code for ledger in ledgers for code in ledger.codes],
+            "private": [secret for ledger in ledgers for secret in ledger.private],
             "grants": [vars(grant) for ledger in ledgers for grant in ledger.grants.values()],
         }
 

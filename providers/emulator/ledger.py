@@ -145,6 +145,7 @@ class Ledger:
         self.grants: dict[str, Grant] = {}
         self.codes: dict[str, Code] = {}
         self.tokens: dict[str, Token] = {}
+        self.private: list[str] = []
 
     # Apps
 
@@ -212,6 +213,8 @@ class Ledger:
             raise self._denied("old_code")
         if redirect_uri != record.redirect_uri:
             raise self._denied("redirect_uri")
+        if verifier is not None:
+            self.private.append(verifier)
         if not _verifies(record.challenge, verifier):
             raise self._denied("verifier")
         grant = self._living(record.grant)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 
@@ -21,6 +22,12 @@ def dump(valet: ValetProcess) -> str:
     program = locate().postgres.with_name("pg_dump")
     command = [str(program), "--dbname", urls.owner.get_secret_value()]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def private_parts(url: str) -> list[str]:
+    """State and nonce of a trip to a provider."""
+    query = parse_qs(urlsplit(url).query)
+    return [*query.get("state", []), *query.get("nonce", [])]
 
 
 def spellings(secret: str) -> set[str]:
@@ -48,13 +55,26 @@ async def test_no_secret_reaches_the_database_the_logs_or_an_answer(
             broken = await client.call_tool("spotify_search", {"query": "Despacito"})
             answers.append(broken.model_dump_json())
             emulator.clear_faults()
+        refused = await client.call_tool("calendar_list_calendars", {})
+        answers.append(refused.model_dump_json())
+        await person.connect(link(refused))
+        ours.add(link(refused).partition("h=")[2])
+        day = {"start": "2026-12-01", "end": "2027-12-01"}
+        answers.append((await client.call_tool("calendar_search_events", day)).model_dump_json())
+        emulator.settings(id_token={"nonce": "another"})
+        asked = await client.call_tool("connections_connect", {"service": "calendar", "another": True})
+        await person.connect((asked.structured_content or {})["url"], "ben")
+        assert "did not finish" in person.headings[-1]
+        answers.append(await person.page.content())
         emulator.revoke("ana")
+        await client.call_tool("calendar_list_calendars", {})
         dead = await client.call_tool("spotify_play", {"query": "Despacito"})
         assert dead.is_error, text(dead)
         answers.append(dead.model_dump_json())
     tokens = person.storage.tokens
     assert tokens is not None and tokens.refresh_token is not None
     ours |= {tokens.access_token, tokens.refresh_token}
+    ours |= {secret for url in person.visited for secret in private_parts(url)}
     cookies = await person.page.context.cookies()
     ours |= {str(cookie.get("value")) for cookie in cookies}
     async with httpx2.AsyncClient(trust_env=False) as http:
@@ -63,7 +83,8 @@ async def test_no_secret_reaches_the_database_the_logs_or_an_answer(
             answers.append(answer.text)
 
     theirs = emulator.canaries()
-    assert len(theirs) >= 3, "the search needs something to look for"
+    assert len(theirs) >= 8, "the search needs something to look for"
+    assert {secret[:3] for secret in theirs} >= {"BQe", "AQe", "ya2", "1//", "eyJ"}
     haystacks = {"pg_dump": dump(valet), "logs": valet.logs.read_text(), "answers": "\n".join(answers)}
     assert "refreshed" in haystacks["logs"] and "connections" in haystacks["pg_dump"]
     logs = [path.read_text() for path in valet.data.rglob("*.log")]

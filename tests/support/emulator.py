@@ -245,7 +245,7 @@ class EmulatorProcess:
     def canaries(self) -> set[str]:
         """Every secret any upstream ever issued: none of them may turn up where it should not."""
         issued = self.tokens()
-        return {*issued["access"], *issued["refresh"], *issued["codes"]}
+        return {*issued["access"], *issued["refresh"], *issued["codes"], *issued["private"]}
 
     def expire(
         self,

@@ -25,7 +25,8 @@ REDIRECT = "http://127.0.0.1:3119/callback"
 class Person:
     """One browser window and one chat client of one person.
 
-    `headings` are those of every page that was shown on our side; `statuses` every answer of /mcp.
+    `headings` are those of every page that was shown on our side, `visited` the addresses of consent pages;
+    `statuses` every answer of /mcp.
     """
 
     page: Page
@@ -33,6 +34,7 @@ class Person:
     name: str = "Test chat"
     storage: Memory = field(default_factory=Memory)
     headings: list[str] = field(default_factory=list)
+    visited: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     consents: int = 0
     caught: str = ""
@@ -55,6 +57,7 @@ class Person:
         await self.see()
         await self.page.get_by_role("button", name="Continue").click()
         await self.page.wait_for_url("http://localhost:*/**")
+        self.visited.append(self.page.url)
         await self.page.locator(f'input[type="radio"][value="{account}"]').check()
         if untick is not None:
             await self.page.locator(f'input[type="checkbox"][name$="{untick}"]').uncheck()

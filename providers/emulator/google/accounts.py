@@ -181,6 +181,7 @@ class Accounts(CodeFlow):
         if "openid" in grant.scopes:
             person = google.people[grant.account]
             answer["id_token"] = id_token(google.keys, person, issued, google.clock, google.settings)
+            google.ledger.private.append(answer["id_token"])
         return answer
 
     def revoked(self, request: Request, fields: dict[str, str]) -> Response:
