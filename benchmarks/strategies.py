@@ -12,9 +12,10 @@ from providers.base import Credential, GrantRejected, TokenSet
 from vault.cache import DekCache
 from vault.records import Tokens, credential, open_tokens, seal_tokens
 from vault.refresh import Refresher, Timing, Upstream
-from vault.store.connections import Connections, SealedConnection
+from vault.store.connections import Connections
 from vault.store.database import Connection as Link
 from vault.store.database import Database
+from vault.store.leases import SealedConnection
 
 SKEW = Timing().skew
 Strategy = Callable[[UUID, UUID], Awaitable[Credential]]

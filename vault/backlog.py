@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
+from pydantic import SecretStr
 
 from providers.base import Credential
-from vault.store.connections import SealedConnection
+from vault.store.leases import SealedConnection
 
 _log = structlog.get_logger(__name__)
 
-Store = Callable[[float], Awaitable[None]]
+Store = Callable[[float], Awaitable[object]]
 """Try to store, with the access token's remaining seconds. Raises until it worked or became pointless."""
 
 Key = tuple[UUID, UUID]
@@ -28,6 +29,7 @@ Key = tuple[UUID, UUID]
 @dataclass(frozen=True, slots=True)
 class _Pending:
     spent: int
+    token: SecretStr
     credential: Credential
     until: float
 
@@ -56,10 +58,15 @@ class Backlog:
             return None
         return replace(pending.credential, expires_in=max(pending.until - self._clock(), 0))
 
-    def add(self, row: SealedConnection, credential: Credential, store: Store) -> None:
-        """Keep `credential`, which the row's version was spent for, and store it in the background."""
+    def spent(self, row: SealedConnection, token: SecretStr) -> bool:
+        """Whether that refresh token bought something that is not stored yet, whatever version holds it."""
+        pending = self._pending.get((row.owner, row.id))
+        return pending is not None and pending.token == token
+
+    def add(self, row: SealedConnection, token: SecretStr, credential: Credential, store: Store) -> None:
+        """Keep `credential`, which `token` in that row was spent for, and store it in the background."""
         key = (row.owner, row.id)
-        pending = _Pending(row.secret_version, credential, self._clock() + credential.expires_in)
+        pending = _Pending(row.secret_version, token, credential, self._clock() + credential.expires_in)
         self._pending[key] = pending
         task = asyncio.create_task(self._keep_storing(row.provider, pending, store))
         self._tasks.add(task)
@@ -79,7 +86,8 @@ class Backlog:
             except Exception as error:  # noqa: BLE001 - whatever it is, giving up would lose the grant
                 _log.warning("refresh_not_stored_yet", provider=provider, error=type(error).__name__)
                 await self._sleep(pause)
-                pause = min(pause * 2, 5)
+                # Short: after an outage we must store before anybody may take the lease (Timing.restart).
+                pause = min(pause * 2, 1)
             else:
                 _log.info("refresh_stored_late", provider=provider)
                 return

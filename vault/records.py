@@ -12,7 +12,7 @@ from providers.base import Credential
 from vault import envelope
 from vault.cache import DekCache, open_sealed
 from vault.errors import Malformed
-from vault.store.connections import SealedConnection
+from vault.store.leases import SealedConnection
 
 _PURPOSE = "connection.tokens"
 

@@ -30,14 +30,17 @@ from providers.base import (
 )
 from vault.backlog import Backlog
 from vault.cache import DekCache
-from vault.errors import Busy, ConnectionExpired, NotConnected
+from vault.errors import Busy, ConnectionExpired, Malformed, NotConnected, Tampered
 from vault.ids import new_id
 from vault.records import Tokens, credential, open_tokens, seal_tokens
-from vault.store.connections import RATE_LIMITED, Connections, Lease, SealedConnection
+from vault.store.connections import Connections
+from vault.store.leases import RATE_LIMITED, Lease, SealedConnection
 
 _log = structlog.get_logger(__name__)
 
 _OPERATION = "refresh"
+_TRIES = 5
+"""How often a row that keeps moving is read again before it is left to the backlog."""
 
 
 class Upstream(Protocol):
@@ -58,7 +61,8 @@ class Timing:
 
     `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
     another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
-    refuses is left alone. `drain`: what a stopping process gives its refreshes.
+    refuses is left alone. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
+    from before a restart of the database still counts after it, so that its holder can store first.
     """
 
     skew: float = 30
@@ -68,6 +72,7 @@ class Timing:
     backoff: float = 300
     shut: float = 30
     drain: float = 12
+    restart: float = 10
 
 
 class Refresher:
@@ -153,6 +158,7 @@ class Refresher:
             self._worker,
             skew=self._timing.skew,
             seconds=self._timing.lease,
+            restart=self._timing.restart,
             refused=refused,
         )
 
@@ -180,18 +186,17 @@ class Refresher:
         if kept is None:
             return None
         if kept.version == refused or kept.expires_in <= 0:
-            # Only what is stored can be refreshed again: the next refresh token rests in memory.
-            raise Unavailable(row.provider, _OPERATION, "the last refresh is not stored yet")
+            raise _not_stored(row)
         return kept
 
     async def _spend(self, lease: Lease, refused: int | None) -> Credential | None:
         """Refresh under the lease. None: the row moved on; read it again."""
         row = lease.row
+        # Here and below the lease stays: until what it bought is stored, nobody may send what is spent.
+        kept = self.kept(row, refused)
+        if kept is not None:
+            return kept
         try:
-            kept = self.kept(row, refused)
-            if kept is not None:
-                await self._connections.release(lease, answered=False, retry_after=None)
-                return kept
             tokens = await open_tokens(row, self._cache)
             self._refuse_shut(row)
         except Exception:
@@ -199,26 +204,29 @@ class Refresher:
             await self._connections.release(lease, answered=not lease.ambiguous, retry_after=None)
             raise
         if tokens.refresh_token is None:
-            await self._condemn(row, "no_refresh_token")
+            await self._condemn(lease, "no_refresh_token")
             return None
+        if self._backlog.spent(row, tokens.refresh_token):
+            raise _not_stored(row)
         try:
             async with asyncio.timeout(self._timing.call):
                 fresh = await self._upstream.refresh(row.provider, row.app, tokens.refresh_token)
         except GrantRejected:
-            await self._condemn(row, _why(lease))
+            await self._condemn(lease, _why(lease))
             return None
         except TimeoutError:
             lost = Unavailable(row.provider, _OPERATION, "no answer in time", ambiguous=True)
             return await self._failed(lease, tokens, lost, refused)
         except ProviderError as error:
             return await self._failed(lease, tokens, error, refused)
-        return await self._keep(row, tokens, fresh)
+        return await self._keep(row, tokens, tokens.refresh_token, fresh)
 
-    async def _condemn(self, row: SealedConnection, reason: str) -> None:
+    async def _condemn(self, lease: Lease, reason: str) -> None:
         """Needs the person, unless the row moved on: then the newer secret is the one that counts."""
-        if await self._connections.condemn(row, reason):
-            _log.warning("connection_needs_reauth", provider=row.provider, reason=reason)
-            raise ConnectionExpired(row.provider, reason)
+        if await self._connections.condemn(lease.row, reason):
+            _log.warning("connection_needs_reauth", provider=lease.row.provider, reason=reason)
+            raise ConnectionExpired(lease.row.provider, reason)
+        await self._connections.release(lease, answered=True, retry_after=None)
 
     async def _failed(
         self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None
@@ -250,42 +258,70 @@ class Refresher:
         if until is not None and self._clock() < until:
             raise AppRejected(row.provider, _OPERATION)
 
-    async def _keep(self, row: SealedConnection, tokens: Tokens, fresh: TokenSet) -> Credential | None:
+    async def _keep(
+        self, row: SealedConnection, tokens: Tokens, spent: SecretStr, fresh: TokenSet
+    ) -> Credential | None:
         """Store what was bought. The caller gets it even when the database does not take it now."""
-        merged = Tokens(fresh.access_token, fresh.refresh_token or tokens.refresh_token)
+        bought = Tokens(fresh.access_token, fresh.refresh_token or tokens.refresh_token)
         granted = frozenset(row.scopes) if fresh.scopes is None else fresh.scopes
         new = Credential(str(row.id), fresh.access_token, fresh.expires_in, row.secret_version + 1, granted)
 
-        async def store(expires_in: float) -> None:
-            if not await self._commit(row, merged, expires_in, granted):
-                await self._lost(row, merged)
+        async def store(expires_in: float) -> bool:
+            if await self._commit(row, bought, expires_in, granted):
+                return True
+            await self._overtaken(row, spent, bought)
+            return False
 
         try:
-            stored = await self._commit(row, merged, fresh.expires_in, granted)
+            stored = await store(fresh.expires_in)
         except Exception as error:  # noqa: BLE001 - the token is spent: nothing may lose what it bought
             _log.warning("refresh_not_stored", provider=row.provider, error=type(error).__name__)
-            self._backlog.add(row, new, store)
+            self._backlog.add(row, spent, new, store)
             return new
         _log.info("refreshed", provider=row.provider, stored=stored, rotated=fresh.refresh_token is not None)
-        if stored:
-            return new
-        await self._lost(row, merged)
-        return None
+        return new if stored else None
 
     async def _commit(
-        self, row: SealedConnection, merged: Tokens, expires_in: float, granted: frozenset[str]
+        self, row: SealedConnection, bought: Tokens, expires_in: float, granted: frozenset[str]
     ) -> bool:
-        body = await seal_tokens(row, row.secret_version + 1, merged, self._cache)
+        body = await seal_tokens(row, row.secret_version + 1, bought, self._cache)
         return await self._connections.commit(row, body, expires_in=expires_in, scopes=sorted(granted))
 
-    async def _lost(self, row: SealedConnection, merged: Tokens) -> None:
-        """The row moved on while we were at the provider. If it was disconnected, end what we got."""
-        now = await self._connections.read(row.owner, row.id)
-        if (now is None or now.status == "disconnected") and merged.refresh_token is not None:
+    async def _overtaken(self, row: SealedConnection, spent: SecretStr, bought: Tokens) -> None:
+        """The row moved on while we were at the provider: what was bought must not be lost by that.
+
+        A disconnect wins: what we got is ended. A row that still has the refresh token we spent (a consent
+        need not bring one) gets its successor, by compare-and-swap on its own version; its access token
+        stays, for it carries what the person allowed last, and ours may carry less. A row with another
+        refresh token needs nothing of ours. Raises Busy when the row moves again and again.
+        """
+        for _ in range(_TRIES):
+            now = await self._connections.read(row.owner, row.id)
+            if now is None or now.status == "disconnected":
+                await self._end(row, bought.refresh_token or bought.access_token)
+                return
             try:
-                await self._upstream.revoke(row.provider, row.app, merged.refresh_token)
-            except ProviderError as error:
-                _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
+                theirs = await open_tokens(now, self._cache)
+            except (Tampered, Malformed):
+                return  # the alarm is logged; there is nothing in that row to put ours into
+            if theirs.refresh_token != spent or bought.refresh_token == spent:
+                return
+            merged = Tokens(theirs.access_token, bought.refresh_token)
+            body = await seal_tokens(now, now.secret_version + 1, merged, self._cache)
+            if await self._connections.succeed(now, body):
+                return
+        raise Busy("the connection changes all the time")
+
+    async def _end(self, row: SealedConnection, token: SecretStr) -> None:
+        try:
+            await self._upstream.revoke(row.provider, row.app, token)
+        except ProviderError as error:
+            _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
+
+
+def _not_stored(row: SealedConnection) -> Unavailable:
+    # Only what is stored can be refreshed again: the next refresh token rests in memory.
+    return Unavailable(row.provider, _OPERATION, "the last refresh is not stored yet")
 
 
 def _pausing(row: SealedConnection) -> ProviderError:

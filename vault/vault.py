@@ -17,11 +17,11 @@ from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
 from vault.records import Tokens, context, credential, encode, open_tokens
 from vault.refresh import Refresher, Timing, Upstream
-from vault.store.connections import Connection, Connections, Draft, SealedConnection
+from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
-from vault.store.labels import Labels
+from vault.store.leases import SealedConnection
 
 _LONGEST_LABEL = 60
 _log = structlog.get_logger(__name__)
@@ -87,8 +87,8 @@ class Vault:
                 dek_id=wrapped.id,
                 secret_version=version,
                 expires_in=tokens.expires_in,
-                grant_lifetime=_shortest(lifetime, tokens.grant_expires_in),
-                renewed=tokens.refresh_token is not None or kept is None,
+                grant_lifetime=None if lifetime is None else lifetime.total_seconds(),
+                same_refresh=tokens.refresh_token is None and kept is not None,
             )
             await self._connections.write(link, draft, await self._named(link, draft, row, account))
             if row is not None and row.dek_id is not None and row.dek_id != wrapped.id:

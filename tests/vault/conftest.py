@@ -9,6 +9,7 @@ import pytest
 from tests.vault.upstreams import FakeUpstream
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
+from vault.refresh import Timing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
 
@@ -36,9 +37,13 @@ def upstream() -> FakeUpstream:
     return FakeUpstream()
 
 
+# The tests' server began a moment ago: a lease that they let lapse would still count for a while.
+SOON = Timing(restart=0)
+
+
 @pytest.fixture
 async def vault(database: Database, ring_path: Path, upstream: FakeUpstream) -> AsyncIterator[Vault]:
-    vault = await open_vault(database, FileKeyRing.create(ring_path), upstream)
+    vault = await open_vault(database, FileKeyRing.create(ring_path), upstream, timing=SOON)
     yield vault
     await vault.drain()
 
@@ -50,6 +55,6 @@ async def rival(
     """Another worker on the same database, with a provider of its own behind it."""
     theirs = FakeUpstream()
     theirs.number = 100
-    other = await open_vault(database, FileKeyRing(ring_path), theirs)
+    other = await open_vault(database, FileKeyRing(ring_path), theirs, timing=SOON)
     yield other, theirs
     await other.drain()

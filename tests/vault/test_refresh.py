@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -19,7 +18,7 @@ from providers.base import (
     RateLimited,
     Unavailable,
 )
-from tests.vault.upstreams import SCOPES, FakeUpstream, access, connect, run, scalar
+from tests.vault.upstreams import SCOPES, FakeUpstream, Unwritable, access, connect, run, scalar
 from vault.errors import Busy, ConnectionExpired, NotConnected, Sealed
 from vault.keyring import FileKeyRing
 from vault.refresh import Timing
@@ -458,23 +457,6 @@ async def test_an_alarm_gives_the_lease_back(
     held = "SELECT lease_until, attempt_started_at, fail_count FROM connections WHERE id = %s"
     async with database.connection() as link:
         assert await (await link.execute(held, (connection.id,))).fetchone() == (None, None, 0)
-
-
-class Unwritable:
-    """Makes one vault's database refuse to store a refresh until `back` is set."""
-
-    def __init__(self, vault: Vault, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-        self.tried = 0
-        self.back = asyncio.Event()
-        commit = vault._connections.commit
-
-        async def refuse(*args: Any, **options: Any) -> bool:
-            self.tried += 1
-            if not self.back.is_set():
-                raise error
-            return await commit(*args, **options)
-
-        monkeypatch.setattr(vault._connections, "commit", refuse)
 
 
 @pytest.mark.parametrize("error", [Busy("away"), RuntimeError("a standby, a full disk, anything")], ids=repr)

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import pytest
 from pydantic import SecretStr
 
 from providers.base import Account, GrantRejected, TokenSet
@@ -70,6 +71,30 @@ async def connect(
 ) -> Any:
     account = Account("https://accounts.spotify.com", subject, subject.title())
     return await vault.save(owner, "spotify", "operator", account, upstream.grant(expires_in), SCOPES, None)
+
+
+async def consent(vault: Vault, owner: UUID, access_token: str, expires_in: float = 3600) -> Any:
+    """A new consent that brings no refresh token, as Google answers a person who connects again."""
+    account = Account("https://accounts.spotify.com", "ana", "Ana")
+    tokens = TokenSet(SecretStr(access_token), expires_in, None, SCOPES | {"more"})
+    return await vault.save(owner, "spotify", "operator", account, tokens, SCOPES, None)
+
+
+class Unwritable:
+    """Makes one vault's database refuse to store a refresh until `back` is set."""
+
+    def __init__(self, vault: Vault, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+        self.tried = 0
+        self.back = asyncio.Event()
+        commit = vault._connections.commit
+
+        async def refuse(*args: Any, **options: Any) -> bool:
+            self.tried += 1
+            if not self.back.is_set():
+                raise error
+            return await commit(*args, **options)
+
+        monkeypatch.setattr(vault._connections, "commit", refuse)
 
 
 async def scalar(database: Database, query: str, *values: object) -> Any:

@@ -1,21 +1,20 @@
-"""Connections: subject × provider × account × app, and the lease that makes a refresh happen once.
+"""Connections: subject × provider × account × app.
 
-The owner is in every WHERE. Expiry is computed by PostgreSQL, so hosts' clocks never matter. Every
-write that follows a call to the provider compares `secret_version` with the one that was spent.
+The owner is in every WHERE. Expiry is computed by PostgreSQL, so hosts' clocks never matter. What a refresh
+does to a row: `vault/store/leases.py`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from vault.store.database import Connection as Link
-from vault.store.database import Database
-from vault.store.deks import WrappedDek
+from vault.store.leases import Leases, SealedConnection, Status
 
 _SEEN: LiteralString = (
     "SELECT id, owner, provider, account_label, app, label, is_default, scopes, status, reason,"
@@ -30,11 +29,6 @@ _SEALED: LiteralString = (
     " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately"
     " FROM connections c LEFT JOIN deks d ON d.id = c.dek_id AND d.owner = c.owner"
 )
-
-RATE_LIMITED = "rate_limited"
-"""The reason of an active connection whose provider asked for a pause."""
-
-Status = Literal["active", "needs_reauth", "disconnected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,48 +54,6 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class SealedConnection:
-    """A row with its sealed body and wrapped key; times are seconds from the database's now."""
-
-    id: UUID
-    owner: UUID
-    provider: str
-    app: str
-    label: str
-    scopes: list[str]
-    status: Status
-    reason: str | None
-    secret_version: int
-    body: bytes | None
-    dek_id: UUID | None
-    kek_ref: str | None
-    wrapped: bytes | None
-    expires_in: float
-    retry_in: float
-    grant_over: bool
-    used_lately: bool
-
-    def dek(self) -> WrappedDek | None:
-        """The row's wrapped key, or None once it was destroyed."""
-        if self.dek_id is None or self.kek_ref is None or self.wrapped is None:
-            return None
-        return WrappedDek(self.dek_id, self.owner, "connection", self.kek_ref, self.wrapped)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to spend one refresh token.
-
-    `ambiguous`: an earlier attempt got no answer. `failures`: attempts since the last success.
-    """
-
-    row: SealedConnection
-    generation: int
-    ambiguous: bool
-    failures: int
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """What `save` writes: everything but the owner's other rows.
 
@@ -120,14 +72,12 @@ class Draft:
     secret_version: int
     expires_in: float
     grant_lifetime: float | None
-    renewed: bool
+    same_refresh: bool = False
+    """The consent brought no refresh token, so the row keeps the one it has, and the lease on spending it."""
 
 
-class Connections:
+class Connections(Leases):
     """The `connections` table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     async def live(self, owner: UUID) -> list[Connection]:
         """The owner's connections that are not disconnected, oldest first."""
@@ -188,109 +138,6 @@ class Connections:
                 {"id": connection, "owner": owner},
             )
 
-    async def lease(
-        self, owner: UUID, connection: UUID, worker: UUID, *, skew: float, seconds: float, refused: int | None
-    ) -> Lease | None:
-        """Take the lease if a refresh is due and nobody holds it; also proves the database is writable.
-
-        Due: the access token has less than `skew` seconds, or its version is the `refused` one.
-        """
-        async with self._database.connection() as link:
-            cursor = await link.execute(
-                "UPDATE connections c SET lease_owner = %(worker)s,"
-                " lease_until = now() + make_interval(secs => %(seconds)s), lease_gen = lease_gen + 1,"
-                " attempt_started_at = coalesce(attempt_started_at, now())"
-                " FROM deks d WHERE d.id = c.dek_id AND d.owner = c.owner"
-                " AND c.id = %(id)s AND c.owner = %(owner)s AND c.status = 'active'"
-                " AND (c.access_expires_at < now() + make_interval(secs => %(skew)s)"
-                "      OR c.secret_version = %(refused)s)"
-                " AND (c.lease_until IS NULL OR c.lease_until < now())"
-                " AND (c.next_attempt_at IS NULL OR c.next_attempt_at <= now())"
-                " RETURNING c.lease_gen, c.attempt_started_at < now(), c.fail_count,"
-                " c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason, c.secret_version,"
-                " c.body, c.dek_id, d.kek_ref, d.wrapped,"
-                " extract(epoch FROM c.access_expires_at - now())::float8, 0::float8,"
-                " coalesce(c.grant_expires_at <= now(), false), true",
-                {
-                    "worker": worker,
-                    "seconds": seconds,
-                    "id": connection,
-                    "owner": owner,
-                    "skew": skew,
-                    "refused": refused,
-                },
-            )
-            row = await cursor.fetchone()
-        return None if row is None else Lease(SealedConnection(*row[3:]), row[0], row[1], row[2])
-
-    async def commit(
-        self, row: SealedConnection, body: bytes, *, expires_in: float, scopes: list[str]
-    ) -> bool:
-        """Store what the spent version bought. False when the row moved on meanwhile.
-
-        The guard is the version that was spent, not the lease: if our lease ran out but nobody else
-        rotated, our token is the only live one and must be kept.
-        """
-        async with self._database.connection() as link:
-            cursor = await link.execute(
-                "UPDATE connections SET body = %(body)s, secret_version = secret_version + 1,"
-                " access_expires_at = now() + make_interval(secs => %(expires_in)s),"
-                " scopes = %(scopes)s, fail_count = 0, next_attempt_at = NULL, reason = NULL,"
-                " lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
-                " WHERE id = %(id)s AND owner = %(owner)s AND secret_version = %(spent)s"
-                " AND status = 'active'",
-                {
-                    "body": body,
-                    "expires_in": expires_in,
-                    "scopes": scopes,
-                    "id": row.id,
-                    "owner": row.owner,
-                    "spent": row.secret_version,
-                },
-            )
-            return cursor.rowcount == 1
-
-    async def condemn(self, row: SealedConnection, reason: str) -> bool:
-        """Mark as needing the person again, unless the row moved on meanwhile. The body is kept."""
-        async with self._database.connection() as link:
-            cursor = await link.execute(
-                "UPDATE connections SET status = 'needs_reauth', reason = %(reason)s, lease_owner = NULL,"
-                " lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
-                " WHERE id = %(id)s AND owner = %(owner)s AND secret_version = %(spent)s"
-                " AND status = 'active'",
-                {"reason": reason, "id": row.id, "owner": row.owner, "spent": row.secret_version},
-            )
-            return cursor.rowcount == 1
-
-    async def release(
-        self, lease: Lease, *, answered: bool, retry_after: float | None, limited: bool = False
-    ) -> None:
-        """Give the lease back if it is still ours.
-
-        `answered`: the token was surely not spent, so the mark goes too. `retry_after`: seconds in which
-        nobody should try again; `limited` says that it was the provider who asked for them.
-        """
-        async with self._database.connection() as link:
-            await link.execute(
-                "UPDATE connections SET lease_owner = NULL, lease_until = NULL,"
-                " attempt_started_at = CASE WHEN %(answered)s THEN NULL ELSE attempt_started_at END,"
-                " fail_count = fail_count + (%(retry_after)s::float8 IS NOT NULL)::int,"
-                " reason = CASE WHEN %(limited)s THEN %(word)s END,"
-                " next_attempt_at = now() + make_interval(secs => %(retry_after)s), updated_at = now()"
-                " WHERE id = %(id)s AND owner = %(owner)s AND lease_gen = %(generation)s"
-                " AND secret_version = %(spent)s AND status = 'active'",
-                {
-                    "answered": answered,
-                    "retry_after": retry_after,
-                    "limited": limited,
-                    "word": RATE_LIMITED,
-                    "id": lease.row.id,
-                    "owner": lease.row.owner,
-                    "generation": lease.generation,
-                    "spent": lease.row.secret_version,
-                },
-            )
-
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""
         cursor = await link.execute("SELECT 1 FROM users WHERE id = %(owner)s FOR UPDATE", {"owner": owner})
@@ -334,11 +181,12 @@ class Connections:
             "  is_default = excluded.is_default,"
             "  scopes = excluded.scopes, status = 'active', reason = NULL, dek_id = excluded.dek_id,"
             "  body = excluded.body, secret_version = excluded.secret_version,"
-            "  access_expires_at = excluded.access_expires_at,"
-            "  grant_expires_at = CASE WHEN %(renewed)s THEN excluded.grant_expires_at"
-            "   ELSE connections.grant_expires_at END,"
-            "  lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, fail_count = 0,"
-            "  next_attempt_at = NULL, updated_at = now()",
+            "  access_expires_at = excluded.access_expires_at, grant_expires_at = excluded.grant_expires_at,"
+            # The lease guards a refresh token: who keeps that keeps the lease, and the mark of an attempt.
+            "  lease_owner = CASE WHEN %(same)s THEN connections.lease_owner END,"
+            "  lease_until = CASE WHEN %(same)s THEN connections.lease_until END,"
+            "  attempt_started_at = CASE WHEN %(same)s THEN connections.attempt_started_at END,"
+            "  fail_count = 0, next_attempt_at = NULL, updated_at = now()",
             {
                 "id": draft.id,
                 "owner": draft.owner,
@@ -353,7 +201,7 @@ class Connections:
                 "version": draft.secret_version,
                 "expires_in": draft.expires_in,
                 "lifetime": draft.grant_lifetime,
-                "renewed": draft.renewed,
+                "same": draft.same_refresh,
             },
         )
 
