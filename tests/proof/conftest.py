@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.proof.nursery import Nursery
+from tests.proof.postgres import Postgres
 from tests.support.emulator import EmulatorProcess
 from valet.logging import configure
 
@@ -50,3 +52,15 @@ def emulator(nobody_stays: None) -> Iterator[EmulatorProcess]:
 @pytest.fixture
 def ring_path(tmp_path: Path) -> Path:
     return tmp_path / "keyring.json"
+
+
+@pytest.fixture
+def nursery(nobody_stays: None) -> Iterator[Nursery]:
+    with Nursery() as nursery:
+        yield nursery
+
+
+@pytest.fixture
+def postgres(nobody_stays: None) -> Iterator[Postgres]:
+    with Postgres() as postgres:
+        yield postgres

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
-
-import pytest
 
 from providers.base import Unavailable
 from providers.transport import Transport
@@ -28,12 +26,6 @@ PEOPLE, OUTAGES = 20, 3
 
 Ask = Callable[[Person], Awaitable[str]]
 """One call of somebody: `ok`, `retry`, or what was wrong."""
-
-
-@pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    with Postgres() as postgres:
-        yield postgres
 
 
 class Load:

@@ -1,22 +1,26 @@
 """A worker that refreshes the connections it is told. It is there to be killed.
 
-Over stdin, JSON lines: first where everything is, then lists of owners. It answers with what came of each.
+Over its socket, JSON lines: first where everything is, which it answers when it is warm; then lists of owners,
+which it answers with what came of each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
+import os
+import signal
+import socket
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from providers.base import ProviderError
 from providers.transport import Transport
+from tests.proof.nursery import Nursery
 from tests.proof.people import vault_over
 from valet.logging import configure
 from vault.errors import VaultError
@@ -24,23 +28,19 @@ from vault.refresh import Timing
 from vault.store.database import Database
 from vault.vault import Vault
 
-ROOT = Path(__file__).resolve().parents[2]
-TIMING = Timing(lease=2)
-"""A short lease, so that the next worker takes over soon: who is killed never answers late."""
-
 
 class Worker:
-    """The process, seen from the test. It never outlives us: its stdin is our end of a pipe."""
+    """The process, seen from the test. It never outlives us: it ends with its socket."""
 
-    def __init__(self, url: str, ring: Path, origin: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.proof.worker"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._tell({"url": url, "ring": str(ring), "origin": origin})
+    def __init__(self, nursery: Nursery, url: str, ring: Path, origin: str, timing: Timing) -> None:
+        self._nursery = nursery
+        self._pid, self._socket = nursery.fork()
+        self._lines = self._socket.makefile("r")
+        self._tell({"url": url, "ring": str(ring), "origin": origin, "timing": asdict(timing)})
+
+    def warm(self) -> None:
+        """Return when it has opened the database and its keys."""
+        assert self._lines.readline(), "the worker ended without a word"
 
     def give(self, owners: Iterable[UUID]) -> None:
         """Let it refresh these at once, and return."""
@@ -48,30 +48,36 @@ class Worker:
 
     def hear(self) -> dict[UUID, str]:
         """What came of the last `give`: `ok`, or the error and its reason."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        line = self._lines.readline()
         assert line, "the worker ended without a word"
         return {UUID(owner): result for owner, result in json.loads(line).items()}
 
+    def stop(self) -> None:
+        """Let it stand still until `go`."""
+        os.kill(self._pid, signal.SIGSTOP)
+
+    def go(self) -> None:
+        os.kill(self._pid, signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a power cut does."""
-        self._process.kill()
-        self._close()
+        os.kill(self._pid, signal.SIGKILL)
+
+    def buried(self) -> None:
+        """Wait for the end of a killed one, and see that it was the kill that ended it."""
+        assert self._close() == -signal.SIGKILL
 
     def finish(self) -> None:
-        self._close()
+        """End it in peace; it stores what it holds first."""
+        assert self._close() == 0
 
     def _tell(self, what: Any) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what) + "\n")
-        self._process.stdin.flush()
+        self._socket.sendall(json.dumps(what).encode() + b"\n")
 
-    def _close(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        self._process.wait(30)
+    def _close(self) -> int:
+        self._lines.close()
+        self._socket.close()
+        return self._nursery.reap(self._pid)
 
 
 async def _refresh(vault: Vault, owner: str) -> str:
@@ -82,21 +88,25 @@ async def _refresh(vault: Vault, owner: str) -> str:
     return "ok"
 
 
-async def _main() -> None:
-    place = json.loads(sys.stdin.readline())
+async def _work(fd: int) -> None:
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=fd))
     async with AsyncExitStack() as stack:
+        place = json.loads(await reader.readline())
         database = Database(place["url"])
         await database.open()
         stack.push_async_callback(database.close)
         transport = await stack.enter_async_context(Transport(emulator_origin=place["origin"]))
-        vault = await vault_over(database, Path(place["ring"]), transport, TIMING)
+        vault = await vault_over(database, Path(place["ring"]), transport, Timing(**place["timing"]))
         stack.push_async_callback(vault.drain)
-        while line := await asyncio.to_thread(sys.stdin.readline):
+        writer.write(b"warm\n")
+        while line := await reader.readline():
             owners = json.loads(line)
             results = await asyncio.gather(*(_refresh(vault, owner) for owner in owners))
-            print(json.dumps(dict(zip(owners, results, strict=True))), flush=True)
+            writer.write(json.dumps(dict(zip(owners, results, strict=True))).encode() + b"\n")
+    writer.close()
 
 
-if __name__ == "__main__":
+def main(fd: int) -> None:
+    """Be a worker on that socket until it ends."""
     configure("ERROR", "console")
-    asyncio.run(_main())
+    asyncio.run(_work(fd))
