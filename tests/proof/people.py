@@ -28,16 +28,16 @@ SCOPES = ("user-read-playback-state", "user-modify-playback-state")
 REFRESH = "POST accounts.spotify.com/api/token refresh_token"
 """How the emulator names a refresh, for its faults."""
 
-_CLIENT: LiteralString = (
+CLIENT_ROW: LiteralString = (
     "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
     " VALUES ('proof', 'dcr', 'proof', '{http://127.0.0.1/}', 'none') ON CONFLICT DO NOTHING"
 )
-_USER: LiteralString = "INSERT INTO users (id, display_name) VALUES (%s, 'Proof')"
-_GRANT: LiteralString = (
+USER_ROW: LiteralString = "INSERT INTO users (id, display_name) VALUES (%s, 'Proof')"
+GRANT_ROW: LiteralString = (
     "INSERT INTO grants (id, user_id, client_id, redirect_uri, scopes)"
     " VALUES (%s, %s, 'proof', 'http://127.0.0.1/', '{spotify:read,spotify:write}')"
 )
-_FAMILY: LiteralString = "INSERT INTO families (id, grant_id, resource) VALUES (%s, %s, %s)"
+FAMILY_ROW: LiteralString = "INSERT INTO families (id, grant_id, resource) VALUES (%s, %s, %s)"
 _TOKEN: LiteralString = (
     "INSERT INTO access_tokens (hash, family_id, expires_at) VALUES (%s, %s, now() + interval '1 hour')"
 )
@@ -67,7 +67,7 @@ async def settle(
 ) -> list[Person]:
     """That many people; each connection is from a consent of its own and its access token is over."""
     async with database.connection() as link:
-        await link.execute(_CLIENT)
+        await link.execute(CLIENT_ROW)
     people = [await _settle(database, vault, emulator.sign_in(*SCOPES), origin) for _ in range(count)]
     emulator.expire("access")
     emulator.forget()
@@ -77,9 +77,9 @@ async def settle(
 async def _settle(database: Database, vault: Vault, issued: dict[str, Any], origin: str) -> Person:
     user, grant, family, token = new_id(), new_id(), new_id(), mint("vlt_at_").get_secret_value()
     async with database.connection() as link:
-        await link.execute(_USER, (user,))
-        await link.execute(_GRANT, (grant, user))
-        await link.execute(_FAMILY, (family, grant, f"{origin}/mcp"))
+        await link.execute(USER_ROW, (user,))
+        await link.execute(GRANT_ROW, (grant, user))
+        await link.execute(FAMILY_ROW, (family, grant, f"{origin}/mcp"))
         await link.execute(_TOKEN, (digest(token), family))
     tokens = TokenSet(SecretStr(issued["access_token"]), 0, SecretStr(issued["refresh_token"]))
     account = Account("https://accounts.spotify.com", "proof", "Proof")

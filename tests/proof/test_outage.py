@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -37,6 +38,7 @@ class Load:
         self._news = asyncio.Condition()
         self.seen: Counter[str] = Counter()
         self.served: Counter[UUID] = Counter()
+        self.recovery: list[float] = []
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -79,7 +81,9 @@ async def outages(load: Load, postgres: Postgres, emulator: EmulatorProcess, *, 
         await asyncio.to_thread(kill, postgres, emulator, expire)
         await load.some_refused()
         await asyncio.to_thread(postgres.start)
+        began = time.monotonic()
         await load.everybody_served()
+        load.recovery.append(time.monotonic() - began)
 
 
 def _kill_while_spent(postgres: Postgres, emulator: EmulatorProcess, expire: bool) -> None:
@@ -176,10 +180,12 @@ async def _all_well(database: Database, emulator: EmulatorProcess, load: Load) -
     assert set(load.seen) == {"ok", "retry"}
     assert ended(emulator) == []
     assert await standing(database) == {("active", None): PEOPLE}
+    assert max(load.recovery) <= 5, "seconds from a database that answers to everybody served"
 
 
 def _summary(what: str, load: Load, refreshes: int) -> str:
     return (
         f"{what}: database killed {OUTAGES} times under load; {load.seen['ok']} calls answered, "
-        f"{load.seen['retry']} told to retry, {refreshes} refreshes, lost 0"
+        f"{load.seen['retry']} told to retry, {refreshes} refreshes, lost 0; everybody served "
+        f"{', '.join(f'{seconds:.1f}' for seconds in load.recovery)} s after it was back"
     )

@@ -1,4 +1,4 @@
-"""The database is away for longer than the lease while several processes run: who holds a result stores it first."""
+"""The database is away for longer than the lease: the process that holds a result stores it first."""
 
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ async def test_no_grant_is_lost_to_an_outage_that_outlasts_the_lease(
         assert set((await versions(database)).values()) == {1 + OUTAGES}
         assert ended(emulator) == []
     say(
-        f"database away for longer than the lease {OUTAGES} times, {PEOPLE} results in one process, {len(others)} others "
-        f"asking: {refreshes} refreshes, lost 0; the others were served {longest:.1f} s after it was back"
+        f"database away for longer than the lease {OUTAGES} times, {PEOPLE} results in one process, "
+        f"{len(others)} others asking: {refreshes} refreshes, lost 0; the others were served {longest:.1f} s "
+        "after it was back"
     )
 
 

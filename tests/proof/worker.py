@@ -1,7 +1,7 @@
 """A worker that refreshes the connections it is told. It is there to be killed.
 
-Over its socket, JSON lines: first where everything is, which it answers when it is warm; then lists of owners,
-which it answers with what came of each.
+Over its socket, JSON lines: first where everything is, which it answers when it is warm; then lists of
+owners, which it answers with what came of each.
 """
 
 from __future__ import annotations
