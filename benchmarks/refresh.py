@@ -33,6 +33,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -42,6 +43,7 @@ from benchmarks.strategies import STRATEGIES, Kit
 from providers.base import Account, ProviderError, TokenSet
 from valet.embedded import Supervisor
 from valet.logging import configure
+from vault.alarms import Alarms
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired
 from vault.ids import new_id
@@ -131,7 +133,12 @@ async def serve(pipe: Pipe[Any, Any], url: str, ring: Path, origin: str) -> None
         http = await stack.enter_async_context(httpx2.AsyncClient(base_url=origin, trust_env=False))
         pipe.send("ready")
         while (job := await asyncio.to_thread(pipe.recv)) is not None:
-            kit = Kit(database, Connections(database), DekCache(FileKeyRing(ring)), Wire(http))
+            kit = Kit(
+                database,
+                Connections(database),
+                DekCache(FileKeyRing(ring), Alarms(CollectorRegistry())),
+                Wire(http),
+            )
             pipe.send(await turn(job, kit))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -56,10 +57,11 @@ class CannotOpen(Exception):
 
 @dataclass
 class House:
-    """One process's worth of Valet: the app to serve, and how to close what it stands on."""
+    """One process's worth of Valet: the app to serve, what it counts, and how to close what it stands on."""
 
     app: Starlette
     owner_link: str | None
+    metrics: CollectorRegistry
     stack: AsyncExitStack = field(repr=False)
 
     async def close(self) -> None:
@@ -78,12 +80,13 @@ async def assemble(
         await _claim(database, mode)
         transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
         oauth, http, registry = OAuth(transport), Http(transport), Registry(PROVIDERS, apps)
-        vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry))
+        metrics = CollectorRegistry()
+        vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)
         app = _app(settings, database, vault, oauth, http, registry)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
-        return House(app, link, stack.pop_all())
+        return House(app, link, metrics, stack.pop_all())
 
 
 async def _claim(database: Database, mode: Mode) -> None:
@@ -96,12 +99,14 @@ async def _claim(database: Database, mode: Mode) -> None:
         )
 
 
-async def _vault(database: Database, keyring: Path, upstream: RegisteredUpstream) -> Vault:
+async def _vault(
+    database: Database, keyring: Path, upstream: RegisteredUpstream, metrics: CollectorRegistry
+) -> Vault:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
     ring = FileKeyRing.create(keyring) if fresh else FileKeyRing(keyring)
     try:
-        return await open_vault(database, ring, upstream)
+        return await open_vault(database, ring, upstream, metrics=metrics)
     except Sealed:
         raise CannotOpen(
             f"the key ring {keyring} is not the one this database was sealed with; put the right one there "

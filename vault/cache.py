@@ -10,13 +10,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-import structlog
-
 from vault import envelope, keyring
+from vault.alarms import Alarms
 from vault.errors import Malformed, Tampered, UnknownKey
 from vault.store.deks import WrappedDek
-
-_log = structlog.get_logger(__name__)
 
 
 class DekCache:
@@ -25,11 +22,13 @@ class DekCache:
     def __init__(
         self,
         ring: keyring.KeyRing,
+        alarms: Alarms,
         *,
         seconds: float = 300,
         size: int = 1000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.alarms = alarms
         self._ring = ring
         self._seconds = seconds
         self._size = size
@@ -52,10 +51,10 @@ class DekCache:
         try:
             dek = await self._ring.unwrap(wrapped.kek_ref, wrapped.wrapped, context)
         except (keyring.UnknownKey, keyring.Unreadable, keyring.Unsafe):
-            _log.error("sealed_record_refused", kind="unknown_key", table="deks")
+            self.alarms.refused("unknown_key", "deks")
             raise UnknownKey("a data key names a key that the key ring does not hold") from None
         except (keyring.Tampered, keyring.Malformed):
-            _log.error("sealed_record_refused", kind="tampered", table="deks")
+            self.alarms.refused("tampered", "deks")
             raise Tampered("a data key does not unwrap") from None
         self._keys[wrapped] = (self._clock() + self._seconds, dek)
         while len(self._keys) > self._size:
@@ -69,13 +68,13 @@ class DekCache:
         return WrappedDek(wrapped_as.id, wrapped_as.owner, wrapped_as.purpose, ref, blob)
 
 
-def open_sealed(dek: bytes, context: envelope.Context, sealed: bytes) -> bytes:
-    """`envelope.open_sealed` in the vault's words: raises Tampered or Malformed, and logs the alarm."""
+def open_sealed(dek: bytes, context: envelope.Context, sealed: bytes, alarms: Alarms) -> bytes:
+    """`envelope.open_sealed` in the vault's words: raises Tampered or Malformed, and gives the alarm."""
     try:
         return envelope.open_sealed(dek, context, sealed)
     except envelope.Malformed:
-        _log.error("sealed_record_refused", kind="malformed", purpose=context.purpose)
+        alarms.refused("malformed", context.purpose)
         raise Malformed("not an envelope of a known format") from None
     except envelope.Tampered:
-        _log.error("sealed_record_refused", kind="tampered", purpose=context.purpose)
+        alarms.refused("tampered", context.purpose)
         raise Tampered("a sealed record does not open") from None

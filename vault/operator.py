@@ -7,6 +7,7 @@ import hmac
 from uuid import UUID
 
 from vault import envelope
+from vault.alarms import Alarms
 from vault.cache import DekCache, open_sealed
 from vault.ids import new_id, operator_id
 from vault.store.deks import Deks, WrappedDek
@@ -19,8 +20,9 @@ class Operator:
     nothing else.
     """
 
-    def __init__(self, dek: bytes) -> None:
+    def __init__(self, dek: bytes, alarms: Alarms) -> None:
         self._dek = dek
+        self._alarms = alarms
         self._index_key = envelope.derive(dek, "blind-index")
 
     def __repr__(self) -> str:
@@ -36,7 +38,8 @@ class Operator:
 
     def open(self, purpose: str, record: UUID, sealed: bytes) -> bytes:
         """What `seal` was given. Raises Sealed."""
-        return open_sealed(self._dek, envelope.Context(operator_id(), purpose, record, 1), sealed)
+        context = envelope.Context(operator_id(), purpose, record, 1)
+        return open_sealed(self._dek, context, sealed, self._alarms)
 
     def index(self, issuer: str, subject: str) -> bytes:
         """A keyed hash of an upstream identity: comparable inside this database, nowhere else."""
@@ -55,4 +58,4 @@ async def load_operator(deks: Deks, cache: DekCache) -> Operator:
     if kept is None:
         blank = WrappedDek(new_id(), operator_id(), "operator", "", b"")
         kept = await deks.claim_operator(await cache.wrap(blank, envelope.new_dek()))
-    return Operator(await cache.get(kept))
+    return Operator(await cache.get(kept), cache.alarms)

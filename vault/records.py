@@ -44,11 +44,12 @@ def encode(tokens: Tokens) -> bytes:
 async def open_tokens(row: SealedConnection, cache: DekCache) -> Tokens:
     """Open a row's body. Raises Sealed."""
     wrapped = row.dek()
-    if wrapped is None or row.body is None:
-        raise Malformed("the connection has no sealed body")
-    plaintext = open_sealed(
-        await cache.get(wrapped), context(row.owner, row.id, row.secret_version), row.body
-    )
+    # A context has no version below zero: only an edit of the row can have made one.
+    if wrapped is None or row.body is None or row.secret_version < 0:
+        cache.alarms.refused("malformed", _PURPOSE)
+        raise Malformed("the connection has no key or no sealed body, or an impossible version")
+    place = context(row.owner, row.id, row.secret_version)
+    plaintext = open_sealed(await cache.get(wrapped), place, row.body, cache.alarms)
     body = json.loads(plaintext)
     refresh = body["refresh_token"]
     return Tokens(SecretStr(body["access_token"]), None if refresh is None else SecretStr(refresh))

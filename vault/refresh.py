@@ -171,6 +171,8 @@ class Refresher:
         kept = self.kept(row, refused)
         if kept is not None:
             return kept
+        if row.dek() is None:
+            await open_tokens(row, self._cache)  # raises: without its key nobody gets the lease, ever
         # During a pause after a failure the old token is served to its end.
         enough = 0 if row.retry_in > 0 else self._timing.skew
         if row.secret_version == refused or row.expires_in <= enough:

@@ -6,10 +6,12 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
+from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from providers.base import Account, Credential, ProviderError, TokenSet
 from vault import envelope
+from vault.alarms import Alarms
 from vault.cache import DekCache
 from vault.errors import ConnectionExpired, LabelTaken, NotConnected, Sealed
 from vault.ids import new_id
@@ -25,6 +27,8 @@ from vault.store.leases import SealedConnection
 
 _LONGEST_LABEL = 60
 _log = structlog.get_logger(__name__)
+
+_LAST_VERSION = (1 << 63) - 1
 
 
 class Vault:
@@ -72,7 +76,8 @@ class Vault:
                 raise NotConnected(provider, "no such user")
             row = await self._connections.same(link, owner, provider, index, app)
             connection = row.id if row is not None else new_id()
-            version = row.secret_version + 1 if row is not None else 1
+            # A row that somebody edited may hold any number; a new consent must mend it all the same.
+            version = min(max(row.secret_version, 0) + 1, _LAST_VERSION) if row is not None else 1
             wrapped, dek, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept))
             draft = Draft(
@@ -234,10 +239,18 @@ class Vault:
 
 
 async def open_vault(
-    database: Database, ring: KeyRing, upstream: Upstream, *, timing: Timing | None = None
+    database: Database,
+    ring: KeyRing,
+    upstream: Upstream,
+    *,
+    timing: Timing | None = None,
+    metrics: CollectorRegistry | None = None,
 ) -> Vault:
-    """The vault over that database and key ring. Raises Sealed when the two do not belong together."""
-    cache = DekCache(ring)
+    """The vault over that database and key ring. Raises Sealed when the two do not belong together.
+
+    `metrics` is where its alarms are counted; without one they are only logged.
+    """
+    cache = DekCache(ring, Alarms(metrics or CollectorRegistry()))
     return Vault(database, cache, await load_operator(Deks(database), cache), upstream, timing=timing)
 
 

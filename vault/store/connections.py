@@ -27,7 +27,8 @@ _SEALED: LiteralString = (
     " coalesce(extract(epoch FROM c.next_attempt_at - now()), 0)::float8 AS retry_in,"
     " coalesce(c.grant_expires_at <= now(), false) AS grant_over,"
     " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately"
-    " FROM connections c LEFT JOIN deks d ON d.id = c.dek_id AND d.owner = c.owner"
+    " FROM connections c LEFT JOIN deks d"
+    "  ON d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
 )
 
 
@@ -209,7 +210,8 @@ class Connections(Leases):
         """End a connection inside the caller's transaction; returns the id of the key to destroy."""
         cursor = await link.execute(
             "UPDATE connections c SET status = 'disconnected', reason = NULL, body = NULL, dek_id = NULL,"
-            " is_default = false, secret_version = c.secret_version + 1, lease_owner = NULL,"
+            " is_default = false, lease_owner = NULL,"
+            " secret_version = least(c.secret_version, 9223372036854775806) + 1,"
             " lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
             " FROM (SELECT id, dek_id FROM connections WHERE id = %(id)s AND owner = %(owner)s"
             "  AND status <> 'disconnected' FOR UPDATE) was"

@@ -95,7 +95,7 @@ class Leases:
                 " attempt_started_at = coalesce(attempt_started_at, now())"
                 " FROM deks d, (SELECT greatest(pg_postmaster_start_time(),"
                 "  pg_stat_get_bgwriter_stat_reset_time()) AS began) server"
-                " WHERE d.id = c.dek_id AND d.owner = c.owner"
+                " WHERE d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
                 " AND c.id = %(id)s AND c.owner = %(owner)s AND c.status = 'active'"
                 " AND (c.access_expires_at < now() + make_interval(secs => %(skew)s)"
                 "      OR c.secret_version = %(refused)s)"
