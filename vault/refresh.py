@@ -245,6 +245,9 @@ class Refresher:
         await self._connections.release(lease, answered=answered, retry_after=pause, limited=limited)
         if row.expires_in > 1 and row.secret_version != refused:
             return credential(row, tokens)
+        if not answered and isinstance(error, Unavailable):
+            # That is about the refresh token. What the caller was about to do has surely not happened.
+            raise Unavailable(error.provider, error.operation, "no usable answer") from error
         raise error
 
     def _pause(self, lease: Lease, error: ProviderError) -> float | None:

@@ -68,13 +68,15 @@ async def settle(
     """That many people; each connection is from a consent of its own and its access token is over."""
     async with database.connection() as link:
         await link.execute(CLIENT_ROW)
-    people = [await _settle(database, vault, emulator.sign_in(*SCOPES), origin) for _ in range(count)]
+    people = [await one(database, vault, emulator, origin) for _ in range(count)]
     emulator.expire("access")
     emulator.forget()
     return people
 
 
-async def _settle(database: Database, vault: Vault, issued: dict[str, Any], origin: str) -> Person:
+async def one(database: Database, vault: Vault, emulator: EmulatorProcess, origin: str) -> Person:
+    """Somebody whose access token still lives at the provider, and has run out by our own record."""
+    issued = emulator.sign_in(*SCOPES)
     user, grant, family, token = new_id(), new_id(), new_id(), mint("vlt_at_").get_secret_value()
     async with database.connection() as link:
         await link.execute(USER_ROW, (user,))

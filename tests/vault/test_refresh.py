@@ -325,7 +325,7 @@ async def test_a_provider_that_hangs_is_given_up_and_may_have_spent_the_token(
     upstream.gate = asyncio.Event()
     with pytest.raises(Unavailable) as caught:
         await vault.credential(owner, "spotify")
-    assert caught.value.ambiguous
+    assert not caught.value.ambiguous, "what the caller wanted to do was not begun"
     upstream.gate.set()
     upstream.live.clear()
     await run(database, UNPAUSE, connection.id)
