@@ -1,17 +1,24 @@
 #!/bin/sh
 # Debian packages that some tests need. With root they are installed; without, one line says what is missing.
 set -eu
-if command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
-    command -v google-chrome >/dev/null 2>&1; then
-    exit 0
-fi
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "Installing Chromium for the browser tests ..."
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; } \
-        >/dev/null 2>&1 && exit 0
-    if [ -n "${VALET_REQUIRE_CHROMIUM:-}" ]; then
-        echo "Chromium could not be installed: run 'apt-get update && apt-get install chromium' and see why." >&2
-        exit 1
+
+# package, what needs it, "" or what makes its absence an error
+install() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "Installing $1 for $2 ..."
+        { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"; } \
+            >/dev/null 2>&1 && return
+        if [ -n "$3" ]; then
+            echo "$1 could not be installed: run 'apt-get update && apt-get install $1' and see why." >&2
+            exit 1
+        fi
     fi
-fi
-echo "Browser tests will be skipped: they need Chromium (Debian: sudo apt-get install chromium)."
+    echo "Skipped will be $2: they need $1 (Debian: sudo apt-get install $1)."
+}
+
+command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 ||
+    command -v google-chrome >/dev/null 2>&1 ||
+    install chromium "the browser tests" "${VALET_REQUIRE_CHROMIUM:-}"
+
+ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 ||
+    install libfaketime "the tests of hosts whose clocks differ" "${VALET_REQUIRE_FAKETIME:-}"
