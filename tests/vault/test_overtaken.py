@@ -175,27 +175,53 @@ async def test_a_refusal_of_what_a_consent_kept_gives_the_lease_back(
     assert not await scalar(database, HELD, connection.id)
 
 
-@pytest.mark.parametrize("stored", [True, False], ids=["at once", "from the backlog"])
-async def test_what_a_refresh_bought_for_a_connection_that_was_ended_is_revoked(
-    vault: Vault, upstream: FakeUpstream, person: Person, monkeypatch: pytest.MonkeyPatch, stored: bool
+@pytest.mark.parametrize("who", ["its own worker", "another worker"])
+@pytest.mark.parametrize(
+    "when", ["before the answer", "before it is stored", "backlog pending", "afterwards"]
+)
+async def test_a_disconnect_wins_whenever_it_comes_and_all_tokens_are_revoked(
+    vault: Vault,
+    upstream: FakeUpstream,
+    rival: Rival,
+    person: Person,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    when: str,
+    who: str,
 ) -> None:
     owner = await person()
     connection = await connect(vault, upstream, owner, expires_in=0)
     slow = await refreshing(vault, upstream, owner)
-    away = Unwritable(vault, monkeypatch, Busy("away"))
-    if stored:
+    away, commit, storing = Unwritable(vault, monkeypatch, Busy("away")), asyncio.Event(), asyncio.Event()
+    if when != "backlog pending":
         away.back.set()
-    await vault.disconnect(owner, connection.id)
-    assert upstream.revoked == ["refresh-1"]
+    store = vault._connections.commit
+
+    async def held(*args: Any, **options: Any) -> bool:
+        storing.set()
+        await commit.wait()
+        return await store(*args, **options)
+
+    if when == "before it is stored":
+        monkeypatch.setattr(vault._connections, "commit", held)
+    if when != "before the answer":
+        opened(upstream)
+        await (storing.wait() if when == "before it is stored" else slow)
+    await (vault if who == "its own worker" else rival[0]).disconnect(owner, connection.id)
+    commit.set()
     opened(upstream)
     with suppress(NotConnected):
         await slow
-    with pytest.raises(NotConnected):
-        await vault.credential(owner, "spotify")
+    for worker in (vault, rival[0]):
+        with pytest.raises(NotConnected):
+            await worker.credential(owner, "spotify")
+        assert await worker.list(owner) == []
     away.back.set()
     await vault.drain()
-    assert upstream.revoked == ["refresh-1", "refresh-2"]
-    assert await vault.list(owner) == []
+    assert set(upstream.revoked + rival[1].revoked) >= {"refresh-2"}, "what the refresher got is ended"
+    assert upstream.calls == ["refresh-1"] and rival[1].calls == []
+    left = "SELECT count(*) FROM deks d WHERE d.owner = %s"
+    assert await scalar(database, left, owner) == 0, "and nothing of it rests here"
 
 
 async def test_an_answer_without_a_refresh_token_for_an_ended_connection_is_revoked_too(
