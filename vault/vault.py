@@ -23,6 +23,7 @@ from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
+from vault.store.labels import Labels
 from vault.store.leases import SealedConnection
 
 _LONGEST_LABEL = 60
@@ -92,7 +93,7 @@ class Vault:
                 dek_id=wrapped.id,
                 secret_version=version,
                 expires_in=tokens.expires_in,
-                grant_lifetime=None if lifetime is None else lifetime.total_seconds(),
+                grant_lifetime=_shortest(lifetime, tokens.grant_expires_in),
                 same_refresh=tokens.refresh_token is None and kept is not None,
             )
             await self._connections.write(link, draft, await self._named(link, draft, row, account))

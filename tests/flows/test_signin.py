@@ -22,9 +22,10 @@ async def somebody(
     context = await chromium.new_context()
     page = await context.new_page()
     await page.goto(f"{valet.url}/signin")
+    form = page.locator("form", has=page.get_by_role("button", name="Continue with Spotify"))
     if also:
-        await page.get_by_label("Also connect this account").check()
-    await page.get_by_role("button", name="Continue with Spotify").click()
+        await form.get_by_label("Also connect this account").check()
+    await form.get_by_role("button", name="Continue with Spotify").click()
     await page.wait_for_url("http://localhost:*/**")
     await page.locator(f'input[value="{account}"]').check()
     await page.get_by_role("button", name="Agree").click()

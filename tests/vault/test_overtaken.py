@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from providers.base import RateLimited
 from tests.vault.upstreams import FakeUpstream, Unwritable, access, connect, consent, run, scalar
 from vault.errors import Busy, ConnectionExpired, NotConnected
 from vault.store.database import Database
@@ -160,6 +161,23 @@ async def test_what_another_worker_condemned_is_taken_back_by_who_holds_its_succ
     [shown] = await vault.list(owner)
     assert (shown.status, shown.reason) == ("active", None)
     assert await spends_next(vault, owner, upstream) == "refresh-2"
+
+
+async def test_a_refresh_that_failed_leaves_no_pause_on_a_newer_consent(
+    vault: Vault, upstream: FakeUpstream, person: Person, database: Database
+) -> None:
+    owner = await person()
+    connection = await connect(vault, upstream, owner, expires_in=0)
+    slow = await refreshing(vault, upstream, owner)
+    await connect(vault, upstream, owner, expires_in=0)
+    upstream.error = RateLimited("spotify", "refresh", 3600)
+    opened(upstream)
+    with suppress(RateLimited):
+        await slow
+    paused = "SELECT next_attempt_at IS NOT NULL OR fail_count > 0 FROM connections WHERE id = %s"
+    assert not await scalar(database, paused, connection.id)
+    upstream.error = None
+    assert access(await vault.credential(owner, "spotify")) == "access-3"
 
 
 async def test_a_refusal_of_what_a_consent_kept_gives_the_lease_back(

@@ -56,10 +56,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What `save` writes: everything but the owner's other rows.
-
-    `renewed`: the consent brought a refresh token of its own, so the grant's end is counted from now.
-    """
+    """What `save` writes: everything but the owner's other rows."""
 
     id: UUID
     owner: UUID
@@ -74,7 +71,7 @@ class Draft:
     expires_in: float
     grant_lifetime: float | None
     same_refresh: bool = False
-    """The consent brought no refresh token, so the row keeps the one it has, and the lease on spending it."""
+    """The consent brought no refresh token: the row keeps its own, its end, and the lease on spending it."""
 
 
 class Connections(Leases):
@@ -182,8 +179,10 @@ class Connections(Leases):
             "  is_default = excluded.is_default,"
             "  scopes = excluded.scopes, status = 'active', reason = NULL, dek_id = excluded.dek_id,"
             "  body = excluded.body, secret_version = excluded.secret_version,"
-            "  access_expires_at = excluded.access_expires_at, grant_expires_at = excluded.grant_expires_at,"
+            "  access_expires_at = excluded.access_expires_at,"
             # The lease guards a refresh token: who keeps that keeps the lease, and the mark of an attempt.
+            "  grant_expires_at = CASE WHEN %(same)s THEN connections.grant_expires_at"
+            "   ELSE excluded.grant_expires_at END,"
             "  lease_owner = CASE WHEN %(same)s THEN connections.lease_owner END,"
             "  lease_until = CASE WHEN %(same)s THEN connections.lease_until END,"
             "  attempt_started_at = CASE WHEN %(same)s THEN connections.attempt_started_at END,"
