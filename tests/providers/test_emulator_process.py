@@ -228,6 +228,17 @@ def test_state_outlives_a_restart(tmp_path: Path) -> None:
         assert emulator.token(form).json()["error_description"] == "Refresh token revoked"
 
 
+def test_a_state_of_the_time_with_one_upstream_is_read(tmp_path: Path) -> None:
+    state = tmp_path / "emulator.json"
+    with EmulatorProcess(state) as emulator:
+        token = emulator.access_token("user-read-playback-state")
+    data = json.loads(state.read_text())
+    state.write_text(json.dumps({**data, "version": 1, "spotify": data.pop("upstreams")["spotify"]}))
+    with EmulatorProcess(state) as emulator:
+        headers = {"authorization": f"Bearer {token}"}
+        assert emulator.http.get("/api.spotify.com/v1/me/player", headers=headers).status_code == 200
+
+
 def test_a_state_it_cannot_read_is_refused_with_a_sentence(tmp_path: Path) -> None:
     state = tmp_path / "emulator.json"
     state.write_text('{"version": 99}')

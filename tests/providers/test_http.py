@@ -473,3 +473,53 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
         await call(client, "GET", params={"q": CANARY})
     names = {"provider": "spotify", "operation": "op", "event": "upstream_call", "log_level": "debug"}
     assert events == [{**names, "status": status, "duration_ms": 0} for status in (503, None, 200)]
+
+
+# --- Limits that are told by a word, and what may be done twice ---
+
+WORDY = replace(
+    SPOTIFY,
+    complaint=lambda status, body: Complaint("QUOTA" if b"quota" in body else "", "limit"),
+)
+
+
+async def wordy(client: Http, method: str = "POST", **more: Any) -> Any:
+    return await client.request(WORDY, method, ME, operation="op", credential=TOKEN, **more)
+
+
+async def test_a_limit_told_by_its_word_is_waited_for_once_a_write_too() -> None:
+    client, upstream, clock = http(httpx2.Response(403, json={}), httpx2.Response(204), random=0.5)
+    await wordy(client)
+    assert len(upstream.requests) == 2
+    assert clock.pauses == [0.75]
+    client, upstream, clock = http(httpx2.Response(403, json={}), httpx2.Response(403, json={}))
+    with pytest.raises(RateLimited):
+        await wordy(client)
+    assert len(upstream.requests) == 2
+
+
+async def test_a_quota_is_not_waited_for_and_told_in_hours() -> None:
+    client, _, clock = http(httpx2.Response(403, json={"why": "quota"}))
+    with pytest.raises(RateLimited) as caught:
+        await wordy(client)
+    assert (caught.value.reason, caught.value.retry_after) == ("QUOTA", 3600.0)
+    assert clock.pauses == []
+    client, _, _ = http(httpx2.Response(403, json={"why": "quota"}, headers={"Retry-After": "77"}))
+    with pytest.raises(RateLimited) as caught:
+        await wordy(client)
+    assert caught.value.retry_after == 77
+
+
+@pytest.mark.parametrize("broken", [httpx2.Response(503), httpx2.ReadError("x"), httpx2.ConnectError("x")])
+async def test_what_is_repeatable_is_tried_again_like_a_read(broken: Step) -> None:
+    client, upstream, _ = http(broken, httpx2.Response(200, json={}), random=0.0)
+    await call(client, "POST", repeatable=True, json={"id": "mine"})
+    assert len(upstream.requests) == 2
+    assert upstream.requests[0].content == upstream.requests[1].content
+
+
+async def test_a_conflict_says_which() -> None:
+    client, _, _ = http(spotify_error(409, reason="NO_ACTIVE_DEVICE"))
+    with pytest.raises(Conflict) as caught:
+        await call(client)
+    assert caught.value.reason == "NO_ACTIVE_DEVICE"

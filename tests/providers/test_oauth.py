@@ -31,6 +31,7 @@ from providers.base import (
     TokenSet,
     Unavailable,
 )
+from providers.google import GOOGLE
 from providers.oauth import OAuth, new_verifier
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
@@ -547,3 +548,54 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
             "duration_ms": 0,
         }
     ]
+
+
+# --- What differs by purpose ---
+
+DATA = replace(
+    SPOTIFY,
+    authorize_params={"always": "1"},
+    connect_params={"access_type": "offline", "prompt": "consent"},
+    switch_params={"prompt": "select_account"},
+    openid=GOOGLE.openid,
+)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [
+        ({"keep": False}, {"always": "1"}),
+        ({"keep": True}, {"always": "1", "access_type": "offline", "prompt": "consent"}),
+        ({"keep": False, "switch": True}, {"always": "1", "prompt": "select_account"}),
+        (
+            {"keep": True, "switch": True},
+            {"always": "1", "access_type": "offline", "prompt": "consent select_account"},
+        ),
+    ],
+)
+def test_parameters_by_purpose(how: dict[str, bool], expected: dict[str, str]) -> None:
+    client, _ = oauth()
+    got = query(client.authorize_url(DATA, PUBLIC, REDIRECT, (), "s", new_verifier(), **how))
+    names = {"always", "access_type", "prompt", "nonce", "login_hint"}
+    assert {name: value for name, [value] in got.items() if name in names} == expected
+
+
+def test_nonce_and_hint_go_to_providers_with_openid_only() -> None:
+    client, _ = oauth()
+    more: dict[str, Any] = {"nonce": SecretStr("n"), "hint": "ana@example.org"}
+    got = query(client.authorize_url(DATA, PUBLIC, REDIRECT, (), "s", new_verifier(), **more))
+    assert (got["nonce"], got["login_hint"]) == (["n"], ["ana@example.org"])
+    got = query(client.authorize_url(SPOTIFY, PUBLIC, REDIRECT, (), "s", new_verifier(), **more))
+    assert not {"nonce", "login_hint"} & got.keys()
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(604799, 604799.0), (1.5, 1.5), (0, None), (-1, None), ("604799", None), (True, None), (None, None),
+     (1e300, 100 * 365 * 86400.0)],
+)  # fmt: skip
+async def test_a_grant_that_ends_says_when(said: object, seconds: float | None) -> None:
+    answer = {"access_token": "a", "token_type": "Bearer", "refresh_token_expires_in": said}
+    client, _ = oauth(httpx2.Response(200, json=answer))
+    tokens = await client.refresh(SPOTIFY, PUBLIC, SecretStr("r"))
+    assert tokens.grant_expires_in == seconds

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from providers.base import Access, App, Provider, Service
+from providers.base import Access, Account, App, Provider, Service
+from providers.google import GOOGLE as REAL_GOOGLE
 from providers.registry import OPERATOR, PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 
@@ -121,6 +122,16 @@ def test_twins_are_refused() -> None:
         Registry((SPOTIFY, SPOTIFY), {})
     with pytest.raises(ValueError, match="service name spotify"):
         Registry((SPOTIFY, replace(SPOTIFY, name="other")), {})
+
+
+async def _nobody(http: object, token: object) -> Account:
+    raise AssertionError
+
+
+@pytest.mark.parametrize("change", [{"account": None, "openid": None}, {"account": _nobody}])
+def test_a_record_says_in_one_way_whose_account_it_is(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="google must say whose account it is"):
+        Registry((replace(REAL_GOOGLE, **change),), {})  # type: ignore[arg-type]
 
 
 # --- Every record ---
