@@ -30,7 +30,8 @@ _SOON = timedelta(days=14)
 class Card:
     """One connection on the page. `trouble` says why it needs its person; `soon` that it will.
 
-    `several`: its person has more accounts of that provider, so which one is the default matters.
+    `several`: its person has more accounts of that provider, so which one is the default matters. `revokes`:
+    the provider can be told to end it.
     """
 
     connection: Connection
@@ -40,6 +41,7 @@ class Card:
     soon: bool
     known: bool
     several: bool
+    revokes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class AccountPage:
             soon=ends is not None and not over and ends - now < _SOON,
             known=provider is not None,
             several=sum(each.provider == connection.provider for each in held) > 1,
+            revokes=provider is not None and provider.revoke_url is not None,
         )
 
     def _chat(self, grant: Grant) -> Chat:

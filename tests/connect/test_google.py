@@ -337,6 +337,7 @@ async def test_disconnecting_revokes_at_google_and_ends_only_that_account(inn: I
     await connect(inn, google, browser, "/connect/google?another=1", "ana-work")
     first, second = await inn.vault.list(user.id)
     page = await browser.get(f"/disconnect/{first.id}")
+    assert "Valet also tells Google, which then ends everything" in page.text
     page = await browser.submit(page.form(f"/disconnect/{first.id}"))
     assert "Google is disconnected" in (await browser.get(page.location)).text
     assert google.counters()["answers"][f"{REVOKE} 200"] == 1

@@ -367,7 +367,7 @@ async def test_a_claim_that_is_gone_at_the_next_sign_in_lets_nobody_in_any_more(
     assert not await admission.recheck(user.id)
 
 
-async def test_no_address_rests_readable(inn: Inn) -> None:
+async def test_what_the_list_is_held_against_rests_as_keyed_hashes(inn: Inn) -> None:
     admission = Admission(inn.stores.users, inn.vault.index, Guests())
     account = Account(GOOGLE, "78", "Ana", email="canary@example.org", domain="canary.example")
     index = inn.vault.index(GOOGLE, "78")
