@@ -1,4 +1,7 @@
-"""The sealed body of a connection: its token set as JSON, bound to owner, row and secret version."""
+"""The sealed body of a connection: its token set as JSON, bound to owner, row and secret version.
+
+Whose tokens they are stands inside: a row that names another provider or app must not send them there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pydantic import SecretStr
 from providers.base import Credential
 from vault import envelope
 from vault.cache import DekCache, open_sealed
-from vault.errors import Malformed
+from vault.errors import Malformed, Tampered
 from vault.store.leases import SealedConnection
 
 _PURPOSE = "connection.tokens"
@@ -30,11 +33,13 @@ def context(owner: UUID, connection: UUID, version: int) -> envelope.Context:
     return envelope.Context(owner, _PURPOSE, connection, version)
 
 
-def encode(tokens: Tokens) -> bytes:
-    """The plaintext of a body."""
+def encode(tokens: Tokens, provider: str, app: str) -> bytes:
+    """The plaintext of a body: the tokens, and the provider and app that they are of."""
     refresh = tokens.refresh_token
     return json.dumps(
         {
+            "provider": provider,
+            "app": app,
             "access_token": tokens.access_token.get_secret_value(),
             "refresh_token": None if refresh is None else refresh.get_secret_value(),
         }
@@ -51,6 +56,10 @@ async def open_tokens(row: SealedConnection, cache: DekCache) -> Tokens:
     place = context(row.owner, row.id, row.secret_version)
     plaintext = open_sealed(await cache.get(wrapped), place, row.body, cache.alarms)
     body = json.loads(plaintext)
+    # Bodies of before say nothing of it; they get it with their next refresh.
+    if (body.get("provider", row.provider), body.get("app", row.app)) != (row.provider, row.app):
+        cache.alarms.refused("tampered", _PURPOSE)
+        raise Tampered("the connection names another provider or app than its body")
     refresh = body["refresh_token"]
     return Tokens(SecretStr(body["access_token"]), None if refresh is None else SecretStr(refresh))
 
@@ -60,7 +69,8 @@ async def seal_tokens(row: SealedConnection, version: int, tokens: Tokens, cache
     wrapped = row.dek()
     if wrapped is None:
         raise Malformed("the connection has no key")
-    return envelope.seal(await cache.get(wrapped), context(row.owner, row.id, version), encode(tokens))
+    body = encode(tokens, row.provider, row.app)
+    return envelope.seal(await cache.get(wrapped), context(row.owner, row.id, version), body)
 
 
 def credential(row: SealedConnection, tokens: Tokens) -> Credential:

@@ -80,7 +80,7 @@ class Vault:
             # A row that somebody edited may hold any number; a new consent must mend it all the same.
             version = min(max(row.secret_version, 0) + 1, _LAST_VERSION) if row is not None else 1
             wrapped, dek, kept = await self._key(link, owner, row)
-            body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept))
+            body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
             draft = Draft(
                 id=connection,
                 owner=owner,

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.vault.upstreams import FakeUpstream, access, connect, run, scalar
+from vault import envelope, records
 from vault.errors import Malformed, NotConnected, Sealed, Tampered, UnknownKey
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
@@ -252,6 +253,43 @@ async def test_a_row_given_to_another_person_does_not_open_for_them(house: House
     with pytest.raises(NotConnected):
         await house.vault.credential(house.ben, "spotify")
     assert house.upstream.calls == []
+
+
+@pytest.mark.parametrize("edit", ["provider = 'google'", "app = 'own-1'"])
+@pytest.mark.parametrize("live", [True, False], ids=["live", "expired"])
+async def test_a_row_under_another_provider_or_app_sends_its_tokens_nowhere(
+    house: House, edit: str, live: bool
+) -> None:
+    """Else a refresh token would go to a token endpoint it is not of."""
+    ends = "" if live else ", access_expires_at = now()"
+    await house.edit(f"UPDATE connections SET is_default = false, {edit}{ends} WHERE id = %(a)s")
+    before = house.counted("tampered")
+    provider = "google" if "google" in edit else "spotify"
+    with pytest.raises(Tampered):
+        await house.vault.credential(house.ana, provider, "First")
+    assert house.counted("tampered") == before + 1
+    await house.vault.disconnect(house.ana, house.names["a"])
+    assert house.upstream.calls == [] and house.upstream.revoked == []
+
+
+async def test_a_body_of_before_still_opens(house: House) -> None:
+    """Bodies that do not name their provider were written until that was added."""
+    row = await house.vault._connections.read(house.ana, house.names["a"])
+    assert row is not None
+    opened = await records.open_tokens(row, house.vault._cache)
+    plain = json.loads(records.encode(opened, row.provider, row.app))
+    old = {name: plain[name] for name in ("access_token", "refresh_token")}
+    wrapped = row.dek()
+    assert wrapped is not None
+    place = records.context(row.owner, row.id, row.secret_version)
+    sealed = envelope.seal(await house.vault._cache.get(wrapped), place, json.dumps(old).encode())
+    await run(house.database, "UPDATE connections SET body = %s WHERE id = %s", sealed, row.id)
+    got = await house.vault.credential(house.ana, "spotify", "First")
+    assert got.access_token == opened.access_token
+    await house.vault.credential(house.ana, "spotify", "First", refused=got.version)
+    await house.edit("UPDATE connections SET app = 'own-1' WHERE id = %(a)s")
+    with pytest.raises(Tampered):
+        await house.vault.credential(house.ana, "spotify", "First")
 
 
 async def test_a_refresh_under_way_stores_nothing_into_an_edited_row(house: House) -> None:
