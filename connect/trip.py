@@ -221,13 +221,9 @@ def _failed(errand: Errand, error: ProviderError) -> Refusal:
             "What it sent with you was no longer good when we used it. Nothing was changed.",
             Step("Try again", errand.again),
         )
-    if isinstance(error, Rejected) and error.reason == "USER_NOT_ALLOW_LISTED":
-        return Refusal(
-            403,
-            f"{title} does not know you at this app yet",
-            f"{title} lets an app serve only the people its owner has listed. Nothing was changed.",
-            f"Ask whoever runs this Valet to add you to the app at {title}, then try again.",
-        )
+    reason = errand.provider.reasons.get(error.reason) if isinstance(error, Rejected) else None
+    if reason is not None and reason.told is not None:
+        return Refusal(403, reason.told.title, reason.told.sentence, reason.told.step)
     if isinstance(error, Rejected) and error.message:
         return Refusal(502, f"{title} did not finish this", error.message, Step("Try again", errand.again))
     return _no_answer(errand)

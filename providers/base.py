@@ -134,11 +134,24 @@ Code = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a person reads where connecting ended: what happened, what was not lost, the one thing to do."""
+
+    title: str
+    sentence: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reason:
-    """What one of a provider's machine words comes to: its code, and a sentence that says what to do next."""
+    """What one of a provider's machine words comes to: its code, and a sentence that says what to do next.
+
+    `told` is for words that can also end a person's way to the provider and back.
+    """
 
     code: Code
     sentence: str
+    told: Told | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from providers.base import Access, Account, Complaint, Provider, Reason, Rejected, Service
+from providers.base import Access, Account, Complaint, Provider, Reason, Rejected, Service, Told
 from providers.http import Http, decoded
 from providers.model import read
 from providers.spotify.answers import Profile
@@ -48,6 +48,11 @@ MEANINGS = {
         "provider_error",
         "This Spotify account is not on the list of people who may use this server's app. The operator "
         "must add it in the Spotify developer dashboard.",
+        Told(
+            "Spotify does not know you at this app yet",
+            "Spotify lets an app serve only the people its owner has listed. Nothing was changed.",
+            "Ask whoever runs this Valet to add you to the app at Spotify, then try again.",
+        ),
     ),
     "OWNER_NOT_PREMIUM": Reason(
         "provider_error",
