@@ -161,7 +161,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise CannotServe(
             f"{host}:{port} can't be used ({error.strerror}). Stop the program that holds it, or choose "
-            "another with VALET_PORT and PUBLIC_URL (redirect URIs registered at Spotify name the port)."
+            "another with VALET_PORT and PUBLIC_URL (redirect URIs registered at providers name the port)."
         ) from None
     return listening
 
