@@ -239,7 +239,8 @@ def path_of(provider: Provider, fields: Mapping[str, object]) -> str:
 def _pick(held: list[Connection], label: str | None) -> Connection | None:
     """The connection with that label, or the default one."""
     if label is not None:
-        return next((c for c in held if c.label.lower() == label.lower()), None)
+        exact = [c for c in held if c.label == label]
+        return next(iter(exact or [c for c in held if c.label.casefold() == label.casefold()]), None)
     return next((c for c in held if c.is_default), None)
 
 

@@ -18,7 +18,7 @@ from mcp_server.call import Call
 from mcp_server.errors import Refusal
 from mcp_server.house import House
 from mcp_server.ladder import Sleep
-from mcp_server.ports import Directory, Secrets
+from mcp_server.ports import ConnectLinks, Directory, Secrets
 from mcp_server.sentences import title_of
 from providers.base import Credential, CredentialSource, ScopeMissing
 from providers.http import Http
@@ -36,13 +36,14 @@ class Person:
     principal: Principal
     vault: Secrets
     directory: Directory
+    links: ConnectLinks
     answered: bool
 
 
 async def person(context: Context[House, Any]) -> Person:
     """The person of this request."""
     house, call = context.request_context.lifespan_context, Call.within(context)
-    return Person(call.principal, house.vault, house.directory, call.answered)
+    return Person(call.principal, house.vault, house.directory, house.links, call.answered)
 
 
 async def pause(context: Context[House, Any]) -> Sleep:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -60,21 +61,27 @@ class Identities:
         self._clock = clock
         self._now = now
         self._documents: dict[str, _Keys] = {}
-        self._lock = asyncio.Lock()
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def account(
         self, provider: Provider, app: App, tokens: TokenSet, nonce: SecretStr | None
     ) -> Account:
         """The account behind tokens that were just exchanged; `nonce` is the one sent with the person.
 
-        Raises Rejected(ID_TOKEN) where the id_token is missing or not genuine, and ProviderError.
+        Raises Rejected(ID_TOKEN) where the id_token is missing or not genuine, Rejected(NO_SUBJECT) where
+        the provider names nobody, and ProviderError.
         """
         if provider.openid is None:
             assert provider.account is not None, "the registry takes no record without either"
-            return await provider.account(self._http, tokens.access_token)
-        if tokens.id_token is None or nonce is None:
+            found = await provider.account(self._http, tokens.access_token)
+        elif tokens.id_token is None or nonce is None or not nonce.get_secret_value():
             raise _not_genuine(provider, "missing")
-        return await self._verified(provider, provider.openid, app, tokens.id_token, nonce)
+        else:
+            found = await self._verified(provider, provider.openid, app, tokens.id_token, nonce)
+        # Whoever shares a subject is one person here, so an empty one would be everybody.
+        if not (found.subject and found.subject.isascii() and found.subject.isprintable()):
+            raise Rejected(provider.name, _OPERATION, "NO_SUBJECT", _nobody(provider))
+        return found
 
     async def _verified(
         self, provider: Provider, openid: OpenId, app: App, id_token: SecretStr, nonce: SecretStr
@@ -100,7 +107,7 @@ class Identities:
         sent = claims.get("nonce")
         if not isinstance(sent, str) or not compare_digest(sent.encode(), nonce.get_secret_value().encode()):
             raise _not_genuine(provider, "nonce")
-        if not isinstance(claims["sub"], str) or not claims["sub"]:
+        if not isinstance(claims["sub"], str):
             raise _not_genuine(provider, "sub")
         return openid.account(claims)
 
@@ -115,7 +122,7 @@ class Identities:
             return _decoded(id_token, fresh.keys)
 
     async def _keys(self, provider: Provider, openid: OpenId, older_than: float) -> _Keys:
-        async with self._lock:
+        async with self._locks[openid.keys_url]:
             kept = self._documents.get(openid.keys_url)
             if kept is not None and self._clock() - kept.read_at < older_than:
                 return kept
@@ -126,6 +133,10 @@ class Identities:
                 raise Unavailable(provider.name, "keys", "unreadable answer") from None
             self._documents[openid.keys_url] = found
             return found
+
+
+def _nobody(provider: Provider) -> str:
+    return f"{provider.title} did not say which account this is, so nothing was changed. Try again later."
 
 
 def _decoded(id_token: SecretStr, keys: KeySet) -> dict[str, object]:

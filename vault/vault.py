@@ -108,8 +108,13 @@ class Vault:
         """The label that its person knows, or for a new connection the account's nickname, made unique."""
         if row is not None and row.status != "disconnected":
             return row.label
-        taken = await self._labels.taken(link, draft.owner, draft.provider, draft.id)
-        return _label(account.nickname or account.label, taken)
+        # Room for a number: what names an account may have 60 characters.
+        base = " ".join((account.nickname or account.label).split())[:54].strip() or "account"
+        label, number = base, 1
+        while await self._labels.taken(link, draft.owner, draft.provider, draft.id, label):
+            number += 1
+            label = f"{base} {number}"
+        return label
 
     async def _key(
         self, link: Link, owner: UUID, row: SealedConnection | None
@@ -166,7 +171,7 @@ class Vault:
             raise ValueError("a label is 1 to 60 characters on one line")
         async with self._database.transaction() as link:
             row = await self._lock(link, owner, connection)
-            if wanted.lower() in await self._labels.taken(link, owner, row.provider, connection):
+            if await self._labels.taken(link, owner, row.provider, connection, wanted):
                 raise LabelTaken(row.provider)
             await self._labels.rename(link, owner, connection, wanted)
         return wanted
@@ -259,15 +264,3 @@ def _shortest(lifetime: timedelta | None, said: float | None) -> float | None:
     """Seconds a grant lives: the provider's rule or what its answer says, whichever ends first."""
     rule = None if lifetime is None else lifetime.total_seconds()
     return min((seconds for seconds in (rule, said) if seconds is not None), default=None)
-
-
-def _label(wanted: str, taken: set[str]) -> str:
-    """`wanted`, or with the first free number behind it."""
-    # Room for a number: what names an account may have 60 characters.
-    base = " ".join(wanted.split())[:54].strip() or "account"
-    if base.lower() not in taken:
-        return base
-    number = 2
-    while f"{base} {number}".lower() in taken:
-        number += 1
-    return f"{base} {number}"

@@ -121,7 +121,9 @@ async def connections_connect(
     """
     provider, found = _service(me, service)
     ours = frozenset({f"{found.name}:{access}"})
-    if holds(me.principal.scopes, found.name, access) and (me.answered or not another):
+    if holds(me.principal.scopes, found.name, access) and not (
+        another and await _still_another(me, provider)
+    ):
         rows = await me.vault.list(me.principal.user_id)
         if _state(rows, provider, found.upstream(access)) == "connected":
             done = Asked(service=found.name, access=access, state="connected")
@@ -162,6 +164,17 @@ async def connections_disconnect(
     title = title_of(me.directory, ended.provider)
     more = f" To end it at {title} as well, the person opens {result.manage_url}" if result.manage_url else ""
     return answer(result, f"{title} account {quoted(ended.label)} is disconnected.{more}")
+
+
+async def _still_another(me: Person, provider: Provider) -> bool:
+    """Whether one more account is yet to be connected: not where this is the call that comes back from it."""
+    finished = await me.links.tell_finished(
+        user_id=me.principal.user_id,
+        grant_id=me.principal.grant_id,
+        provider=provider.name,
+        label=ANOTHER,
+    )
+    return not (finished or me.answered)
 
 
 def _linked(row: Connection) -> Linked:
@@ -214,7 +227,8 @@ def _waiting(service: Service, access: Access, url: str) -> CallToolResult:
 
 def _one(rows: Sequence[Connection], wanted: str) -> Connection:
     by_id = [row for row in rows if str(row.id) == wanted.lower()]
-    matches = by_id or [row for row in rows if row.label.casefold() == wanted.casefold()]
+    exact = by_id or [row for row in rows if row.label == wanted]
+    matches = exact or [row for row in rows if row.label.casefold() == wanted.casefold()]
     if len(matches) == 1:
         return matches[0]
     if matches:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from providers.base import Access, Account, Complaint, Provider, Reason, Rejected, Service, Told
+from providers.base import Access, Account, Complaint, Provider, Reason, Service, Told
 from providers.http import Http, decoded
 from providers.model import read
 from providers.spotify.answers import Profile
@@ -20,7 +20,7 @@ PLAYER_REASONS = frozenset(
      "ALREADY_PLAYING", "RATE_LIMITED", "REMOTE_CONTROL_DISALLOW", "DEVICE_NOT_CONTROLLABLE",
      "VOLUME_CONTROL_DISALLOW", "NO_ACTIVE_DEVICE", "PREMIUM_REQUIRED", "UNKNOWN"}
 )  # fmt: skip
-REASONS = PLAYER_REASONS | {"QUOTA_EXCEEDED", "USER_NOT_ALLOW_LISTED", "OWNER_NOT_PREMIUM", "NO_ACCOUNT_ID"}
+REASONS = PLAYER_REASONS | {"QUOTA_EXCEEDED", "USER_NOT_ALLOW_LISTED", "OWNER_NOT_PREMIUM"}
 
 # What the player's machine words (PlayerErrorObject of the Web API) and the app's own troubles come to.
 MEANINGS = {
@@ -94,14 +94,10 @@ CONTROL = frozenset({"user-modify-playback-state"})
 async def account(http: Http, token: SecretStr) -> Account:
     """Who a fresh token belongs to: `account_id` of GET /me, which is immutable (`id` is not).
 
-    Raises Rejected(NO_ACCOUNT_ID) where the answer has none, and ProviderError.
+    Its subject is empty where the answer has none. Raises ProviderError.
     """
     answer = await http.request(SPOTIFY, "GET", f"{API}/me", operation="account", credential=token)
     me = read(Profile, answer)
-    # What it looks like is not documented; printable ASCII is what an identity can be compared by.
-    if not (me.account_id and me.account_id.isascii() and me.account_id.isprintable()):
-        sentence = "Spotify did not say which account this is, so it cannot be connected. Try again later."
-        raise Rejected(SPOTIFY.name, "account", "NO_ACCOUNT_ID", sentence)
     return Account(SPOTIFY.issuer, me.account_id, me.display_name or "Spotify")
 
 

@@ -105,6 +105,24 @@ async def test_two_at_once_do_not_get_the_same_name(inn: Inn) -> None:
     assert sorted(type(result) for result in results if isinstance(result, Exception)) == [LabelTaken]
 
 
+@pytest.mark.parametrize("name", ["ΝΙΚΟΣ", "İbrahim", "STRASSE", "ÀÉÎ"])
+async def test_two_accounts_of_one_name_whatever_its_letters(inn: Inn, name: str) -> None:
+    """Python and PostgreSQL fold some letters differently; one of them decides."""
+    browser, user = await inn.guest()
+    for person in ("ana", "ben", "cleo"):
+        inn.spotify.me = {"account_id": f"{person}-1", "display_name": name}
+        page = await add(inn, browser, person)
+        assert page.status == 200 and f"<small>{name}</small>" in page.text
+    first, second, third = await inn.vault.list(user.id)
+    assert [c.label for c in (first, second, third)] == [name, f"{name} 2", f"{name} 3"]
+    for spelling in (name, name.lower(), name.upper()):
+        page = await press(browser, f"/accounts/{third.id}/name", label=spelling)
+        assert page.status in {400, 303}
+    assert (await press(browser, f"/accounts/{third.id}/name", label=name)).status == 400
+    credential = await inn.vault.credential(user.id, "spotify", f"{name} 2")
+    assert credential.connection == str(second.id)
+
+
 async def test_nobody_names_or_prefers_what_is_not_theirs(inn: Inn) -> None:
     _, ana, first, _ = await two(inn)
     stranger, ben = await inn.guest("ben")

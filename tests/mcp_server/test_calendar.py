@@ -296,21 +296,50 @@ async def test_a_lost_answer_adds_once_too(serve: Serve, google: Emulator) -> No
         assert await ask.titles(start=ask.tomorrow, end=ask.tomorrow, query="once") == ["Once"]
 
 
-async def test_what_was_deleted_can_be_added_again(serve: Serve, google: Emulator) -> None:
+def at_google(ask: Chat, method: str, event_id: str, body: Any = None) -> None:
+    """What the person does in Google Calendar itself."""
+    token = ask.google.sign_in(*ALL, account="ana", upstream="google")["access_token"]
+    url = ask.google.url(f"https://www.googleapis.com/calendar/v3/calendars/primary/events/{event_id}")
+    answer = ask.google.http.request(method, url, json=body, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code in {200, 204}, answer.text
+    ask.google.forget()
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("DELETE", None),
+        ("PATCH", {"summary": "Dentist moved"}),
+        (
+            "PATCH",
+            {"start": {"dateTime": "2027-01-05T10:00:00Z"}, "end": {"dateTime": "2027-01-05T11:00:00Z"}},
+        ),
+    ],
+    ids=["deleted", "renamed", "moved"],
+)
+async def test_what_is_no_longer_there_can_be_added_again(
+    serve: Serve, google: Emulator, method: str, body: Any
+) -> None:
+    event = {"summary": "Again", "start": "2027-01-02T16:00", "end": "2027-01-02T17:00"}
     async with talking(serve, google) as ask:
-        event = {"summary": "Again", "start": f"{ask.tomorrow}T16:00", "end": f"{ask.tomorrow}T17:00"}
         first = await ask.good("create_event", **event)
-        token = google.sign_in(*ALL, account="ana", upstream="google")["access_token"]
-        url = google.url(
-            f"https://www.googleapis.com/calendar/v3/calendars/primary/events/{first['event']['id']}"
-        )
-        gone = google.http.delete(url, headers={"authorization": f"Bearer {token}"})
-        assert gone.status_code == 204
-        google.forget()
+        at_google(ask, method, first["event"]["id"], body)
         second = await ask.good("create_event", **event)
         assert second["created"] is True
         assert second["event"]["id"] != first["event"]["id"]
-        assert (await ask.good("create_event", **event))["created"] is False
+        third = await ask.good("create_event", **event)
+        assert (third["created"], third["event"]["id"]) == (False, second["event"]["id"])
+
+
+async def test_what_was_deleted_again_and_again_is_refused_in_words(serve: Serve, google: Emulator) -> None:
+    event = {"summary": "Again", "start": "2027-01-02T16:00", "end": "2027-01-02T17:00"}
+    async with talking(serve, google) as ask:
+        for _ in range(8):
+            at_google(ask, "DELETE", (await ask.good("create_event", **event))["event"]["id"])
+        result = await ask("create_event", **event)
+        assert code_of(result) == "conflict"
+        assert "nothing was added. Change its title" in text_of(result)
+        assert (await ask.good("create_event", **{**event, "summary": "Again!"}))["created"] is True
 
 
 async def test_all_day_ends_on_its_last_day(serve: Serve, google: Emulator) -> None:

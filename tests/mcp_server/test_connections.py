@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, PUBLIC, Browser, Desk, Resident, chat, code_of, text_of
+from vault.store.flows import ANOTHER
 from vault.store.grants import Grants
 
 GOOGLE_UNSET = (
@@ -124,6 +126,73 @@ async def test_connecting_what_is_connected_asks_nobody(serve: Serve) -> None:
         result = await client.call_tool("connections_connect", {"service": "spotify", "access": "write"})
     assert result.structured_content["state"] == "connected"
     assert browser.urls == []
+
+
+async def add_account(desk: Desk, who: Resident, url: str) -> None:
+    """The person connects one more account by that link."""
+    flow = await desk.flows.find_connect(url.partition("?h=")[2])
+    assert flow is not None
+    assert flow.label == ANOTHER
+    number = len(await desk.vault.list(who.user_id))
+    await desk.connect(who, scopes=flow.upstream, label=f"number {number}")
+    assert await desk.flows.finish_connect(flow.id, who.user_id)
+
+
+ANOTHER_ONE = {"service": "spotify", "access": "write", "another": True}
+
+
+@ERAS
+async def test_one_more_account_is_asked_for_once_each_time(serve: Serve, mode: str) -> None:
+    """Without elicitation the call comes back with nothing but itself: what was finished is told once."""
+    async with serve() as desk:
+        who = await desk.ready()
+        async with chat(desk, who, mode) as client:
+            for count in (2, 3):
+                asked = await client.call_tool("connections_connect", ANOTHER_ONE)
+                again = await client.call_tool("connections_connect", ANOTHER_ONE)
+                assert asked.structured_content["state"] == "waiting"
+                assert asked.structured_content["url"] == again.structured_content["url"]
+                await add_account(desk, who, asked.structured_content["url"])
+                done = await client.call_tool("connections_connect", ANOTHER_ONE)
+                assert done.structured_content["state"] == "connected"
+                assert len(await desk.vault.list(who.user_id)) == count
+
+
+async def test_one_more_account_by_an_error_of_the_earlier_era(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.ready()
+        async with chat(desk, who, "legacy", Browser()) as client:
+            with pytest.raises(MCPError) as caught:
+                await client.call_tool("connections_connect", ANOTHER_ONE)
+            assert caught.value.error.code == -32042
+            assert caught.value.error.data is not None
+            await add_account(desk, who, caught.value.error.data["elicitations"][0]["url"])
+            done = await client.call_tool("connections_connect", ANOTHER_ONE)
+    assert done.structured_content["state"] == "connected"
+
+
+async def test_one_more_account_within_the_same_call(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.ready()
+        browser = Browser(then=lambda url: add_account(desk, who, url))
+        async with chat(desk, who, MODERN, browser) as client:
+            for count in (1, 2):
+                result = await client.call_tool("connections_connect", ANOTHER_ONE)
+                assert result.structured_content["state"] == "connected"
+                assert len(browser.urls) == count
+        assert len(await desk.vault.list(who.user_id)) == 3
+
+
+async def test_what_another_chat_finished_is_not_told_here(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.ready()
+        other = await desk.resident(user_id=who.user_id)
+        async with chat(desk, who) as client:
+            asked = await client.call_tool("connections_connect", ANOTHER_ONE)
+            await add_account(desk, who, asked.structured_content["url"])
+        async with chat(desk, other) as client:
+            asked = await client.call_tool("connections_connect", ANOTHER_ONE)
+    assert asked.structured_content["state"] == "waiting"
 
 
 async def test_an_account_without_the_permission_still_asks(serve: Serve) -> None:

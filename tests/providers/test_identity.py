@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx2
@@ -237,6 +238,47 @@ async def test_a_provider_without_id_tokens_is_asked_by_its_api() -> None:
     identities = Identities(Http(Transport(httpx2.MockTransport(spotify))))
     found = await identities.account(SPOTIFY, APP, TokenSet(SecretStr("access"), 3600), None)
     assert (found.issuer, found.subject, found.label) == (SPOTIFY.issuer, "abc", "Ana")
+
+
+@pytest.mark.parametrize("subject", ["", "é", "a\nb", "\x00"])
+async def test_whoever_is_not_named_is_nobody(subject: str) -> None:
+    """All who share a subject are one person, so an empty one must never count."""
+
+    async def spotify(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(200, json={"account_id": subject, "display_name": "Ana"})
+
+    identities = Identities(Http(Transport(httpx2.MockTransport(spotify))))
+    with pytest.raises(Rejected) as caught:
+        await identities.account(SPOTIFY, APP, TokenSet(SecretStr("access"), 3600), None)
+    assert caught.value.reason == "NO_SUBJECT"
+    assert "did not say which account" in caught.value.message
+    if subject != "\x00":
+        with pytest.raises(Rejected):
+            await Desk().ask(signed({**CLAIMS, "sub": subject}))
+
+
+async def test_an_empty_nonce_is_none() -> None:
+    with pytest.raises(Rejected, match="ID_TOKEN"):
+        await Desk().ask(signed({**CLAIMS, "nonce": ""}), SecretStr(""))
+
+
+async def test_a_key_document_that_hangs_holds_nobody_else_up() -> None:
+    other = replace(GOOGLE, openid=replace(GOOGLE.openid, keys_url="https://www.googleapis.com/other"))  # type: ignore[type-var]
+    began, gate = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/other":
+            began.set()
+            await gate.wait()
+        return httpx2.Response(200, json={"keys": [jwk("a", "one")]})
+
+    identities = Identities(Http(Transport(httpx2.MockTransport(answer))), now=lambda: NOW)
+    tokens = TokenSet(SecretStr("access"), 3600, id_token=signed(CLAIMS))
+    slow = asyncio.create_task(identities.account(other, APP, tokens, NONCE))
+    await began.wait()
+    assert (await identities.account(GOOGLE, APP, tokens, NONCE)).subject == "108"
+    gate.set()
+    assert (await slow).subject == "108"
 
 
 def test_the_clock_is_the_wall_clock() -> None:

@@ -147,10 +147,8 @@ async def test_an_account_without_a_name_has_a_label() -> None:
     "me", [{"id": "ann"}, {"id": "ann", "account_id": None}, {"account_id": ""}, {"account_id": 7}]
 )
 async def test_without_an_account_id_nobody_is_known(me: dict[str, Any]) -> None:
-    with pytest.raises(Rejected) as caught:
-        await account(httpx2.Response(200, json=me))
-    assert caught.value.reason == "NO_ACCOUNT_ID"
-    assert caught.value.message.endswith(".")
+    found, _ = await account(httpx2.Response(200, json=me))
+    assert found.subject == ""  # the room that asks refuses it: tests/providers/test_identity.py
 
 
 async def test_an_account_off_the_allow_list() -> None:

@@ -283,6 +283,25 @@ class Flows:
             row = cast("tuple[bool]", await cursor.fetchone())
             return row[0]
 
+    async def tell_finished(self, *, user_id: UUID, grant_id: UUID, provider: str, label: str | None) -> bool:
+        """Whether the person finished such a connect flow in the last quarter of an hour, told once.
+
+        A client that comes back without the flow's handle learns it here; the next time it asks for a flow of
+        its own.
+        """
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "UPDATE flows SET params = params || '{\"told\": true}' WHERE id = ("
+                "  SELECT id FROM flows WHERE kind = 'connect' AND user_id = %(user_id)s"
+                "  AND grant_id = %(grant_id)s AND provider = %(provider)s"
+                "  AND params->>'label' IS NOT DISTINCT FROM %(label)s"
+                "  AND consumed_at > now() - interval '15 minutes' AND NOT params ? 'told'"
+                "  ORDER BY consumed_at LIMIT 1)"
+                " AND user_id = %(user_id)s AND NOT params ? 'told'",
+                {"user_id": user_id, "grant_id": grant_id, "provider": provider, "label": label},
+            )
+            return cursor.rowcount == 1
+
     async def sweep(self) -> int:
         """Delete flows that ended more than a day ago; returns how many rows went."""
         async with self._database.connection() as link:

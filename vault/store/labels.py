@@ -6,6 +6,7 @@ default. All of it runs inside the caller's transaction, under the owner's lock.
 
 from __future__ import annotations
 
+from typing import cast
 from uuid import UUID
 
 from vault.store.database import Connection as Link
@@ -14,26 +15,29 @@ from vault.store.database import Connection as Link
 class Labels:
     """The label and default of rows in the `connections` table."""
 
-    async def taken(self, link: Link, owner: UUID, provider: str, but: UUID) -> set[str]:
-        """Lower-cased labels of the owner's other live connections of a provider."""
-        cursor = await link.execute(
-            "SELECT lower(label) FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
-            " AND status <> 'disconnected' AND id <> %(but)s",
-            {"owner": owner, "provider": provider, "but": but},
-        )
-        return {row[0] for row in await cursor.fetchall()}
+    async def taken(self, link: Link, owner: UUID, provider: str, but: UUID, label: str) -> bool:
+        """Whether another live connection of the owner's at that provider is called so.
 
-    async def rename(self, link: Link, owner: UUID, connection: UUID, label: str) -> bool:
-        """Give one of the owner's live connections another label. False where there is no such one."""
+        PostgreSQL folds the case, as its unique index does: Python folds some letters differently.
+        """
         cursor = await link.execute(
+            "SELECT EXISTS (SELECT FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
+            " AND status <> 'disconnected' AND id <> %(but)s AND lower(label) = lower(%(label)s))",
+            {"owner": owner, "provider": provider, "but": but, "label": label},
+        )
+        row = cast("tuple[bool]", await cursor.fetchone())
+        return row[0]
+
+    async def rename(self, link: Link, owner: UUID, connection: UUID, label: str) -> None:
+        """Give one of the owner's live connections another label."""
+        await link.execute(
             "UPDATE connections SET label = %(label)s, updated_at = now()"
             " WHERE id = %(id)s AND owner = %(owner)s AND status <> 'disconnected'",
             {"label": label, "id": connection, "owner": owner},
         )
-        return cursor.rowcount == 1
 
-    async def prefer(self, link: Link, owner: UUID, connection: UUID) -> bool:
-        """Make one of the owner's live connections the default of its provider. False where there is none.
+    async def prefer(self, link: Link, owner: UUID, connection: UUID) -> None:
+        """Make one of the owner's live connections the default of its provider.
 
         First the old one steps down: of one provider there is never more than one default.
         """
@@ -45,12 +49,11 @@ class Labels:
             "  AND status <> 'disconnected')",
             names,
         )
-        cursor = await link.execute(
+        await link.execute(
             "UPDATE connections SET is_default = true, updated_at = now()"
             " WHERE id = %(id)s AND owner = %(owner)s AND status <> 'disconnected'",
             names,
         )
-        return cursor.rowcount == 1
 
     async def promote(self, link: Link, owner: UUID, provider: str) -> None:
         """Give the owner's oldest live connection the default, where none has it."""

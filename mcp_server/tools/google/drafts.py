@@ -14,11 +14,11 @@ from zoneinfo import ZoneInfo
 from mcp_server.errors import Refusal
 from mcp_server.tools.google.when import When, next_day
 from providers.base import Conflict
-from providers.google import Calendar, Event, SendUpdates
+from providers.google import Calendar, Event, Moment, SendUpdates
 
 _ADDRESS = re.compile(r"[^\s@,;<>\"]{1,64}@[^\s@,;<>\"]{1,190}")
 _RULE = re.compile(r"(RRULE|RDATE|EXDATE|EXRULE)[:;][\x21-\x7e]+")
-_TRIES = 4
+_TRIES = 8
 
 
 def draft(
@@ -60,18 +60,37 @@ async def added(
     """Add the event once: the one that is there, and whether this call put it there.
 
     Its id is a digest of what it says, so the same event asked for again is a Conflict. Google keeps the id
-    of a deleted event; one that was deleted may be added anew, under the next id.
+    of an event that was deleted, and of one that was moved or renamed since; then the next id is taken.
+    Raises Refusal where that happened again and again, and ProviderError.
     """
     for number in range(_TRIES):
         event_id = _digest(body, f"{calendar_id} {number}")
         try:
             return await calendar.insert(calendar_id, {"id": event_id, **body}, send_updates=mail), True
-        except Conflict as conflict:
-            taken = conflict
-        found = await calendar.event(calendar_id, event_id)
-        if found.status != "cancelled":
+        except Conflict:
+            found = await calendar.event(calendar_id, event_id)
+        if found.status != "cancelled" and _same(found, body):
             return found, False
-    raise taken
+    raise Refusal(
+        "conflict",
+        "An event like this was added, and then changed or deleted, many times, so nothing was added. Change "
+        "its title a little to add it once more.",
+    )
+
+
+def _same(event: Event, body: Mapping[str, Any]) -> bool:
+    """Whether an event still is what its draft said: by title, beginning and end."""
+    edges = ((event.start, body["start"]), (event.end, body["end"]))
+    return event.summary == body["summary"] and all(_meets(moment, edge) for moment, edge in edges)
+
+
+def _meets(moment: Moment, edge: Mapping[str, str]) -> bool:
+    if "date" in edge or not moment.date_time:
+        return moment.date == edge.get("date")
+    try:
+        return datetime.fromisoformat(moment.date_time) == datetime.fromisoformat(edge["dateTime"])
+    except (ValueError, TypeError):
+        return False
 
 
 def _digest(body: Mapping[str, Any], salt: str) -> str:
