@@ -15,7 +15,9 @@ OWNER_SUBJECT = "owner"
 
 _EMAIL, _DOMAIN = "email", "domain"
 _SUBJECT = re.compile(r"([a-z0-9_-]+):([A-Za-z0-9._|-]{1,128})")
-_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
+_HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
+# Everybody's mail: no organisation, so no account says that it belongs to one.
+_NOBODYS = frozenset({"gmail.com", "googlemail.com"})
 _ADDRESS = re.compile(rf"[A-Za-z0-9.!#$%&'+/=?^_`{{|}}~-]{{1,64}}@{_HOST}")
 _ORGANISATION = re.compile(rf"@({_HOST})")
 
@@ -37,7 +39,8 @@ class Guests:
     def read(cls, entries: Iterable[str], issuers: Mapping[str, str]) -> Guests:
         """The list of `entries`: PROVIDER:ACCOUNT_ID, an address, @DOMAIN, or `*`.
 
-        `issuers` are the providers' issuers by their names. Raises ValueError for what is none of these.
+        `issuers` are the providers' issuers by their names. Raises ValueError with an entry that is none of
+        these.
         """
         subjects, emails, domains, everyone = set(), set(), set(), False
         for entry in entries:
@@ -45,12 +48,12 @@ class Guests:
                 everyone = True
             elif (named := _SUBJECT.fullmatch(entry)) and named[1] in issuers:
                 subjects.add((issuers[named[1]], named[2]))
-            elif organisation := _ORGANISATION.fullmatch(entry):
+            elif (organisation := _ORGANISATION.fullmatch(entry)) and organisation[1].lower() not in _NOBODYS:
                 domains.add(organisation[1].lower())
             elif _ADDRESS.fullmatch(entry):
                 emails.add(entry.lower())
             else:
-                raise ValueError("an entry of the guest list is not understood")
+                raise ValueError(entry)
         return cls(frozenset(subjects), frozenset(emails), frozenset(domains), everyone)
 
 

@@ -121,8 +121,12 @@ class Link:
             tokens,
             errand.scopes,
             errand.provider.grant_lifetime,
+            adds=errand.provider.incremental,
         )
         ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
+        if str(connection.id) in errand.notes.get("beside", ()):
+            # One more account was asked for, and they chose one that they have.
+            return _finished(connection, {"same": "1", "then": errand.back, "again": errand.again})
         meant = errand.notes.get("meant")
         if meant is not None and meant != str(connection.id):
             # Another account than the chat asked about: connected, but it does not answer the question.
@@ -169,6 +173,7 @@ class Link:
             provider=provider,
             account=connection.account_label,
             meant=meant,
+            same=request.query_params.get("same") == "1",
             missing=lines(provider, missing),
             then=safe_next(then) if then else "",
             again=safe_next(request.query_params.get("again") or f"/connect/{provider.name}"),
@@ -187,6 +192,7 @@ def _errand(plan: Plan, user: User) -> Errand:
             "needed": sorted(plan.needed),
             "grant": str(plan.grant) if plan.grant else None,
             "meant": str(plan.current.id) if plan.current else None,
+            "beside": [str(id_) for id_ in plan.beside],
         },
         user=user.id,
         flow=plan.flow.id if plan.flow else None,

@@ -28,7 +28,8 @@ class Plan:
     `ours`: our scopes it is about; `new`: those the provider has not allowed yet; `extra`: those the
     client's grant lacks. `needed`: the upstream scopes without which it is not done; `scopes`: what the
     provider is asked for, which includes what it allowed before unless its consents add up by themselves.
-    `settled`: the provider has nothing to add, only the grant has to be raised.
+    `settled`: the provider has nothing to add, only the grant has to be raised. `beside`: accounts there are
+    already, where one more is wanted.
     """
 
     provider: Provider
@@ -45,6 +46,7 @@ class Plan:
     flow: ConnectFlow | None = None
     grant: UUID | None = None
     hidden: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[UUID, ...] = ()
 
     @property
     def settled(self) -> bool:
@@ -88,12 +90,16 @@ class Planner:
                 "Connect Valet in the chat again if you want it back.",
             )
         another = flow.label == ANOTHER
+        current = None if another else _pick(held, flow.label)
+        if current is None and flow.label and held:
+            raise _renamed()
         return self._make(
             provider,
             switch=another,
+            beside=tuple(c.id for c in held) if another else (),
             ours=flow.ours or self._registry.satisfied(provider.name, flow.upstream),
             needed=provider.least(flow.upstream | self._registry.upstream(provider.name, flow.ours)),
-            current=None if another else _pick(held, flow.label),
+            current=current,
             extra=covered(flow.ours) - covered(grant.scopes) if grant else frozenset(),
             asker=_asker(grant),
             flow=flow,
@@ -169,6 +175,7 @@ class Planner:
             back="/account",
             hidden=hidden,
             switch=another or again is not None,
+            beside=tuple(c.id for c in held) if another else (),
         )
 
     def _all(self, provider: Provider) -> frozenset[str]:
@@ -188,6 +195,7 @@ class Planner:
         flow: ConnectFlow | None = None,
         grant: UUID | None = None,
         switch: bool = False,
+        beside: tuple[UUID, ...] = (),
     ) -> Plan:
         ours = covered(ours)
         if needed is None:
@@ -213,6 +221,7 @@ class Planner:
             flow=flow,
             grant=grant,
             hidden=hidden,
+            beside=beside,
         )
 
 
@@ -252,6 +261,15 @@ def _asker(grant: Grant | None) -> Asker | None:
 
 def _fresh(provider: Provider) -> Step:
     return Step(f"Connect {provider.title} from here", f"/connect/{provider.name}")
+
+
+def _renamed() -> Refusal:
+    return Refusal(
+        410,
+        "That account has another name now",
+        "The chat asked about an account by a name that none of yours has any more. Nothing was changed.",
+        "Go back to your chat and ask again.",
+    )
 
 
 def _someone_else(provider: Provider, key: str) -> Refusal:

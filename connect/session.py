@@ -174,7 +174,8 @@ def safe_next(path: str | None) -> str:
     if "\\" in path or " " in path or path.startswith("//") or not path.startswith("/"):
         return HOME
     parts = urlsplit(path)
-    if parts.scheme or parts.netloc or parts.fragment or ".." in parts.path or "//" in parts.path:
+    odd = any(part in parts.path for part in ("..", "//", "%"))
+    if parts.scheme or parts.netloc or parts.fragment or odd:
         return HOME
     known = parts.path in {"/account", "/consent"} or parts.path.startswith(("/connect/", "/disconnect/"))
     return path if known else HOME

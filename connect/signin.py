@@ -123,24 +123,26 @@ class SignIn:
             raise Refusal(403, title, "Nothing was kept.", Step("Choose again", errand.again))
         tokens, account = await self._trips.collect(back)
         if not self._admission.allowed(account):
+            # What let them in before may be over: then their sessions and tokens are, too.
+            await self._users.note(*self._identity(account))
             _log.info("signin_refused", provider=errand.provider.name)
             raise _not_on_the_list(errand, account)
         user = await self._known(account)
         if errand.notes.get("connect"):
             await self._vault.save(
                 user.id, errand.provider.name, OPERATOR, account, tokens, errand.scopes,
-                errand.provider.grant_lifetime,
+                errand.provider.grant_lifetime, adds=errand.provider.incremental,
             )  # fmt: skip
         return await self._enter(request, user, errand.back)
 
+    def _identity(self, account: Account) -> tuple[str, bytes, str, frozenset[bytes]]:
+        """What a row keeps of an account: issuer, keyed hash of the subject, label, claims."""
+        index = self._vault.index(account.issuer, account.subject)
+        return account.issuer, index, account.label, self._admission.claims(account)
+
     async def _known(self, account: Account) -> User:
         """The person behind an identity. Raises Refusal when they are shut out."""
-        user = await self._users.sign_in(
-            account.issuer,
-            self._vault.index(account.issuer, account.subject),
-            account.label,
-            self._admission.claims(account),
-        )
+        user = await self._users.sign_in(*self._identity(account))
         if user.blocked:
             raise Refusal(
                 403,

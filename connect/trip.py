@@ -170,7 +170,8 @@ class Trips:
             return Refusal(
                 409,
                 "This step was already done",
-                "Opening it a second time does nothing, and nothing was lost.",
+                "Opening it a second time does nothing. If the account is not on your account page, the "
+                "first time was cut short: connect it again there.",
                 Step("See what is connected", "/account"),
             )
         if misfit.fault == "elsewhere":

@@ -133,7 +133,10 @@ class ValetServer(MCPServer[House]):
         if not isinstance(error, MENDABLE):
             return failure(spoken)
         label = arguments.get("account")
-        return await self._ladder.climb(context, error, spoken, label if isinstance(label, str) else None)
+        # An empty one means the default, as it does to the resolver.
+        return await self._ladder.climb(
+            context, error, spoken, label if isinstance(label, str) and label else None
+        )
 
     def _require_app(self, entry: Entry) -> None:
         """A scope of a provider without an app can't be granted, so asking for it would be a loop."""

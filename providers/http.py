@@ -122,7 +122,6 @@ class _Call:
     operation: str
     body: object = field(repr=False)
     scopes: frozenset[str]
-    repeatable: bool
 
     def unavailable(self, detail: str, *, ambiguous: bool) -> Unavailable:
         return Unavailable(self.provider.name, self.operation, detail, ambiguous=ambiguous)
@@ -170,18 +169,16 @@ class Http:
         params: Params | None = None,
         json: object = None,
         scopes: frozenset[str] = frozenset(),
-        repeatable: bool = False,
     ) -> Answer:
         """The upstream's 2xx answer to one call.
 
-        `repeatable`: doing it twice is doing it once, so it may be tried again like a read.
 
         `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
         A credential source is asked once more, with the refused version, after a 401. Raises ProviderError,
         and whatever the credential source raises.
         """
         target = _target(provider, url, operation, params)
-        call = _Call(provider, method, target, operation, json, scopes, repeatable or method == "GET")
+        call = _Call(provider, method, target, operation, json, scopes)
         bearer = await self._bearer(call, credential, None)
         answer = await self._exchange(call, bearer)
         if answer.status == 401 and bearer is not None and bearer.version is not None:
@@ -207,7 +204,7 @@ class Http:
 
     async def _exchange(self, call: _Call, bearer: _Bearer | None) -> Answer:
         ends = self._clock() + self._deadline
-        patience = _Patience(READ_RETRIES if call.repeatable else 0, self._random)
+        patience = _Patience(READ_RETRIES if call.method == "GET" else 0, self._random)
         while True:
             outcome = await self._attempt(call, bearer, ends - self._clock())
             pause = patience.pause(outcome, self._now, limited=_limited(call.provider, outcome))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -61,7 +60,7 @@ class Identities:
         self._clock = clock
         self._now = now
         self._documents: dict[str, _Keys] = {}
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._flights: dict[str, asyncio.Task[_Keys]] = {}
 
     async def account(
         self, provider: Provider, app: App, tokens: TokenSet, nonce: SecretStr | None
@@ -122,17 +121,30 @@ class Identities:
             return _decoded(id_token, fresh.keys)
 
     async def _keys(self, provider: Provider, openid: OpenId, older_than: float) -> _Keys:
-        async with self._locks[openid.keys_url]:
-            kept = self._documents.get(openid.keys_url)
-            if kept is not None and self._clock() - kept.read_at < older_than:
-                return kept
-            answer = await self._http.request(provider, "GET", openid.keys_url, operation="keys")
-            try:
-                found = _Keys(KeySet.import_key_set(answer.json()), self._clock())  # type: ignore[arg-type]
-            except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-                raise Unavailable(provider.name, "keys", "unreadable answer") from None
-            self._documents[openid.keys_url] = found
-            return found
+        """The key document; all who need it at once share one reading, and its failure."""
+        url = openid.keys_url
+        kept = self._documents.get(url)
+        if kept is not None and self._clock() - kept.read_at < older_than:
+            return kept
+        flight = self._flights.get(url)
+        if flight is None:
+            flight = self._flights[url] = asyncio.create_task(self._read(provider, url))
+            flight.add_done_callback(lambda done: self._landed(url, done))
+        return await asyncio.shield(flight)
+
+    def _landed(self, url: str, flight: asyncio.Task[_Keys]) -> None:
+        self._flights.pop(url, None)
+        if not flight.cancelled():
+            flight.exception()
+
+    async def _read(self, provider: Provider, url: str) -> _Keys:
+        answer = await self._http.request(provider, "GET", url, operation="keys")
+        try:
+            found = _Keys(KeySet.import_key_set(answer.json()), self._clock())  # type: ignore[arg-type]
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            raise Unavailable(provider.name, "keys", "unreadable answer") from None
+        self._documents[url] = found
+        return found
 
 
 def _nobody(provider: Provider) -> str:

@@ -14,9 +14,11 @@ own reading keeps neither status nor Retry-After and puts the upstream's text in
 from __future__ import annotations
 
 import math
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,6 +48,8 @@ DEFAULT_LIFETIME = 3600.0
 MAX_LIFETIME = 365 * 86400.0
 # The first two: RFC 6749 §5.2. The others: Google, for a client that was deleted or switched off.
 _APP_FAULTS = frozenset({"invalid_client", "unauthorized_client", "deleted_client", "disabled_client"})
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,300}")
+_MOST_SCOPES = 500
 _GONE_ALREADY = frozenset({"invalid_token", "invalid_grant"})  # Google, where RFC 7009 §2.2 wants a 200
 _PASSING_FAULTS = frozenset({"server_error", "temporarily_unavailable", "slow_down"})
 _KNOWN_FAULTS = frozenset(
@@ -137,7 +141,9 @@ class OAuth:
         `Unavailable.ambiguous` says that the refresh token may have been spent.
         """
         secret = {"refresh_token": refresh_token}
-        return await self._tokens(provider, app, "refresh", {"grant_type": "refresh_token"}, secret)
+        tokens = await self._tokens(provider, app, "refresh", {"grant_type": "refresh_token"}, secret)
+        # A refresh takes no scope away (RFC 6749 §6): naming none says nothing.
+        return tokens if tokens.scopes else replace(tokens, scopes=None)
 
     async def revoke(self, provider: Provider, app: App, token: SecretStr) -> bool:
         """End a grant at the provider (RFC 7009). False where the provider has no such endpoint.
@@ -288,9 +294,11 @@ def _secret(value: object) -> SecretStr | None:
 
 
 def _scopes(value: object) -> frozenset[str] | None:
-    """Granted scopes; None where the answer does not say, or is empty. Some servers send a list."""
-    if isinstance(value, str):
-        return frozenset(value.split()) or None
-    if isinstance(value, list) and value and all(isinstance(scope, str) for scope in value):
-        return frozenset(value)
-    return None
+    """Granted scopes; None where the answer does not say. Some servers send a list.
+
+    What is no scope (RFC 6749 §3.3: `%x21 / %x23-5B / %x5D-7E`) is passed over: it was never asked for.
+    """
+    words = value.split() if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return None
+    return frozenset(word for word in words[:_MOST_SCOPES] if _SCOPE.fullmatch(word))

@@ -13,7 +13,8 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import connect.app
 import mcp_server.app
@@ -167,10 +168,27 @@ def _app(
         async with mcp.lifespan():
             yield
 
-    # Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
-    return Starlette(
-        routes=[Route("/mcp", endpoint=mcp.endpoint), Mount("/", app=sidecar)], lifespan=lifespan
-    )
+    return Starlette(routes=[_Doors(mcp.endpoint, sidecar)], lifespan=lifespan)
+
+
+class _Doors(BaseRoute):
+    """Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
+
+    By comparison, not by a pattern: a pattern's `.` does not match a line break, and what fell between the
+    doors would get neither's headers nor its check of the Host.
+    """
+
+    def __init__(self, mcp: ASGIApp, sidecar: ASGIApp) -> None:
+        self._mcp = mcp
+        self._sidecar = sidecar
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Every request is for one of the two."""
+        return Match.FULL, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, send)
 
 
 def _sweeps(database: Database, vault: Vault) -> list[Sweep]:

@@ -65,12 +65,15 @@ class Agenda:
         listed = await stage.call("calendar_list_calendars", {}, connect_as=self._ACCOUNTS[0])
         stage.say("calendars", _titles(listed, "calendars", "name"))
         rows = await self._accounts(stage)
+        keys = {
+            each["email"]: each["account"] for each in await stage.upstream("accounts", upstream="google")
+        }
         zone = (listed.structured_content or {})["calendars"][0]["time_zone"]
         first, last = days(query, datetime.now(ZoneInfo(zone)).date())
         total = 0
         for row in rows:
             asked = {"start": first.isoformat(), "end": last.isoformat(), "account": row["label"]}
-            found = await stage.call("calendar_search_events", asked, connect_as=self._ACCOUNTS[0])
+            found = await stage.call("calendar_search_events", asked, connect_as=keys[row["account"]])
             stage.say("agenda", f"of {row['label']}: {said(found)}")
             total += await self._agree(stage, row, found, first, last)
         return f"{total} events in {len(rows)} accounts, {_span(first, last)}"

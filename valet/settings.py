@@ -112,13 +112,15 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _is_guest_list(entries: frozenset[str], providers: tuple[Provider, ...]) -> bool:
-    """True where every entry of VALET_ALLOW can be read."""
-    try:
-        Guests.read(entries, {provider.name: provider.issuer for provider in providers})
-    except ValueError:
-        return False
-    return True
+def _strange_guest(entries: list[str], providers: tuple[Provider, ...]) -> int:
+    """Which entry of VALET_ALLOW can't be read, counted from 1; 0 where all can."""
+    issuers = {provider.name: provider.issuer for provider in providers}
+    for number, entry in enumerate(entries, 1):
+        try:
+            Guests.read([entry], issuers)
+        except ValueError:
+            return number
+    return 0
 
 
 def _split(url: str) -> SplitResult:
@@ -152,6 +154,7 @@ def _rules(
     local = is_loopback(url.hostname or "")
     extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
     names = [provider.name for provider in providers]
+    strange = _strange_guest(settings.allow.replace(",", " ").split(), providers)
     emulated = settings.emulator_origin is not None
     return [
         (
@@ -168,9 +171,9 @@ def _rules(
             "several separated by commas, or * for everybody",
         ),
         (
-            not _is_guest_list(settings.allowed, providers),
-            "VALET_ALLOW: an entry is not understood; write an address, @DOMAIN, PROVIDER:ACCOUNT_ID "
-            f"({', '.join(names)}) or *",
+            bool(strange),
+            f"VALET_ALLOW: entry {strange} is not understood; write an address, @DOMAIN of an organisation "
+            f"(@gmail.com is none: list addresses), PROVIDER:ACCOUNT_ID ({', '.join(names)}) or *",
         ),
         (
             emulated and not local,

@@ -63,13 +63,15 @@ class Vault:
         tokens: TokenSet,
         asked: frozenset[str],
         lifetime: timedelta | None,
+        *,
+        adds: bool = False,
     ) -> Connection:
         """Store a fresh consent of the owner; the same account through the same app replaces itself.
 
         `asked` is what was requested: it counts as granted where the token answer does not say
-        (RFC 6749 §5.1). `lifetime` is how long the provider's grants live from now, if they end by
-        themselves. A label that its person gave stays. Raises NotConnected when there is no such owner,
-        Busy, Sealed.
+        (RFC 6749 §5.1), beside what was granted before where the consent `adds` to that. `lifetime` is how
+        long the provider's grants live from now, if they end by themselves. A label that its person gave
+        stays. Raises NotConnected when there is no such owner, Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
         async with self._database.transaction() as link:
@@ -88,7 +90,7 @@ class Vault:
                 app=app,
                 account_index=index,
                 account_label=account.label,
-                scopes=sorted(asked if tokens.scopes is None else tokens.scopes),
+                scopes=sorted(_granted(tokens, asked, row if adds else None)),
                 body=envelope.seal(dek, context(owner, connection, version), body),
                 dek_id=wrapped.id,
                 secret_version=version,
@@ -258,6 +260,12 @@ async def open_vault(
     """
     cache = DekCache(ring, Alarms(metrics or CollectorRegistry()))
     return Vault(database, cache, await load_operator(Deks(database), cache), upstream, timing=timing)
+
+
+def _granted(tokens: TokenSet, asked: frozenset[str], before: SealedConnection | None) -> frozenset[str]:
+    if tokens.scopes is not None:
+        return tokens.scopes
+    return asked.union(before.scopes if before is not None and before.status == "active" else ())
 
 
 def _shortest(lifetime: timedelta | None, said: float | None) -> float | None:

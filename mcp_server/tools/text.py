@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
-from html.parser import HTMLParser
+from html import unescape
 
 _LONGEST = 200
-_LONGEST_HTML = 20_000
+_LONGEST_HTML = 4000
+_TAG = re.compile(r"<(?:(?P<comment>!--)|(?P<closing>/)?(?P<name>[A-Za-z][A-Za-z0-9]*)|[!?/])")
 _HIDDEN = frozenset({"script", "style", "template", "title"})
 _BREAKS = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "td", "h1", "h2", "h3", "h4"})
 
@@ -23,35 +25,39 @@ def clip(text: str, most: int = _LONGEST) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-def plain(text: str) -> str:
-    """What a reader sees of a text that may be HTML: its words, without tags, scripts and comments."""
-    if "<" not in text and "&" not in text:
-        return text
-    reader = _Words()
-    reader.feed(text[:_LONGEST_HTML])
-    reader.close()
-    return "".join(reader.words)
+def plain(text: str, most: int = _LONGEST_HTML) -> str:
+    """What a reader sees of a text that may be HTML: its words, without tags, scripts and comments.
+
+    Only the first `most` characters are looked at, each once: the text is a stranger's, and a parser that
+    repairs what is broken can be made to work for minutes. Never raises.
+    """
+    text = text[:most]
+    words: list[str] = []
+    at = 0
+    while (opens := text.find("<", at)) >= 0:
+        words.append(text[at:opens])
+        tag = _TAG.match(text, opens)
+        if tag is None:  # a lone angle bracket, as in "a < b"
+            words.append("<")
+            at = opens + 1
+            continue
+        at = _past(text, opens, tag)
+        words.append(" " if (tag["name"] or "").lower() in _BREAKS else "")
+    words.append(text[at:])
+    return unescape("".join(words))
 
 
-class _Words(HTMLParser):
-    """Collects text. A tag that begins a new line counts as white space."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.words: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in _HIDDEN
-        self.words.append(" " if tag in _BREAKS else "")
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in _HIDDEN and self._hidden > 0
-        self.words.append(" " if tag in _BREAKS else "")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.words.append(data)
+def _past(text: str, opens: int, tag: re.Match[str]) -> int:
+    """Where a reader goes on after what begins at `opens`: a comment, a hidden element, or one tag."""
+    name = (tag["name"] or "").lower()
+    if tag["comment"]:
+        end, length = text.find("-->", opens), 3
+    elif name in _HIDDEN and not tag["closing"]:
+        closing = re.compile(f"</{name}", re.I).search(text, opens)
+        end, length = closing.start() if closing else -1, 0
+    else:
+        end, length = text.find(">", opens), 1
+    return len(text) if end < 0 else end + length
 
 
 def quoted(text: str) -> str:

@@ -15,7 +15,8 @@ from providers.http import Answer, Http, Params
 from providers.model import read
 
 API = "https://www.googleapis.com/calendar/v3"
-MOST_CALENDARS = 250
+_PAGE = 250  # the most there is (calendarList.list, maxResults)
+_PAGES = 4
 
 SendUpdates = Literal["all", "externalOnly", "none"]
 
@@ -35,12 +36,23 @@ class Calendar:
         self._credential = credential
 
     async def calendars(self) -> tuple[CalendarEntry, ...]:
-        """calendarList.list: the calendars in the person's list, at most 250, the primary one first."""
-        params: Params = {"maxResults": MOST_CALENDARS, "fields": f"nextPageToken,items({_ENTRY})"}
-        answer = await self._call(
-            "calendars", "GET", "/users/me/calendarList", params, frozenset({CALENDAR_LIST})
-        )
-        items = read(CalendarPage, answer).items
+        """calendarList.list: the calendars in the person's list, at most 1000, the primary one first."""
+        items: list[CalendarEntry] = []
+        token: str | None = None
+        for _ in range(_PAGES):
+            params: Params = {
+                "maxResults": _PAGE,
+                "pageToken": token,
+                "fields": f"nextPageToken,items({_ENTRY})",
+            }
+            answer = await self._call(
+                "calendars", "GET", "/users/me/calendarList", params, frozenset({CALENDAR_LIST})
+            )
+            page = read(CalendarPage, answer)
+            items.extend(page.items)
+            token = page.next_page_token
+            if not token:
+                break
         return tuple(sorted(items, key=lambda entry: not entry.primary))
 
     async def events(
@@ -78,7 +90,7 @@ class Calendar:
     ) -> Event:
         """events.insert. `send_updates` says who gets mail about it.
 
-        `event` has an id of our choice, so it may be sent twice: the second one is a Conflict.
+        `event` has an id of our choice: where it is taken, that is a Conflict.
         """
         params: Params = {
             "sendUpdates": send_updates,
@@ -97,6 +109,7 @@ class Calendar:
         scopes: frozenset[str],
         json: object = None,
     ) -> Answer:
+        """A write is sent once: who sent it knows best whether it may be sent again."""
         return await self._http.request(
             GOOGLE,
             method,
@@ -106,7 +119,6 @@ class Calendar:
             params=params,
             json=json,
             scopes=scopes,
-            repeatable=True,
         )
 
 

@@ -7,8 +7,8 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from connect.app import Stores, build
 from connect.authorize import Authorize
 from connect.pages import error_page
 from connect.redirects import match
-from providers.base import App
+from providers.base import App, TokenSet
 from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
@@ -202,6 +202,8 @@ class Inn:
         emulator: Transport | None = None,
     ):
         self.database, self.vault, self.public_url = database, vault, public_url
+        self.clock = 0.0
+        self.forget_scopes = False
         self.spotify = FakeSpotify()
         transport = Transport(httpx2.MockTransport(self.spotify.answer))
         apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
@@ -225,8 +227,8 @@ class Inn:
             public_url=public_url,
             stores=self.stores,
             vault=vault,
-            oauth=OAuth(transport),
-            identities=Identities(Http(transport)),
+            oauth=_Forgetful(transport, lambda: self.forget_scopes),
+            identities=Identities(Http(transport), clock=lambda: self.clock),
             registry=self.registry,
             admission=self.admission,
             authorize=self.authorize,
@@ -330,6 +332,18 @@ class Inn:
         """One statement, for moving time on."""
         async with self.database.connection() as link:
             await link.execute(query.encode(), values)
+
+
+class _Forgetful(OAuth):
+    """The OAuth client of a provider whose answers may leave out what was granted (RFC 6749 §5.1)."""
+
+    def __init__(self, transport: Transport, forgets: Callable[[], bool]) -> None:
+        super().__init__(transport)
+        self._forgets = forgets
+
+    async def exchange(self, *args: Any, **more: Any) -> TokenSet:
+        tokens = await super().exchange(*args, **more)
+        return replace(tokens, scopes=None) if self._forgets() else tokens
 
 
 class _NoUpstream:

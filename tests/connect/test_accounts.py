@@ -199,3 +199,41 @@ async def test_a_link_for_one_more_account_asks_for_the_chooser(inn: Inn) -> Non
     assert "Spotify is connected as Ben" in (await browser.get(page.location)).text
     assert await inn.flows.connected(parse_qs(urlsplit(link).query)["h"][0], user.id)
     assert [c.label for c in await inn.vault.list(user.id)] == ["Ana", "Ben"]
+
+
+async def test_one_more_account_is_not_one_that_is_there(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    await add(inn, browser, "ana")
+    link = await ask(inn, user, ANOTHER)
+    page = await add(inn, browser, "ana", link)
+    assert "You had connected this account before" in page.text
+    assert link in page.links
+    assert "done.js" not in page.text
+    handle = parse_qs(urlsplit(link).query)["h"][0]
+    assert not await inn.flows.connected(handle, user.id)
+    await add(inn, browser, "ben", link)
+    assert await inn.flows.connected(handle, user.id)
+    page = await add(inn, browser, "ben")
+    assert "You had connected this account before" in page.text
+    assert len(await inn.vault.list(user.id)) == 2
+
+
+async def test_a_link_about_a_name_that_is_gone_connects_nobody_under_it(inn: Inn) -> None:
+    browser, user, _, second = await two(inn)
+    link = await ask(inn, user, "Ben")
+    await inn.vault.rename(user.id, second.id, "office")
+    page = await browser.get(link)
+    assert page.status == 410
+    assert "That account has another name now" in page.text
+    form = (await browser.get("/connect/spotify")).forms[0]
+    handle = parse_qs(urlsplit(link).query)["h"][0]
+    assert (await browser.submit(form, h=handle)).status == 410
+
+
+async def test_the_default_goes_to_one_that_works(inn: Inn) -> None:
+    browser, user, first, second = await two(inn)
+    await add(inn, browser, "cleo")
+    third = (await inn.vault.list(user.id))[2]
+    await inn.run("UPDATE connections SET status = 'needs_reauth' WHERE id = %s", second.id)
+    await inn.vault.disconnect(user.id, first.id)
+    assert {c.id: c.is_default for c in await inn.vault.list(user.id)} == {second.id: False, third.id: True}

@@ -181,11 +181,44 @@ async def test_it_connects_nothing_either(inn: Inn, google: Emulator) -> None:
     assert await inn.vault.list(user.id) == []
 
 
-async def test_a_new_signing_key_is_found(inn: Inn, google: Emulator) -> None:
+async def test_the_key_document_is_kept_and_a_new_key_is_found(inn: Inn, google: Emulator) -> None:
+    def reads() -> int:
+        return int(google.counters()["calls"].get("GET www.googleapis.com/oauth2/v3/certs", 0))
+
     await guest(inn, google, "ana")
     await guest(inn, google, "ben")
-    before = google.counters()["calls"].get("GET www.googleapis.com/oauth2/v3/certs", 0)
-    assert before == 1, "the document is kept"
+    assert reads() == 1
+    google.control("google/keys/rotate")
+    inn.clock += 60
+    _, again = await guest(inn, google, "ana")
+    assert again.display_name == "ana.duarte@gmail.com"
+    assert reads() == 2
+
+
+async def test_who_left_the_organisation_is_out_when_google_says_so(inn: Inn, google: Emulator) -> None:
+    inn.admission._guests = Guests(domains=frozenset({"duarte-atelier.example"}))
+    browser, _ = await sign_in(inn, google, "ana-work")
+    assert (await browser.get("/account")).status == 200
+    google.settings(id_token={"hd": None, "email": "ana@elsewhere.example"})
+    _, page = await sign_in(inn, google, "ana-work")
+    assert page.status == 403
+    assert (await browser.get("/account")).location.startswith("/signin"), "her old session is over too"
+
+
+async def test_a_consent_that_does_not_name_its_scopes_adds_to_what_there_was(
+    inn: Inn, google: Emulator
+) -> None:
+    browser, user = await guest(inn, google)
+    _, link = await chat(inn, user, READ)
+    await connect(inn, google, browser, link)
+    before = (await inn.vault.list(user.id))[0].scopes
+    _, link = await chat(inn, user, WRITE)
+    page = await browser.submit((await browser.get(link)).forms[0])
+    callback = google.agree(page.refresh, "ana")
+    inn.forget_scopes = True
+    await browser.get(callback)
+    [row] = await inn.vault.list(user.id)
+    assert row.scopes >= before | {EVENTS}
 
 
 @pytest.mark.parametrize(

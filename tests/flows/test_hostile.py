@@ -264,6 +264,15 @@ async def test_another_origin_is_refused(http: httpx2.Client, grant: Grant) -> N
     plain(answer)
 
 
+@pytest.mark.parametrize("path", ["/x%0ay", "/%0a", "/mcp%0a", "/mcp/%0d%0a", "/%0a/mcp"])
+async def test_no_path_falls_between_the_doors(http: httpx2.Client, path: str) -> None:
+    answer = http.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code in {303, 404, 405}
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert http.get(path, headers={"Host": "evil.example"}).status_code in {400, 421}
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT"])
 async def test_only_post_is_served(http: httpx2.Client, grant: Grant, method: str) -> None:
     headers = {"Authorization": f"Bearer {grant.tokens['access_token']}"}

@@ -287,13 +287,34 @@ async def test_asking_twice_adds_once(serve: Serve, google: Emulator) -> None:
         assert other["created"] is True
 
 
-async def test_a_lost_answer_adds_once_too(serve: Serve, google: Emulator) -> None:
+@pytest.mark.parametrize("kind", ["lost", "close", "cut", "garbage"])
+async def test_a_lost_answer_adds_once_too_and_says_what_happened(
+    serve: Serve, google: Emulator, kind: str
+) -> None:
     async with talking(serve, google) as ask:
-        google.fault("POST www.googleapis.com/calendar/v3/calendars/*", "lost")
+        google.fault("POST www.googleapis.com/calendar/v3/calendars/*", kind)
         event = {"summary": "Once", "start": f"{ask.tomorrow}T16:00", "end": f"{ask.tomorrow}T17:00"}
-        result = await ask("create_event", **event)
-        assert not result.is_error, text_of(result)
+        added = await ask.good("create_event", **event, attendees=["q@x.example"], notify="all")
+        assert (added["created"], added["mail_sent_to"]) == (True, "all")
         assert await ask.titles(start=ask.tomorrow, end=ask.tomorrow, query="once") == ["Once"]
+        assert len(google.read("calendar/mail")) == 1
+
+
+async def test_the_same_said_otherwise_is_the_same(serve: Serve, google: Emulator) -> None:
+    event = {"summary": "Once", "attendees": ["a@x.example", "B@x.example"]}
+    async with talking(serve, google) as ask:
+        first = await ask.good("create_event", **event, start="2027-01-02T16:00", end="2027-01-02T17:00")
+        for start, end, more in (
+            ("2027-01-02T16:00Z", "2027-01-02T17:00Z", {}),
+            ("2027-01-02T17:00", "2027-01-02T18:00", {"time_zone": "Europe/Paris"}),
+            (
+                "2027-01-02T16:00",
+                "2027-01-02T17:00",
+                {"attendees": ["b@x.example", " A@X.example"]},
+            ),
+        ):
+            again = await ask.good("create_event", **{**event, **more}, start=start, end=end)
+            assert (again["created"], again["event"]["id"]) == (False, first["event"]["id"])
 
 
 def at_google(ask: Chat, method: str, event_id: str, body: Any = None) -> None:
@@ -407,7 +428,12 @@ async def test_a_meet_link_comes_along(serve: Serve, google: Emulator) -> None:
         ({"attendees": ["Ben"]}, "invalid_argument", "mail addresses"),
         ({"attendees": ["a@b.example\r\nBcc: c@d.example"]}, "invalid_argument", "mail addresses"),
         ({"recurrence": ["every week"]}, "invalid_argument", "RRULE:FREQ=WEEKLY"),
-        ({"recurrence": ["RRULE:FREQ=NEVER"]}, "invalid_argument", "does not understand"),
+        ({"recurrence": ["RRULE:FREQ=NEVER"]}, "invalid_argument", "does not take such an event"),
+        ({"start": "9999-12-31T23:00", "end": "9999-12-31T23:30"}, "invalid_argument", "nothing was added"),
+        ({"attendees": ["boss@corp.example\u202e"]}, "invalid_argument", "mail addresses"),
+        ({"attendees": ["x\u0000y@corp.example"]}, "invalid_argument", "mail addresses"),
+        ({"time_zone": "localtime"}, "invalid_argument", "IANA name"),
+        ({"time_zone": "right/Europe/Lisbon"}, "invalid_argument", "IANA name"),
         ({"summary": ""}, "invalid_argument", "`summary`"),
         ({"notify": "everybody"}, "invalid_argument", "`notify`"),
         ({"id": "mine"}, "invalid_argument", "is not an argument"),
@@ -531,7 +557,63 @@ async def test_what_others_wrote_is_data(serve: Serve, google: Emulator) -> None
     assert "alert" not in event["description"]
     assert len(event["description"]) <= 300
     assert "\u202e" not in json.dumps(event, ensure_ascii=False)
+    assert "hidden" not in event["description"]
     assert text_of(result).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "description", ["Hi <![ there", "<![foo[bar]]>", ("<a " * 2731)[:8190], "<!--", "&#xFFFFFFFF;", "\x00"]
+)
+async def test_no_text_of_a_stranger_ends_an_answer(serve: Serve, google: Emulator, description: str) -> None:
+    async with talking(serve, google) as ask:
+        own = ask.google.sign_in(*ALL, account="ana", upstream="google")["access_token"]
+        answer = ask.google.http.post(
+            ask.google.url("https://www.googleapis.com/calendar/v3/calendars/primary/events"),
+            headers={"authorization": f"Bearer {own}"},
+            json={
+                "summary": "Strange", "description": description,
+                "start": {"dateTime": "2027-01-01T10:00:00Z", "timeZone": "UTC"},
+                "end": {"dateTime": "2027-01-01T11:00:00Z", "timeZone": "UTC"},
+                "recurrence": ["RRULE:FREQ=DAILY;COUNT=40"],
+            },
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        google.forget()
+        found = await ask.good(
+            "search_events", start="2027-01-01", end="2027-03-01", query="strange", limit=50
+        )
+    assert len(found["events"]) == 40
+
+
+async def test_a_calendar_that_is_gone_does_not_end_the_search_of_the_others(
+    serve: Serve, google: Emulator
+) -> None:
+    async with talking(serve, google) as ask:
+        rows = (await ask.good("list_calendars"))["calendars"]
+        family = next(row["id"] for row in rows if row["name"] == "Family")
+        body = {"error": {"code": 404, "errors": [{"reason": "notFound"}]}}
+        events = "GET www.googleapis.com/calendar/v3/calendars/{id}/events"
+        google.fault(events, "status", skip=1, status=404, body=body)
+        result = await ask("search_events", start=ask.tomorrow, end=ask.tomorrow)
+        assert result.structured_content is not None
+        [gone] = result.structured_content["not_searched"]
+        assert f"Not searched: “{gone}”" in text_of(result)
+        assert result.structured_content["events"]
+        # One that was named is an answer by itself.
+        google.fault(events, "status", status=404, body=body)
+        named = await ask("search_events", start=ask.tomorrow, end=ask.tomorrow, calendar_ids=[family])
+        assert code_of(named) == "not_found"
+
+
+async def test_an_empty_account_is_the_default_one(serve: Serve, google: Emulator) -> None:
+    async with talking(serve, google, scopes=("openid", "email", CALENDAR_LIST, EVENTS_READ)) as ask:
+        result = await ask(
+            "create_event", summary="X", start="2027-01-02T20:00", end="2027-01-02T21:00", account=""
+        )
+        handle = (result.meta or {})["valet/connect"]["url"].rpartition("h=")[2]
+        flow = await ask.desk.flows.find_connect(handle)
+    assert flow is not None
+    assert flow.label is None, "not one more account"
 
 
 async def test_an_answer_is_never_too_large(serve: Serve, google: Emulator) -> None:

@@ -475,7 +475,7 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
     assert events == [{**names, "status": status, "duration_ms": 0} for status in (503, None, 200)]
 
 
-# --- Limits that are told by a word, and what may be done twice ---
+# --- Limits that are told by a word ---
 
 WORDY = replace(
     SPOTIFY,
@@ -508,14 +508,6 @@ async def test_a_quota_is_not_waited_for_and_told_in_hours() -> None:
     with pytest.raises(RateLimited) as caught:
         await wordy(client)
     assert caught.value.retry_after == 77
-
-
-@pytest.mark.parametrize("broken", [httpx2.Response(503), httpx2.ReadError("x"), httpx2.ConnectError("x")])
-async def test_what_is_repeatable_is_tried_again_like_a_read(broken: Step) -> None:
-    client, upstream, _ = http(broken, httpx2.Response(200, json={}), random=0.0)
-    await call(client, "POST", repeatable=True, json={"id": "mine"})
-    assert len(upstream.requests) == 2
-    assert upstream.requests[0].content == upstream.requests[1].content
 
 
 async def test_a_conflict_says_which() -> None:

@@ -262,6 +262,27 @@ async def test_an_empty_nonce_is_none() -> None:
         await Desk().ask(signed({**CLAIMS, "nonce": ""}), SecretStr(""))
 
 
+async def test_all_who_wait_for_a_key_document_share_one_reading_and_its_failure() -> None:
+    began, gate = asyncio.Event(), asyncio.Event()
+    reads = 0
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        nonlocal reads
+        reads += 1
+        began.set()
+        await gate.wait()
+        return httpx2.Response(500)
+
+    identities = Identities(Http(Transport(httpx2.MockTransport(answer))), now=lambda: NOW)
+    tokens = TokenSet(SecretStr("access"), 3600, id_token=signed(CLAIMS))
+    waiting = [asyncio.create_task(identities.account(GOOGLE, APP, tokens, NONCE)) for _ in range(5)]
+    await began.wait()
+    gate.set()
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [Unavailable] * 5
+    assert reads == 1
+
+
 async def test_a_key_document_that_hangs_holds_nobody_else_up() -> None:
     other = replace(GOOGLE, openid=replace(GOOGLE.openid, keys_url="https://www.googleapis.com/other"))  # type: ignore[type-var]
     began, gate = asyncio.Event(), asyncio.Event()

@@ -276,6 +276,23 @@ async def test_granted_scopes(scope: Any, expected: frozenset[str] | None) -> No
     assert (await refresh(client)).scopes == expected
 
 
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("", frozenset()),
+        ('a \x00 b\ud800 c"d e\\f g', frozenset({"a", "g"})),
+        (["a b", "c"], frozenset({"c"})),
+        ("x" * 301 + " y", frozenset({"y"})),
+        (" ".join(f"s{n}" for n in range(60_000)), frozenset(f"s{n}" for n in range(500))),
+    ],
+    ids=["none", "odd characters", "a list of two", "a long one", "many"],
+)
+async def test_what_is_no_scope_was_not_granted(scope: Any, expected: frozenset[str]) -> None:
+    answer = json.dumps({"access_token": "AT", "token_type": "Bearer", "scope": scope})
+    client, _ = oauth(httpx2.Response(200, content=answer.encode()))
+    assert (await exchange(client)).scopes == expected
+
+
 async def test_what_the_answer_does_not_say_is_none() -> None:
     client, _ = oauth(reply(access_token="AT", token_type="Bearer"))
     tokens = await refresh(client)

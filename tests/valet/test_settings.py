@@ -60,10 +60,26 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["spotify", "spotify:", "a b:c/d", "deezer:1", "@", "ana@", "@-", "a@b@c", "*@example.org"]
+    "entry",
+    [
+        "spotify",
+        "spotify:",
+        "a b:c/d",
+        "deezer:1",
+        "@",
+        "ana@",
+        "@-",
+        "a@b@c",
+        "*@example.org",
+        "@gmail.com",
+        "@a..b",
+        "a;b",
+    ],
 )
 def test_a_guest_list_entry_that_means_nothing_here_is_refused(entry: str) -> None:
     assert "VALET_ALLOW" in faults(VALET_ALLOW=entry)
+    told = faults(VALET_ALLOW=f"ana@example.org, {entry}")
+    assert "VALET_ALLOW: entry 2 is not understood" in told
 
 
 @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ class Labels:
         )
 
     async def promote(self, link: Link, owner: UUID, provider: str) -> None:
-        """Give the owner's oldest live connection the default, where none has it."""
+        """Give the default to the owner's oldest live connection that works, where none has it."""
         await link.execute(
             "UPDATE connections SET is_default = true, updated_at = now() WHERE id = ("
             " SELECT id FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
-            "  AND status <> 'disconnected' ORDER BY created_at, id LIMIT 1)"
+            "  AND status <> 'disconnected' ORDER BY status <> 'active', created_at, id LIMIT 1)"
             " AND owner = %(owner)s AND NOT EXISTS (SELECT 1 FROM connections WHERE owner = %(owner)s"
             "  AND provider = %(provider)s AND is_default AND status <> 'disconnected')",
             {"owner": owner, "provider": provider},

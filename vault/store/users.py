@@ -90,6 +90,11 @@ class Users:
         await link.execute("DELETE FROM users WHERE id = %(id)s", {"id": user.id})
         return None
 
+    async def note(self, issuer: str, subject_index: bytes, label: str, claims: Iterable[bytes]) -> None:
+        """Bring an identity's label and claims up to date, where there is one; makes nobody."""
+        async with self._database.transaction() as link:
+            await self._known(link, Identity(issuer, subject_index, label, frozenset(claims)))
+
     async def find(self, user: UUID) -> User | None:
         """One person by id."""
         async with self._database.connection() as link, link.cursor(row_factory=class_row(User)) as cursor:

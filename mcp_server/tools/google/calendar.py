@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import re
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
@@ -16,19 +14,19 @@ from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import CalendarClient
 from mcp_server.tools.google.drafts import added, draft
-from mcp_server.tools.google.events import EventView, line, order, view
-from mcp_server.tools.google.merge import LONGEST_CURSOR, Part, Place, merged, resumed
+from mcp_server.tools.google.events import EventView, line, view
+from mcp_server.tools.google.merge import LONGEST_CURSOR, Place, resumed
 from mcp_server.tools.google.merge import cursor as cursor_of
-from mcp_server.tools.google.when import WHEN, When, Zone, begins, ends, moment, ordered, zone
+from mcp_server.tools.google.search import MOST_CALENDARS, Question, Reading, chosen, named, pages
+from mcp_server.tools.google.when import WHEN, Zone, local_zone, moment, ordered
 from mcp_server.tools.text import clip, listed, quoted
-from providers.base import Rejected
-from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, Calendar, CalendarEntry, Event, SendUpdates
+from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, CalendarEntry, SendUpdates
 
-_AT_ONCE = 5
-_MOST_CALENDARS = 20
-_MOST_BYTES = 22_000
-_UTC = "UTC"
+# What events may take of an answer, in bytes; the last one always leaves room for the longest cursor.
+_ROOMS = (22_000, 16_000, 10_000, 4_000)
+_MOST_BYTES = 28_000
 _MAIL: dict[str, SendUpdates] = {"all": "all", "external_only": "externalOnly", "none": "none"}
+_OFFSET = re.compile(r"o([1-9][0-9]{0,3})")
 
 
 class Listed(BaseModel):
@@ -44,9 +42,11 @@ class Listed(BaseModel):
 
 
 class Calendars(BaseModel):
-    """The calendars in the person's list."""
+    """The calendars in the person's list, the primary one first."""
 
     calendars: list[Listed]
+    total: int
+    next_cursor: Annotated[str | None, Field(description="Pass as `cursor` to see more.")] = None
 
 
 class Agenda(BaseModel):
@@ -56,6 +56,9 @@ class Agenda(BaseModel):
     time_zone: str
     time_zone_from: Annotated[Literal["argument", "calendar"], Field(description="Who chose the zone.")]
     calendars: Annotated[list[str], Field(description="Names of the calendars that were searched.")]
+    not_searched: Annotated[
+        list[str] | None, Field(description="Selected ones that were too many, or did not answer.")
+    ] = None
     next_cursor: Annotated[
         str | None, Field(description="Pass as `cursor`, with the same arguments, to see more.")
     ] = None
@@ -80,24 +83,25 @@ class Added(BaseModel):
     idempotent=True,
 )
 async def calendar_list_calendars(
-    calendar: CalendarClient, account: AccountLabel = None
+    calendar: CalendarClient,
+    limit: Annotated[int, Field(ge=1, le=100, description="How many at most.")] = 25,
+    cursor: Annotated[
+        str | None, Field(description="`next_cursor` of the last answer.", max_length=8)
+    ] = None,
+    account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Calendars]:
     """List the person's calendars in Google Calendar: names, ids, zones, and whether events can be added."""
     entries = await calendar.calendars()
-    rows = [
-        Listed(
-            id=entry.id,
-            name=clip(entry.name, 80),
-            access=_access(entry),
-            primary=entry.primary,
-            selected=entry.selected,
-            time_zone=entry.time_zone or None,
-            description=clip(entry.description, 120) or None,
-        )
-        for entry in entries
-    ]
-    shown = [f"{quoted(row.name)}, {_role(row)}, id {clip(row.id, 120)}" for row in rows]
-    return answer(Calendars(calendars=rows), "\n".join(["Calendars:", *shown]) if rows else "No calendar.")
+    begin = _offset(cursor)
+    rows = [_listed(entry) for entry in entries[begin : begin + limit]]
+    after = begin + len(rows)
+    result = Calendars(
+        calendars=rows, total=len(entries), next_cursor=f"o{after}" if rows and after < len(entries) else None
+    )
+    lines = [f"{quoted(row.name)}, {_role(row)}, id {clip(row.id, 120)}" for row in rows]
+    more = [f"More with cursor {result.next_cursor}."] if result.next_cursor else []
+    head = f"{len(rows)} of {result.total} calendars:"
+    return answer(result, "\n".join([head, *lines, *more]) if rows else "There is no calendar.")
 
 
 @tool(
@@ -119,7 +123,7 @@ async def calendar_search_events(
         list[Annotated[str, Field(min_length=1, max_length=300)]] | None,
         Field(
             description="Ids or names from calendar_list_calendars; default: those the person has selected.",
-            max_length=_MOST_CALENDARS,
+            max_length=MOST_CALENDARS,
         ),
     ] = None,
     time_zone: Zone = None,
@@ -133,110 +137,52 @@ async def calendar_search_events(
     events by words. Recurring events appear once per date.
     """
     known = await calendar.calendars()
-    local = zone(time_zone or (known[0].time_zone if known else "") or _UTC)
+    local = local_zone(time_zone, *(entry.time_zone for entry in known[:1]))
     first, last = moment(start, "start", local), moment(end, "end", local)
     ordered(first, last, local)
-    chosen = _chosen(known, calendar_ids)
-    size, left = resumed(cursor) if cursor else (limit, [Place(entry.id) for entry in chosen])
-    parts = await _parts(calendar, left, query, (first, last), local, size)
-    by_id = {entry.id: entry for entry in [*chosen, *known]}
-    room = _Room(limit, by_id, local)
-    taken, rest = merged(parts, lambda event: order(event, local), room.has)
-    agenda = Agenda(
-        events=[view(event, by_id.get(id_, CalendarEntry(id=id_)), local) for event, id_ in taken],
-        time_zone=str(local),
-        time_zone_from="argument" if time_zone else "calendar",
-        calendars=[clip(by_id.get(p.calendar_id, CalendarEntry()).name or p.calendar_id, 80) for p in left],
-        next_cursor=cursor_of(size, rest),
+    wanted = chosen(known, calendar_ids)
+    size, left = (
+        resumed(cursor) if cursor else (limit, [Place(entry.id) for entry in wanted[:MOST_CALENDARS]])
     )
-    return answer(agenda, _text(agenda))
+    question = Question((first, last), local, query, size)
+    found = await pages(calendar, left, question, named=calendar_ids is not None)
+    reading = Reading([*wanted, *known], local)
+    passed = [] if cursor else [entry.id for entry in wanted[MOST_CALENDARS:]]
+    for room in _ROOMS:
+        events, rest = reading.take(found.parts, limit, room)
+        agenda = Agenda(
+            events=events,
+            time_zone=str(local),
+            time_zone_from="argument" if time_zone else "calendar",
+            calendars=[clip(reading.name(place.calendar_id), 80) for place in left],
+            not_searched=[clip(reading.name(id_), 80) for id_ in [*found.silent, *passed]][:20] or None,
+            next_cursor=cursor_of(size, rest),
+        )
+        result = answer(agenda, _text(agenda))
+        if len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= _MOST_BYTES:
+            break
+    return result
 
 
-class _Room:
-    """Whether one more event has a place: `limit` of them, and no more than a model can read at once."""
-
-    def __init__(self, limit: int, calendars: dict[str, CalendarEntry], local: ZoneInfo) -> None:
-        self._left = limit
-        self._bytes = _MOST_BYTES
-        self._local = local
-
-    def has(self, event: Event) -> bool:
-        """Take a place for `event`, if there is one; the first one always has."""
-        size = len(view(event, CalendarEntry(), self._local).model_dump_json(exclude_none=True).encode())
-        first = self._bytes == _MOST_BYTES
-        if self._left <= 0 or (size > self._bytes and not first):
-            return False
-        self._left -= 1
-        self._bytes -= size
-        return True
+def _offset(cursor: str | None) -> int:
+    if not cursor:
+        return 0
+    found = _OFFSET.fullmatch(cursor)
+    if found is None:
+        raise Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier answer.")
+    return int(found[1])
 
 
-async def _parts(
-    calendar: Calendar,
-    left: Sequence[Place],
-    query: str | None,
-    between: tuple[When, When],
-    local: ZoneInfo,
-    limit: int,
-) -> list[Part[Event]]:
-    """A page of each calendar, a few calendars at a time."""
-    turn = asyncio.Semaphore(_AT_ONCE)
-
-    async def one(place: Place) -> Part[Event]:
-        async with turn:
-            page = await calendar.events(
-                place.calendar_id,
-                time_min=begins(between[0], local).isoformat(),
-                time_max=ends(between[1], local).isoformat(),
-                time_zone=str(local),
-                query=query,
-                limit=limit,
-                page_token=place.page,
-            )
-        return Part(place, page.items, page.next_page_token)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(place)) for place in left]
-    except ExceptionGroup as errors:
-        error = errors.exceptions[0]
-        stale = isinstance(error, Rejected) and error.reason == "HTTP_400" and any(p.page for p in left)
-        raise (_stale() if stale else error) from None
-    return [task.result() for task in tasks]
-
-
-def _stale() -> Refusal:
-    return Refusal(
-        "invalid_argument",
-        "`cursor` belongs to another search. Use it with the arguments it came from, or leave it out.",
+def _listed(entry: CalendarEntry) -> Listed:
+    return Listed(
+        id=clip(entry.id, 300),
+        name=clip(entry.name, 80),
+        access=_access(entry),
+        primary=entry.primary,
+        selected=entry.selected,
+        time_zone=clip(entry.time_zone, 60) or None,
+        description=clip(entry.description, 120) or None,
     )
-
-
-def _chosen(known: Sequence[CalendarEntry], wanted: Sequence[str] | None) -> list[CalendarEntry]:
-    """The calendars of these ids or names; without any, those the person has selected. Raises Refusal."""
-    if not wanted:
-        return [entry for entry in known if entry.selected or entry.primary][:_MOST_CALENDARS] or [
-            CalendarEntry(id="primary", summary="primary", primary=True)
-        ]
-    found = [_calendar(known, name) for name in dict.fromkeys(wanted)]
-    return list({entry.id: entry for entry in found}.values())
-
-
-def _calendar(known: Sequence[CalendarEntry], wanted: str) -> CalendarEntry:
-    """The calendar of that id or name; an address that is not in the list may be somebody's calendar."""
-    name = wanted.strip()
-    if name == "primary":
-        return next((entry for entry in known if entry.primary), CalendarEntry(id=name, summary=name))
-    by_id = [entry for entry in known if entry.id == name]
-    matches = by_id or [entry for entry in known if entry.name.casefold() == name.casefold()]
-    if len(matches) == 1:
-        return matches[0]
-    if not matches and "@" in name:
-        return CalendarEntry(id=name, summary=name)
-    if matches:
-        raise Refusal("invalid_argument", "Several calendars have that name. Give one of their ids instead.")
-    names = listed(quoted(entry.name) for entry in known[:_MOST_CALENDARS])
-    raise Refusal("not_found", f"No calendar here has that id or name. There are: {names}.")
 
 
 def _access(entry: CalendarEntry) -> Literal["write", "read", "free_busy"]:
@@ -246,21 +192,22 @@ def _access(entry: CalendarEntry) -> Literal["write", "read", "free_busy"]:
 
 
 def _role(row: Listed) -> str:
-    words = ["primary"] if row.primary else []
-    words.append(
-        {"write": "events can be added", "read": "read only", "free_busy": "free or busy only"}[row.access]
-    )
-    return ", ".join(words)
+    role = {"write": "events can be added", "read": "read only", "free_busy": "free or busy only"}[row.access]
+    return f"primary, {role}" if row.primary else role
 
 
 def _text(agenda: Agenda) -> str:
     whose = "its calendar" if agenda.time_zone_from == "calendar" else "you"
-    more = f"More with cursor {agenda.next_cursor}." if agenda.next_cursor else ""
-    where = listed(quoted(name) for name in agenda.calendars)
+    more = [f"More with cursor {agenda.next_cursor}."] if agenda.next_cursor else []
+    if agenda.not_searched:
+        more.append(f"Not searched: {listed(quoted(name) for name in agenda.not_searched)}.")
     if not agenda.events:
-        return more or f"Nothing there, in {where}. Times in {agenda.time_zone}, as {whose} says."
-    head = f"{len(agenda.events)} events, times in {agenda.time_zone}:"
-    return "\n".join([head, *(line(event) for event in agenda.events), *([more] if more else [])])
+        where = listed(quoted(name) for name in agenda.calendars)
+        nothing = f"Nothing there, in {where}. Times in {agenda.time_zone}, as {whose} says."
+        return "\n".join([nothing, *more])
+    count = len(agenda.events)
+    head = f"{count} event{'' if count == 1 else 's'}, times in {agenda.time_zone}:"
+    return "\n".join([head, *(line(event) for event in agenda.events), *more])
 
 
 @tool(
@@ -303,8 +250,8 @@ async def calendar_create_event(
     for. Guests get mail only if `notify` says so.
     """
     known = await calendar.calendars()
-    target = _calendar(known, calendar_id)
-    local = zone(time_zone or target.time_zone or (known[0].time_zone if known else "") or _UTC)
+    target = named(known, calendar_id)
+    local = local_zone(time_zone, target.time_zone, *(entry.time_zone for entry in known[:1]))
     first, last = moment(start, "start", local), moment(end, "end", local)
     ordered(first, last, local)
     body = draft(

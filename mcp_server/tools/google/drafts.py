@@ -12,8 +12,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mcp_server.errors import Refusal
-from mcp_server.tools.google.when import When, next_day
-from providers.base import Conflict
+from mcp_server.tools.google.when import When, instant, next_day
+from mcp_server.tools.text import clip
+from providers.base import Conflict, NotFound, Rejected, Unavailable
 from providers.google import Calendar, Event, Moment, SendUpdates
 
 _ADDRESS = re.compile(r"[^\s@,;<>\"]{1,64}@[^\s@,;<>\"]{1,190}")
@@ -34,6 +35,7 @@ def draft(
     meet: bool,
 ) -> dict[str, Any]:
     """The body of a new event, without its id. Raises Refusal for what is no address or no rule."""
+    guests = {address.casefold(): address for address in map(_address, attendees or ())}
     given: dict[str, Any] = {
         "summary": summary,
         "start": _edge(start, local),
@@ -41,7 +43,7 @@ def draft(
         "end": _edge(end if isinstance(end, datetime) else next_day(end), local),
         "location": location or None,
         "description": description or None,
-        "attendees": [{"email": _address(each)} for each in dict.fromkeys(attendees or ())] or None,
+        "attendees": [{"email": address} for address in guests.values()] or None,
         "recurrence": [_rule(each) for each in recurrence or ()] or None,
     }
     body = {name: value for name, value in given.items() if value is not None}
@@ -61,20 +63,52 @@ async def added(
 
     Its id is a digest of what it says, so the same event asked for again is a Conflict. Google keeps the id
     of an event that was deleted, and of one that was moved or renamed since; then the next id is taken.
-    Raises Refusal where that happened again and again, and ProviderError.
+    Raises Refusal where that happened again and again, or Google takes no such event, and ProviderError.
     """
     for number in range(_TRIES):
         event_id = _digest(body, f"{calendar_id} {number}")
-        try:
-            return await calendar.insert(calendar_id, {"id": event_id, **body}, send_updates=mail), True
-        except Conflict:
-            found = await calendar.event(calendar_id, event_id)
+        inserted = await _inserted(calendar, calendar_id, {"id": event_id, **body}, mail)
+        if inserted is not None:
+            return inserted, True
+        found = await calendar.event(calendar_id, event_id)
         if found.status != "cancelled" and _same(found, body):
             return found, False
     raise Refusal(
         "conflict",
         "An event like this was added, and then changed or deleted, many times, so nothing was added. Change "
         "its title a little to add it once more.",
+    )
+
+
+async def _inserted(
+    calendar: Calendar, calendar_id: str, event: Mapping[str, Any], mail: SendUpdates
+) -> Event | None:
+    """The event that this call put there, or None where its id was taken before.
+
+    An answer that got lost leaves it open whether it is there: its id is ours, so looking tells, and asking
+    once more is safe.
+    """
+    try:
+        return await calendar.insert(calendar_id, event, send_updates=mail)
+    except Conflict:
+        return None
+    except Rejected as error:
+        raise (_refused() if error.reason == "HTTP_400" else error) from None
+    except Unavailable as error:
+        if not error.ambiguous:
+            raise
+    try:
+        found = await calendar.event(calendar_id, event["id"])
+    except NotFound:
+        return await calendar.insert(calendar_id, event, send_updates=mail)
+    return found if found.status != "cancelled" and _same(found, event) else None
+
+
+def _refused() -> Refusal:
+    return Refusal(
+        "invalid_argument",
+        "Google Calendar does not take such an event, so nothing was added. Check the times, the recurrence "
+        "rule and the guests' addresses.",
     )
 
 
@@ -94,21 +128,37 @@ def _meets(moment: Moment, edge: Mapping[str, str]) -> bool:
 
 
 def _digest(body: Mapping[str, Any], salt: str) -> str:
-    """An event id: base32hex, 0-9 and a-v only (events.insert, `id`)."""
-    text = json.dumps([salt, body], sort_keys=True)
+    """An event id: base32hex, 0-9 and a-v only (events.insert, `id`).
+
+    What means the same has the same one: moments count in UTC, guests in any order, and the zone only where
+    it decides when the event comes again.
+    """
+    said = {name: value for name, value in body.items() if name != "conferenceData"}
+    said["attendees"] = sorted(guest["email"].casefold() for guest in body.get("attendees", ()))
+    for name in ("start", "end"):
+        edge = body[name]
+        moment = edge.get("date") or instant(datetime.fromisoformat(edge["dateTime"]))
+        said[name] = [moment, edge.get("timeZone") if "recurrence" in body else None]
+    text = json.dumps([salt, "conferenceData" in body, said], sort_keys=True)
     return base64.b32hexencode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=").lower()
 
 
 def _edge(when: When, local: ZoneInfo) -> dict[str, str]:
-    """A recurring event needs the zone's name as well as the offset, so every timed one has it."""
+    """A recurring event needs the zone's name as well as the offset, so every timed one has it.
+
+    RFC 3339 has no offsets with seconds, as zones had them long ago.
+    """
     if not isinstance(when, datetime):
         return {"date": when.isoformat()}
-    return {"dateTime": when.isoformat(), "timeZone": str(local)}
+    offset = when.utcoffset()
+    odd = offset is None or offset.total_seconds() % 60
+    return {"dateTime": instant(when) if odd else when.isoformat(), "timeZone": str(local)}
 
 
 def _address(text: str) -> str:
+    """An address as it will be shown: nothing in it that a reader can't see."""
     address = text.strip()
-    if not _ADDRESS.fullmatch(address):
+    if not _ADDRESS.fullmatch(address) or clip(address, 300) != address or not address.isprintable():
         raise Refusal("invalid_argument", "`attendees` must be mail addresses such as ana@example.org.")
     return address
 

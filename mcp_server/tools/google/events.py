@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -14,6 +15,8 @@ from providers.google import Attendee, CalendarEntry, Event, Moment
 
 _GUESTS = 10
 _TEXT = 300
+_ID = 1024  # events.insert, `id`
+_LINK = re.compile(r"https://[!-~]+")
 
 Response = Literal["accepted", "declined", "tentative", "needsAction"]
 
@@ -57,8 +60,8 @@ def view(event: Event, calendar: CalendarEntry, local: ZoneInfo) -> EventView:
     others = [guest for guest in people if not guest.own]
     organizer = event.organizer
     return EventView(
-        id=event.id,
-        calendar_id=calendar.id,
+        id=clip(event.id, _ID),
+        calendar_id=clip(calendar.id, _ID),
         calendar=clip(calendar.name, 80),
         title=clip(event.summary) or "(no title)",
         start=start.isoformat(),
@@ -66,15 +69,15 @@ def view(event: Event, calendar: CalendarEntry, local: ZoneInfo) -> EventView:
         all_day=not isinstance(start, datetime),
         location=clip(event.location) or None,
         description=clip(plain(event.description), _TEXT) or None,
-        my_response=mine.response_status or None if mine else None,
+        my_response=_word(mine.response_status) if mine else None,
         organizer=_person(organizer) if organizer and not organizer.own else None,
         guests=[_guest(guest) for guest in others[:_GUESTS]] or None,
         guests_total=len(others) if len(others) > _GUESTS else None,
-        recurring_event_id=event.recurring_event_id,
-        recurrence=list(event.recurrence) or None,
-        meet_link=event.hangout_link,
-        status=event.status if event.status not in {"confirmed", ""} else None,
-        link=event.html_link or None,
+        recurring_event_id=clip(event.recurring_event_id, _ID) if event.recurring_event_id else None,
+        recurrence=[clip(rule) for rule in event.recurrence[:5]] or None,
+        meet_link=_link(event.hangout_link),
+        status=_word(event.status) if event.status != "confirmed" else None,
+        link=_link(event.html_link),
     )
 
 
@@ -82,8 +85,18 @@ def _guest(guest: Attendee) -> Guest:
     return Guest(
         email=clip(guest.email, 120),
         name=clip(guest.display_name, 80) or None,
-        response=guest.response_status or None,
+        response=_word(guest.response_status),
     )
+
+
+def _word(text: str) -> str | None:
+    """A machine word of Google's, as far as it is one."""
+    return clip(text, 20) or None
+
+
+def _link(text: str | None) -> str | None:
+    """A whole link or none: half of one leads nowhere."""
+    return text if text and len(text) <= 500 and _LINK.fullmatch(text) else None
 
 
 def _person(guest: Attendee) -> str:
@@ -112,7 +125,10 @@ def _when(moment: Moment, local: ZoneInfo) -> When:
 
 def order(event: Event, local: ZoneInfo) -> tuple[datetime, str]:
     """What events of several calendars are sorted by."""
-    return begins(span(event, local)[0], local).astimezone(UTC), event.id
+    try:
+        return begins(span(event, local)[0], local).astimezone(UTC), event.id
+    except OverflowError:  # the first and the last day there are, in zones far from Greenwich
+        return datetime.min.replace(tzinfo=UTC), event.id
 
 
 def line(event: EventView) -> str:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 from mcp_server.errors import Refusal
 
 LONGEST_CURSOR = 8000
-_MOST = 50
+_MOST = 10
 _LARGEST_PAGE = 50
 
 Item = TypeVar("Item")
@@ -93,7 +93,8 @@ def resumed(word: str) -> tuple[int, list[Place]]:
         padded = word + "=" * (-len(word) % 4)
         size, rows = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         found = [_place(*row) for row in rows]
-        good = _whole(size, 1) and 1 <= len(found) <= _MOST
+        different = len({place.calendar_id for place in found})
+        good = _whole(size, 1) and 1 <= different == len(found) <= _MOST
     except (binascii.Error, ValueError, TypeError, RecursionError):
         good = False
     if not good:

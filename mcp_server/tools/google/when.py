@@ -26,17 +26,43 @@ Zone = Annotated[
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?")
+_ZONE = re.compile(r"UTC|GMT|[A-Z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){1,2}")
 _ONE_DAY = timedelta(days=1)
 
 
 def zone(name: str) -> ZoneInfo:
     """The zone of that IANA name. Raises Refusal."""
+    found = known_zone(name)
+    if found is None:
+        raise Refusal(
+            "invalid_argument", "`time_zone` must be an IANA name such as Europe/Lisbon or America/New_York."
+        )
+    return found
+
+
+def known_zone(name: str) -> ZoneInfo | None:
+    """The zone of that IANA name, or None. What only this machine knows (`localtime`, `right/…`) is none."""
+    if not _ZONE.fullmatch(name) or name.startswith(("posix/", "right/")):
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Refusal(
-            "invalid_argument", "`time_zone` must be an IANA name such as Europe/Lisbon or America/New_York."
-        ) from None
+        return None
+
+
+def local_zone(asked: str | None, *own: str) -> ZoneInfo:
+    """The zone that was asked for, else the first of the calendars' own that is one. Raises Refusal."""
+    if asked:
+        return zone(asked)
+    return next((found for name in own if (found := known_zone(name)) is not None), ZoneInfo("UTC"))
+
+
+def instant(moment: datetime) -> str:
+    """A moment as RFC 3339 in UTC. Raises Refusal at the ends of time."""
+    try:
+        return moment.astimezone(UTC).isoformat()
+    except OverflowError:
+        raise Refusal("invalid_argument", "That time is too far away.") from None
 
 
 def moment(text: str, field: str, local: ZoneInfo) -> When:
