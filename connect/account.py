@@ -142,7 +142,10 @@ class AccountPage:
         except LabelTaken:
             raise _bad_name("Another of your accounts there has that name already.") from None
         except ValueError:
-            raise _bad_name("A name has 1 to 60 characters, on one line.") from None
+            raise _bad_name(
+                "A name has 1 to 60 characters that can be seen, on one line; some emoji are several joined "
+                "by one that can't."
+            ) from None
         return RedirectResponse(f"/account?changed={wanted}", 303)
 
     async def prefer(self, request: Request) -> Response:

@@ -18,7 +18,16 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from pydantic import SecretStr
 
-from providers.base import Account, App, OpenId, Provider, Rejected, TokenSet, Unavailable
+from providers.base import (
+    Account,
+    App,
+    OpenId,
+    Provider,
+    ProviderError,
+    Rejected,
+    TokenSet,
+    Unavailable,
+)
 from providers.http import Http
 
 log = structlog.get_logger(__name__)
@@ -29,6 +38,7 @@ _ALGORITHMS = ("RS256",)
 # The nonce, which lives ten minutes and once, proves that the token is fresh: so a host's clock may be wrong.
 _LEEWAY = 900
 _KEPT = 3600.0
+_OLDEST = 86400.0
 _UNKNOWN_KEY_PAUSE = 5.0
 _NOT_GENUINE = (
     "did not prove whose account this is, so nothing was changed. Try again; if it stays, tell the operator."
@@ -130,7 +140,13 @@ class Identities:
         if flight is None:
             flight = self._flights[url] = asyncio.create_task(self._read(provider, url))
             flight.add_done_callback(lambda done: self._landed(url, done))
-        return await asyncio.shield(flight)
+        try:
+            return await asyncio.shield(flight)
+        except ProviderError:
+            # An older document is better than nobody signing in while the provider can't be read.
+            if kept is not None and self._clock() - kept.read_at < _OLDEST:
+                return kept
+            raise
 
     def _landed(self, url: str, flight: asyncio.Task[_Keys]) -> None:
         self._flights.pop(url, None)

@@ -45,6 +45,8 @@ class Registry:
             if (provider.account is None) == (provider.openid is None):
                 raise ValueError(f"{provider.name} must say whose account it is by one of account and openid")
         _refuse_twins("provider", [provider.name for provider in known])
+        # An identity is issuer and subject: two records of one issuer would share their people.
+        _refuse_twins("issuer", [provider.issuer for provider in known])
         _refuse_twins("service", [service.name for provider in known for service in provider.services])
         self._apps = dict(apps)
         self.configured: tuple[Provider, ...] = tuple(p for p in known if p.name in self._apps)

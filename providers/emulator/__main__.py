@@ -6,9 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from providers.emulator.clock import Clock
-from providers.emulator.server import listen, serve
-from providers.emulator.world import Unreadable, World
+try:
+    from providers.emulator.clock import Clock
+    from providers.emulator.server import listen, serve
+    from providers.emulator.world import Unreadable, World
+except ModuleNotFoundError as missing:
+    if missing.name != "dateutil":
+        raise
+    sys.exit("The emulator needs the extra `demo`: pip install 'valet[demo]'")
 
 
 def main() -> int:

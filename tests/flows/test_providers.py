@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.emulator import EmulatorProcess
 from tests.support.valet import ROOT, ValetProcess
+from valet.browser import Browser
 from valet.scenes import Stage, said
 from valet.trial import Trial
 
@@ -146,14 +147,34 @@ async def test_a_chat_connects_it_and_uses_it_today_and_after_a_restart(copy: Pa
         again = Trial(valet.url, emulator.origin, link, lambda *line: None)
         assert await again.run(Later(), "") == "done"
         assert emulator.refreshes() == 1
+        assert [grant["ended"] for grant in emulator.tokens("jotter")["grants"]] == ["revoked"]
         assert any(token.startswith("jot-canary") for token in emulator.canaries())
         assert not [token for token in emulator.canaries() if token in valet.logs.read_text()]
 
 
+async def test_a_person_signs_in_with_it_and_only_whom_the_guest_list_names(copy: Path) -> None:
+    with (
+        EmulatorProcess(root=copy) as emulator,
+        ValetProcess(root=copy, VALET_EMULATOR_ORIGIN=emulator.origin, VALET_ALLOW="jotter:j-ben") as valet,
+    ):
+        for person, heading in (("ben", "Your keys"), ("ana", "You are not on the guest list")):
+            browser = Browser()
+            try:
+                await browser.open(f"{valet.url}/account")
+                await browser.press("Continue with Jotter")
+                page = await browser.press("Agree", account=person)
+            finally:
+                await browser.close()
+            assert page.heading.startswith(heading), page.text
+        assert not [token for token in emulator.canaries() if token in valet.logs.read_text()]
+
+
 class Later:
-    """The next month."""
+    """The next month, and the end."""
 
     async def play(self, stage: Stage, query: str) -> str:
         listed = await stage.call("notes_list_notes", {}, connect_as="nobody")
         assert "2 of 2 notes" in said(listed)
+        gone = await stage.call("connections_disconnect", {"connection": "Ana"}, connect_as="")
+        assert "disconnected" in said(gone)
         return "done"

@@ -212,6 +212,19 @@ async def test_the_key_document_is_read_once_an_hour_and_when_a_new_key_signs() 
     assert desk.google.reads == 3
 
 
+async def test_an_older_key_document_serves_while_the_provider_can_t_be_read() -> None:
+    desk = Desk()
+    await desk.ask(signed(CLAIMS))
+    desk.google.keys = b"<html>"
+    desk.clock.now += 3601
+    assert (await desk.ask(signed(CLAIMS))).subject == "108"
+    with pytest.raises(Rejected):
+        await desk.ask(signed(CLAIMS, kid="b", key="two"))
+    desk.clock.now += 86400
+    with pytest.raises(Unavailable):
+        await desk.ask(signed(CLAIMS))
+
+
 async def test_key_ids_of_a_stranger_make_nobody_read_on_and_on() -> None:
     desk = Desk()
     await desk.ask(signed(CLAIMS))

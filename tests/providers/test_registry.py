@@ -21,7 +21,9 @@ CALENDAR = Service(
     "calendar", "Calendar", Access(frozenset({"cal.ro"}), "r"), Access(frozenset({"cal"}), "w")
 )
 TASKS = Service("tasks", "Tasks", Access(frozenset({"tasks.ro"}), "r"), Access(frozenset({"tasks"}), "w"))
-GOOGLE = replace(SPOTIFY, name="google", title="Google", services=(CALENDAR, TASKS))
+GOOGLE = replace(
+    SPOTIFY, name="google", title="Google", issuer="https://g.example", services=(CALENDAR, TASKS)
+)
 REGISTRY = Registry((SPOTIFY, GOOGLE), {"spotify": APP, "google": App(OPERATOR, "other")})
 
 
@@ -121,7 +123,9 @@ def test_twins_are_refused() -> None:
     with pytest.raises(ValueError, match="provider name spotify"):
         Registry((SPOTIFY, SPOTIFY), {})
     with pytest.raises(ValueError, match="service name spotify"):
-        Registry((SPOTIFY, replace(SPOTIFY, name="other")), {})
+        Registry((SPOTIFY, replace(SPOTIFY, name="other", issuer="https://other.example")), {})
+    with pytest.raises(ValueError, match="issuer name https://accounts"):
+        Registry((SPOTIFY, replace(GOOGLE, issuer=SPOTIFY.issuer)), {})
 
 
 async def _nobody(http: object, token: object) -> Account:

@@ -53,5 +53,51 @@ def test_a_schema_that_is_newer_than_the_program_is_refused(bare_url: str) -> No
         migrate(bare_url)
 
 
+def test_rows_of_before_are_kept_and_labels_that_differ_by_case_alone_come_apart(bare_url: str) -> None:
+    with psycopg.connect(bare_url) as link:
+        _of_before(link)
+        person = uuid.uuid4()
+        link.execute("INSERT INTO users (id, display_name) VALUES (%s, 'Ana')", (person,))
+        link.execute(
+            "INSERT INTO identities (issuer, subject_index, user_id, label) VALUES ('i', 's', %s, 'Ana')",
+            (person,),
+        )
+        first, second, other = (_connection(link, person, label) for label in ("Ana", "ana", "Ben"))
+        gone = _connection(link, person, "ANA", status="disconnected")
+    migrate(bare_url)
+    with psycopg.connect(bare_url) as link:
+        labels = dict(link.execute("SELECT id, label FROM connections").fetchall())
+        claims = link.execute("SELECT claims FROM identities").fetchall()
+    assert labels == {first: "Ana", second: f"ana {str(second)[-6:]}", other: "Ben", gone: "ANA"}
+    assert claims == [([],)]
+
+
+def _of_before(link: psycopg.Connection) -> None:
+    """The schema of the first release alone."""
+    link.execute(
+        "CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
+        " checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+    )
+    step = migrations()[0]
+    link.execute(sql.SQL(step.body))
+    link.execute(
+        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
+        (step.version, step.name, step.checksum),
+    )
+
+
+def _connection(
+    link: psycopg.Connection, owner: uuid.UUID, label: str, *, status: str = "active"
+) -> uuid.UUID:
+    id = uuid.uuid4()
+    link.execute(
+        "INSERT INTO connections (id, owner, provider, account_index, account_label, app, label, scopes,"
+        " status, access_expires_at, created_at)"
+        " VALUES (%s, %s, 'spotify', %s, 'Ana', 'default', %s, '{}', %s, now(), clock_timestamp())",
+        (id, owner, id.bytes, label, status),
+    )
+    return id
+
+
 def test_versions_are_numbered_without_a_gap() -> None:
     assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
