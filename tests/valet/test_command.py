@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from providers.registry import PROVIDERS
 from tests.support.emulator import EmulatorProcess
 from tests.support.valet import ValetProcess, free_port
 from valet import entries
@@ -178,7 +179,9 @@ def test_serve_without_apps_says_what_the_operator_must_do() -> None:
 def test_serve_takes_real_apps_from_the_environment() -> None:
     apps = {"SPOTIFY_CLIENT_ID": "0123456789abcdef", "SPOTIFY_CLIENT_SECRET": "canary-secret"}
     with ValetProcess("serve", **apps) as valet:
-        assert "not set up" not in valet.banner and "emulated" not in valet.banner
+        assert "emulated" not in valet.banner
+        unset = [line.split()[0] for line in valet.banner.splitlines() if "not set up" in line]
+        assert unset == [provider.title for provider in PROVIDERS if provider.name != "spotify"]
         assert "canary-secret" not in valet.banner + valet.logs.read_text()
 
 
