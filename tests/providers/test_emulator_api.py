@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,12 +11,6 @@ from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
 NOWHERE = "0" * 22
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
 
 
 @pytest.fixture

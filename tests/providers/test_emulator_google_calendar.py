@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,6 @@ from tests.support.emulator import EmulatorProcess
 
 LISBON = ZoneInfo("Europe/Lisbon")
 HOLIDAYS = "en.portuguese%23holiday@group.v.calendar.google.com"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def emulator(process: EmulatorProcess) -> EmulatorProcess:
-    process.reset()
-    return process
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,18 +16,6 @@ from tests.support.emulator import EmulatorProcess
 CLIENT = "emulator-google"
 CERTS = "https://www.googleapis.com/oauth2/v3/certs"
 USERINFO = "https://openidconnect.googleapis.com/v1/userinfo"
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def emulator(process: EmulatorProcess) -> EmulatorProcess:
-    process.reset()
-    return process
 
 
 def sign_in(emulator: EmulatorProcess, *scopes: str, **how: Any) -> dict[str, Any]:

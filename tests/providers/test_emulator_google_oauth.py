@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -30,18 +29,6 @@ ASKED = {
     "state": "st&te",
 }
 DEAD = {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def emulator(process: EmulatorProcess) -> EmulatorProcess:
-    process.reset()
-    return process
 
 
 def authorize(emulator: EmulatorProcess, **changes: str | None) -> str:

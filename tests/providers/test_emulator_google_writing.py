@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.providers.google import EVENTS, TEA, WEEKLY, CalendarWire, between, titles
 from tests.support.emulator import EmulatorProcess
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def emulator(process: EmulatorProcess) -> EmulatorProcess:
-    process.reset()
-    return process
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -26,18 +25,6 @@ ASKED = {
     "code_challenge_method": "S256",
     "code_challenge": CHALLENGE,
 }
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
-
-
-@pytest.fixture
-def emulator(process: EmulatorProcess) -> EmulatorProcess:
-    process.reset()
-    return process
 
 
 def authorize(emulator: EmulatorProcess, **changes: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,12 +25,6 @@ COMMANDS = [
     ("PUT", "/me/player/shuffle?state=true"),
     ("PUT", "/me/player/volume?volume_percent=10"),
 ]
-
-
-@pytest.fixture(scope="module")
-def process() -> Iterator[EmulatorProcess]:
-    with EmulatorProcess() as process:
-        yield process
 
 
 @pytest.fixture
