@@ -57,7 +57,8 @@ class Upstream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds. `lease` is at least three times `call`, so a slow answer never meets a second worker.
+    """Seconds. `lease` is longer than `call` by enough that a slow answer never meets a second worker, and
+    short enough that whoever takes over a dead worker's refresh is within a provider's usual grace of 30 s.
 
     `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
     another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
@@ -66,8 +67,8 @@ class Timing:
     """
 
     skew: float = 30
-    lease: float = 30
-    call: float = 10
+    lease: float = 20
+    call: float = 8
     wait: float = 15
     backoff: float = 300
     shut: float = 30

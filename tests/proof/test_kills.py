@@ -13,6 +13,7 @@ from tests.proof.crew import Crew, shares
 from tests.proof.nursery import Nursery
 from tests.proof.people import ended, expire, leased, lost, owners, settle, standing, vault_over, versions
 from tests.support.emulator import EmulatorProcess
+from vault.refresh import Timing
 from vault.store.database import Database
 from vault.vault import Vault
 
@@ -68,6 +69,32 @@ async def test_within_the_providers_grace_no_killed_worker_costs_a_connection(
     say(
         f"grace 30 s: {crew.killed} workers killed in mid-refresh (and {crew.idle} around it) with "
         f"{crew.flying} refreshes in flight; {refreshes} refreshes, {stored} stored, lost 0"
+    )
+
+
+async def test_the_shipped_times_are_within_a_grace_of_30_seconds(
+    nursery: Nursery,
+    empty_database: Database,
+    empty_database_url: str,
+    ring_path: Path,
+    emulator: EmulatorProcess,
+    vault: Vault,
+    say: Say,
+) -> None:
+    workers = 32
+    crew = Crew(nursery, empty_database, empty_database_url, ring_path, emulator, Timing())
+    emulator.settings(grace_seconds=30)
+    who = owners(await settle(empty_database, vault, emulator, ORIGIN, workers))
+    await crew.after_it_acted(shares(who, workers))
+    assert (crew.killed, crew.flying) == (workers, workers)
+    assert await crew.in_haste(who, 120) == dict.fromkeys(who, "ok")
+    assert await standing(empty_database) == {("active", None): workers}
+    assert ended(emulator) == []
+    refreshes = emulator.refreshes()
+    assert refreshes == 2 * workers, "each by who was killed and by who took over"
+    say(
+        f"grace 30 s, the shipped times: {crew.killed} workers killed after the provider acted, "
+        f"one survivor asked until all are served; {refreshes} refreshes, lost 0"
     )
 
 
