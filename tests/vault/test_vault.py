@@ -13,8 +13,8 @@ import pytest
 from providers.base import (
     Account,
 )
-from tests.vault.upstreams import SCOPES, FakeUpstream, connect, scalar
-from vault.errors import NotConnected, Sealed, Tampered
+from tests.vault.upstreams import SCOPES, FakeUpstream, connect, run, scalar
+from vault.errors import Busy, NotConnected, Sealed, Tampered
 from vault.keyring import FileKeyRing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
@@ -90,6 +90,25 @@ async def test_accounts_connected_at_the_same_moment_get_one_default(
     await asyncio.gather(*(connect(vault, upstream, owner, f"account{n}") for n in range(8)))
     shown = await vault.list(owner)
     assert len(shown) == 8 and sum(c.is_default for c in shown) == 1
+
+
+async def test_while_a_persons_connections_are_written_other_rows_may_point_to_the_person(
+    vault: Vault, person: Person, database: Database
+) -> None:
+    owner = await person()
+    signed_in = "INSERT INTO sessions (hash, user_id, expires_at) VALUES (%s, %s, now())"
+
+    async def write() -> None:
+        async with database.transaction() as link:
+            await link.execute("SET LOCAL lock_timeout = 50")
+            await vault._connections.lock_owner(link, owner)
+
+    async with database.transaction() as link:
+        assert await vault._connections.lock_owner(link, owner)
+        await run(database, signed_in, owner.bytes, owner)
+        with pytest.raises(Busy):
+            await write()
+    await write()
 
 
 async def test_disconnect_destroys_exactly_one_key(

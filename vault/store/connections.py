@@ -138,7 +138,11 @@ class Connections(Leases):
 
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""
-        cursor = await link.execute("SELECT 1 FROM users WHERE id = %(owner)s FOR UPDATE", {"owner": owner})
+        cursor = await link.execute(
+            # The weakest lock that excludes itself: rows of sessions, flows, grants may point to the user.
+            "SELECT 1 FROM users WHERE id = %(owner)s FOR NO KEY UPDATE",
+            {"owner": owner},
+        )
         return await cursor.fetchone() is not None
 
     async def same(
