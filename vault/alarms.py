@@ -16,7 +16,8 @@ class Alarms:
     """Counts into `registry`, which is the caller's: nothing here is global.
 
     `place` is what was to be opened: a purpose, or the table `deks` for a wrapped key. It is a word of our
-    own code, never anything from a row.
+    own code, never anything from a row. The log line has the total since this process began: an operator sees
+    it without a scraper.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -26,8 +27,10 @@ class Alarms:
             ("kind", "place"),
             registry=registry,
         )
+        self._total = 0
 
     def refused(self, kind: Kind, place: str) -> None:
         """A record of that place did not open."""
         self._refused.labels(kind, place).inc()
-        _log.error("sealed_record_refused", kind=kind, place=place)
+        self._total += 1
+        _log.error("sealed_record_refused", kind=kind, place=place, total=self._total)

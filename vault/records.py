@@ -6,6 +6,7 @@ Whose tokens they are stands inside: a row that names another provider or app mu
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,6 +19,10 @@ from vault.errors import Malformed, Tampered
 from vault.store.leases import SealedConnection
 
 _PURPOSE = "connection.tokens"
+_SANE = 1 << 32
+"""No count of consents and refreshes comes that far: a larger version is somebody's edit."""
+_ROOM = 1 << 31
+"""Where a version begins anew it is below this, and one that came to `_SANE` may go on for as many more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +51,20 @@ def encode(tokens: Tokens, provider: str, app: str) -> bytes:
     ).encode()
 
 
+def next_version(version: int) -> int:
+    """The version of a new consent over a row with that one.
+
+    A row that somebody edited may hold any number. One that can't be counted on from begins anew at random,
+    so that no refresh under way holds it by chance and stores over the consent.
+    """
+    return version + 1 if 0 <= version < _SANE else 1 + secrets.randbelow(_ROOM - 1)
+
+
 async def open_tokens(row: SealedConnection, cache: DekCache) -> Tokens:
     """Open a row's body. Raises Sealed."""
     wrapped = row.dek()
-    # A context has no version below zero: only an edit of the row can have made one.
-    if wrapped is None or row.body is None or row.secret_version < 0:
+    # Nothing counts below zero or that far: only an edit of the row can have made such a version.
+    if wrapped is None or row.body is None or not 0 <= row.secret_version < _SANE + _ROOM:
         cache.alarms.refused("malformed", _PURPOSE)
         raise Malformed("the connection has no key or no sealed body, or an impossible version")
     place = context(row.owner, row.id, row.secret_version)

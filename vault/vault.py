@@ -17,7 +17,7 @@ from vault.errors import ConnectionExpired, LabelTaken, NotConnected, Sealed
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
-from vault.records import Tokens, context, credential, encode, open_tokens
+from vault.records import Tokens, context, credential, encode, next_version, open_tokens
 from vault.refresh import Refresher, Timing, Upstream
 from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
@@ -28,8 +28,6 @@ from vault.store.leases import SealedConnection
 
 _LONGEST_LABEL = 60
 _log = structlog.get_logger(__name__)
-
-_LAST_VERSION = (1 << 63) - 1
 
 
 class Vault:
@@ -79,8 +77,7 @@ class Vault:
                 raise NotConnected(provider, "no such user")
             row = await self._connections.same(link, owner, provider, index, app)
             connection = row.id if row is not None else new_id()
-            # A row that somebody edited may hold any number; a new consent must mend it all the same.
-            version = min(max(row.secret_version, 0) + 1, _LAST_VERSION) if row is not None else 1
+            version = next_version(row.secret_version) if row is not None else 1
             wrapped, dek, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
             draft = Draft(

@@ -60,7 +60,7 @@ async def test_the_model_hears_a_masked_sentence_and_nothing_of_the_row(
             for shown in _shown(value):
                 assert shown not in answer
         alarms = [entry for entry in logs if entry["event"] == "sealed_record_refused"]
-        assert len(alarms) == 1 and set(alarms[0]) == {"event", "log_level", "kind", "place"}
+        assert len(alarms) == 1 and set(alarms[0]) == {"event", "log_level", "kind", "place", "total"}
         assert [e["reference"] for e in logs if e["event"] == "tool_crashed"] == [found[1]]
         assert desk.spotify.calls == [], "nothing was asked in this person's name"
 

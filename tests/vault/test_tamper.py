@@ -99,6 +99,14 @@ EDITS: dict[str, tuple[str, type[Sealed]]] = {
     ),
     "the last version": (
         "UPDATE connections SET secret_version = 9223372036854775807 WHERE id = %(a)s",
+        Malformed,
+    ),
+    "nearly the last version": (
+        "UPDATE connections SET secret_version = 9223372036854775806 WHERE id = %(a)s",
+        Malformed,
+    ),
+    "the last version that counts": (
+        "UPDATE connections SET secret_version = 6442450943 WHERE id = %(a)s",
         Tampered,
     ),
     "an impossible version": ("UPDATE connections SET secret_version = -1 WHERE id = %(a)s", Malformed),
@@ -211,7 +219,10 @@ async def test_an_edited_row_gives_nothing_is_counted_and_can_be_mended(
     with capture_logs() as logs, pytest.raises(expected) as caught:
         await house.vault.credential(house.ana, "spotify", label)
     assert house.counted(KINDS[expected]) == before + 1
-    assert [entry["kind"] for entry in logs if entry["event"] == "sealed_record_refused"] == [KINDS[expected]]
+    [alarm] = [entry for entry in logs if entry["event"] == "sealed_record_refused"]
+    assert alarm["kind"] == KINDS[expected]
+    counts = [house.counted(kind) for kind in KINDS.values()]
+    assert alarm.pop("total") == sum(counts), "an operator sees how many there were"
     for told in (str(caught.value), repr(caught.value), repr(logs)):
         for secret in (
             *map(str, house.names.values()),
@@ -230,6 +241,13 @@ async def test_an_edited_row_gives_nothing_is_counted_and_can_be_mended(
     assert (
         access(await house.vault.credential(house.ana, "spotify", label)) == f"access-{house.upstream.number}"
     )
+    again = await house.vault.credential(house.ana, "spotify", label)
+    fresh = await house.vault.credential(house.ana, "spotify", label, refused=again.version)
+    assert access(fresh) == f"access-{house.upstream.number}" and fresh.version == again.version + 1
+    assert house.counted(KINDS[expected]) > before, "that was the end of it"
+    alarms = house.counted("tampered") + house.counted("malformed")
+    await house.vault.credential(house.ana, "spotify", label)
+    assert house.counted("tampered") + house.counted("malformed") == alarms
     await house.edit(sql)
     await house.vault.disconnect(house.ana, target)
     assert target not in {shown.id for shown in await house.vault.list(house.ana)}
