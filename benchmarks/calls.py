@@ -39,9 +39,9 @@ from valet.settings import apps, load
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
 from vault.opaque import digest, mint
-from vault.refresh import Upstream
 from vault.store.database import Database
 from vault.store.migrate import migrate
+from vault.upstream import Upstream
 from vault.vault import open_vault
 
 ROUNDS = 5

@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from providers.base import GrantRejected, TokenSet
-from vault.refresh import Upstream
+from vault.upstream import Upstream
 
 CONNECTIONS = 40
 DELAY = 0.3  # seconds the provider takes

@@ -31,7 +31,7 @@ class Card:
     """One connection on the page. `trouble` says why it needs its person; `soon` that it will.
 
     `several`: its person has more accounts of that provider, so which one is the default matters. `revokes`:
-    the provider can be told to end it.
+    the provider can be told to end it; `sweeps`: it then ends all that the account allowed this app.
     """
 
     connection: Connection
@@ -42,6 +42,7 @@ class Card:
     known: bool
     several: bool
     revokes: bool
+    sweeps: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class AccountPage:
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
             unset=self._registry.unset,
             ended=self._provider(request.query_params.get("ended", "")),
+            told=request.query_params.get("told") == "1",
             cut=request.query_params.get("cut") == "1",
             changed=next((c for c in held if str(c.id) == request.query_params.get("changed")), None),
         )
@@ -123,10 +125,10 @@ class AccountPage:
             return to_signin(request.url.path)
         await self._desk.form(request, guest)
         try:
-            was = await self._vault.disconnect(guest.user.id, request.path_params["connection"])
+            done = await self._vault.disconnect(guest.user.id, request.path_params["connection"])
         except NotConnected:
             raise _no_such_connection() from None
-        return RedirectResponse(f"/account?ended={was.provider}", 303)
+        return RedirectResponse(f"/account?ended={done.connection.provider}&told={done.told:d}", 303)
 
     async def name(self, request: Request) -> Response:
         """Give an account the name that chats call it by."""
@@ -208,6 +210,7 @@ class AccountPage:
             known=provider is not None,
             several=sum(each.provider == connection.provider for each in held) > 1,
             revokes=provider is not None and provider.revoke_url is not None,
+            sweeps=provider is not None and provider.revokes_all,
         )
 
     def _chat(self, grant: Grant) -> Chat:

@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from providers.base import Credential, Provider, Service
+from vault.revocation import Ended
 from vault.store.connections import Connection
 from vault.store.tokens import Principal
 
@@ -29,8 +30,8 @@ class Secrets(Protocol):
     async def list(self, owner: UUID) -> Sequence[Connection]:
         """The owner's connections, oldest first."""
 
-    async def disconnect(self, owner: UUID, connection: UUID) -> Connection:
-        """End a connection; returns it as it was. Raises NotConnected."""
+    async def disconnect(self, owner: UUID, connection: UUID) -> Ended:
+        """End a connection; returns it as it was and whether the provider was told. Raises NotConnected."""
 
 
 class ConnectLinks(Protocol):

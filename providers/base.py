@@ -220,7 +220,8 @@ class Provider:
     `switch_params` where the person reconnects or picks another account; a name in several of them gets all
     the words. `incremental`: a consent adds to what was allowed before, so only what is missing is asked.
     `covers`: a scope that was granted is as good as these others. `hosts` are the only hosts a token of this
-    provider may be sent to. `grant_lifetime` is set where a grant dies by itself however often it is
+    provider may be sent to. `revokes_all`: telling the provider to end one token ends everything that the
+    account granted this app. `grant_lifetime` is set where a grant dies by itself however often it is
     refreshed. `complaint` reads the reason out of an error answer of its API, `reasons` says what that comes
     to. Whose account it is comes from `openid` where the provider has it, else from `account`.
     """
@@ -239,6 +240,7 @@ class Provider:
     openid: OpenId | None = None
     identity_scopes: frozenset[str] = frozenset()
     revoke_url: str | None = None
+    revokes_all: bool = False
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     connect_params: Mapping[str, str] = field(default_factory=dict)
     switch_params: Mapping[str, str] = field(default_factory=dict)

@@ -31,3 +31,10 @@ class RegisteredUpstream:
         except UnknownName:
             return False
         return await self._oauth.revoke(record, registered, token)
+
+    def sweeping(self, provider: str) -> bool:
+        """Whether ending one token there ends everything that the account granted the app."""
+        try:
+            return self._registry.get(provider).revokes_all
+        except UnknownName:
+            return False

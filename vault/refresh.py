@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -33,26 +32,16 @@ from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired, Malformed, NotConnected, Tampered
 from vault.ids import new_id
 from vault.records import Tokens, credential, open_tokens, seal_tokens
+from vault.revocation import Revoker
 from vault.store.connections import Connections
 from vault.store.leases import RATE_LIMITED, Lease, SealedConnection
+from vault.upstream import Upstream
 
 _log = structlog.get_logger(__name__)
 
 _OPERATION = "refresh"
 _TRIES = 5
 """How often a row that keeps moving is read again before it is left to the backlog."""
-
-
-class Upstream(Protocol):
-    """The two calls the vault makes to a provider; it is given them, it opens no socket itself."""
-
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
-        """Spend a refresh token. Raises ProviderError."""
-        ...
-
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
-        """Tell the provider to end a grant; False where it can't be told. Raises ProviderError."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +52,8 @@ class Timing:
     `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
     another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
     refuses is left alone. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
-    from before a restart of the database still counts after it, so that its holder can store first.
+    from before a restart of the database still counts after it, so that its holder can store first. `revoke`:
+    the pauses before a revocation that failed for now is tried again.
     """
 
     skew: float = 30
@@ -74,6 +64,7 @@ class Timing:
     shut: float = 30
     drain: float = 12
     restart: float = 10
+    revoke: Sequence[float] = (1, 5, 30, 120, 600)
 
 
 class Refresher:
@@ -86,6 +77,7 @@ class Refresher:
         upstream: Upstream,
         *,
         timing: Timing | None = None,
+        revoker: Revoker | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,6 +85,9 @@ class Refresher:
         self._cache = cache
         self._upstream = upstream
         self._timing = timing or Timing()
+        self._revoker = revoker or Revoker(
+            connections, upstream, call=self._timing.call, pauses=self._timing.revoke
+        )
         self._sleep = sleep
         self._clock = clock
         self._worker = new_id()
@@ -125,11 +120,16 @@ class Refresher:
             flight.exception()
 
     async def drain(self) -> None:
-        """Let refreshes under way end and store what is not stored yet, for `Timing.drain` seconds."""
+        """For `Timing.drain` seconds: let refreshes end, store what is not stored yet, revoke."""
         started = self._clock()
+
+        def left() -> float:
+            return max(self._timing.drain - (self._clock() - started), 0.1)
+
         if self._flights:
-            await asyncio.wait(set(self._flights.values()), timeout=self._timing.drain)
-        await self._backlog.drain(max(self._timing.drain - (self._clock() - started), 0.1))
+            await asyncio.wait(set(self._flights.values()), timeout=left())
+        await self._backlog.drain(left())
+        await self._revoker.drain(left())
 
     async def _fly(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         deadline = self._clock() + self._timing.wait
@@ -299,30 +299,29 @@ class Refresher:
         A disconnect wins: what we got is ended. A row that still has the refresh token we spent (a consent
         need not bring one) gets its successor, by compare-and-swap on its own version; its access token
         stays, for it carries what the person allowed last, and ours may carry less. A row with another
-        refresh token needs nothing of ours. Raises Busy when the row moves again and again.
+        refresh token needs nothing of ours; what we got is ended where its grant was disconnected meanwhile.
+        Raises Busy when the row moves again and again.
         """
         for _ in range(_TRIES):
             now = await self._connections.read(row.owner, row.id)
             if now is None or now.status == "disconnected":
-                await self._end(row, bought.refresh_token or bought.access_token)
+                await self._revoker.end(row, bought.refresh_token or bought.access_token)
                 return
             try:
                 theirs = await open_tokens(now, self._cache)
             except (Tampered, Malformed):
                 return  # the alarm is logged; there is nothing in that row to put ours into
             if theirs.refresh_token != spent or bought.refresh_token == spent:
+                # A disconnect destroys the key, a refresh keeps it: another key, another grant. Where no
+                # disconnect came between, what we got may be of the very grant that the row stands on.
+                if now.dek_id != row.dek_id and theirs.refresh_token not in (spent, bought.refresh_token):
+                    await self._revoker.end(row, bought.refresh_token or bought.access_token)
                 return
             merged = Tokens(theirs.access_token, bought.refresh_token)
             body = await seal_tokens(now, now.secret_version + 1, merged, self._cache)
             if await self._connections.succeed(now, body):
                 return
         raise Busy("the connection changes all the time")
-
-    async def _end(self, row: SealedConnection, token: SecretStr) -> None:
-        try:
-            await self._upstream.revoke(row.provider, row.app, token)
-        except ProviderError as error:
-            _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
 
 
 def _not_stored(row: SealedConnection) -> Unavailable:

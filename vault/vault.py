@@ -9,7 +9,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
-from providers.base import Account, Credential, ProviderError, TokenSet
+from providers.base import Account, Credential, TokenSet
 from vault import envelope
 from vault.alarms import Alarms
 from vault.cache import DekCache
@@ -18,13 +18,15 @@ from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
 from vault.records import Tokens, context, credential, encode, next_version, open_tokens
-from vault.refresh import Refresher, Timing, Upstream
+from vault.refresh import Refresher, Timing
+from vault.revocation import Ended, Revoker
 from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
 from vault.store.labels import Labels
 from vault.store.leases import SealedConnection
+from vault.upstream import Upstream
 
 _LONGEST_LABEL = 60
 _log = structlog.get_logger(__name__)
@@ -45,12 +47,16 @@ class Vault:
         self._database = database
         self._cache = cache
         self._operator = operator
-        self._upstream = upstream
         self._deks = Deks(database)
         self._connections = Connections(database)
         self._labels = Labels()
         self._timing = timing or Timing()
-        self._refresher = Refresher(self._connections, cache, upstream, timing=self._timing)
+        self._revoker = Revoker(
+            self._connections, upstream, call=self._timing.call, pauses=self._timing.revoke
+        )
+        self._refresher = Refresher(
+            self._connections, cache, upstream, timing=self._timing, revoker=self._revoker
+        )
 
     async def save(
         self,
@@ -189,10 +195,11 @@ class Vault:
             raise NotConnected(row.provider if row else "", "no such connection")
         return row
 
-    async def disconnect(self, owner: UUID, connection: UUID) -> Connection:
+    async def disconnect(self, owner: UUID, connection: UUID) -> Ended:
         """End the owner's connection, destroy its key, and tell the provider where that is possible.
 
-        Returns it as it was. Raises NotConnected when the owner has no such connection.
+        Returns it as it was, and whether the provider has ended it too. Raises NotConnected when the owner
+        has no such connection, Busy.
         """
         was = await self._connections.find(owner, connection)
         async with self._database.transaction() as link:
@@ -206,21 +213,14 @@ class Vault:
                 await self._deks.destroy(link, owner, dek)
             await self._labels.promote(link, owner, was.provider)
         _log.info("connection_ended", provider=was.provider)
-        if tokens is not None:
-            await self._revoke(row, tokens)
-        return was
+        token = None if tokens is None else tokens.refresh_token or tokens.access_token
+        return Ended(was, told=token is not None and await self._revoker.end(row, token))
 
     async def _readable(self, row: SealedConnection) -> Tokens | None:
         try:
             return await open_tokens(row, self._cache)
         except Sealed:
             return None
-
-    async def _revoke(self, row: SealedConnection, tokens: Tokens) -> None:
-        try:
-            await self._upstream.revoke(row.provider, row.app, tokens.refresh_token or tokens.access_token)
-        except ProviderError as error:
-            _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, the same on every worker."""
@@ -239,7 +239,7 @@ class Vault:
         return self._operator.index(issuer, subject)
 
     async def drain(self) -> None:
-        """Let refreshes under way end, for a bounded time; call it before the database is closed."""
+        """Let what is under way end, for a bounded time; call it before the database is closed."""
         await self._refresher.drain()
 
 

@@ -69,7 +69,8 @@ class Ended(BaseModel):
     provider: str
     label: str
     manage_url: Annotated[
-        str | None, Field(description="Where the person can also end it at the provider.")
+        str | None,
+        Field(description="Where the person can also end it at the provider; left out where that is done."),
     ] = None
 
 
@@ -152,17 +153,20 @@ async def connections_disconnect(
     rows = await me.vault.list(me.principal.user_id)
     row = _one(rows, connection.strip())
     try:
-        ended = await me.vault.disconnect(me.principal.user_id, row.id)
+        done = await me.vault.disconnect(me.principal.user_id, row.id)
     except NotConnected:
         raise Refusal("not_found", "It has just been disconnected already.") from None
+    ended = done.connection
     result = Ended(
         id=str(ended.id),
         provider=ended.provider,
         label=clip(ended.label),
-        manage_url=_manage_url(me, ended.provider),
+        manage_url=None if done.told else _manage_url(me, ended.provider),
     )
     title = title_of(me.directory, ended.provider)
-    more = f" To end it at {title} as well, the person opens {result.manage_url}" if result.manage_url else ""
+    more = f" {title} has ended it too." if done.told else ""
+    if result.manage_url:
+        more = f" To end it at {title} as well, the person opens {result.manage_url}"
     return answer(result, f"{title} account {quoted(ended.label)} is disconnected.{more}")
 
 

@@ -89,6 +89,7 @@ GOOGLE = Provider(
     authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106  an address, not a password
     revoke_url="https://oauth2.googleapis.com/revoke",
+    revokes_all=True,
     hosts=frozenset({"www.googleapis.com"}),
     services=(
         Service(

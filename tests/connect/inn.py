@@ -355,6 +355,9 @@ class _NoUpstream:
     async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
         return False
 
+    def sweeping(self, provider: str) -> bool:
+        return False
+
 
 def emulator_apps() -> dict[str, App]:
     """The apps that the emulator knows."""

@@ -94,7 +94,7 @@ async def test_disconnecting_asks_first_and_then_destroys_the_key(inn: Inn) -> N
     assert "Valet destroys the key" in page.text
     assert len(await inn.vault.list(user.id)) == 1
     page = await browser.submit(page.forms[0])
-    assert page.location == "/account?ended=spotify"
+    assert page.location == "/account?ended=spotify&told=0"
     assert await inn.vault.list(user.id) == []
     assert await inn.count("SELECT count(*) FROM deks") == deks - 1
     page = await browser.get(page.location)

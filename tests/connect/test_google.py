@@ -372,12 +372,51 @@ async def test_disconnecting_revokes_at_google_and_ends_only_that_account(inn: I
     page = await browser.get(f"/disconnect/{first.id}")
     assert "Valet also tells Google, which then ends everything" in page.text
     page = await browser.submit(page.form(f"/disconnect/{first.id}"))
-    assert "Google is disconnected" in (await browser.get(page.location)).text
+    page = await browser.get(page.location)
+    assert "Google is disconnected" in page.text and "Google has ended it too" in page.text
+    assert GOOGLE.manage_url not in page.links
     assert google.counters()["answers"][f"{REVOKE} 200"] == 1
     living = {g["account"] for g in google.tokens()["grants"] if g["ended"] is None}
     assert living == {"ana-work"}
     assert [c.id for c in await inn.vault.list(user.id)] == [second.id]
     assert (await inn.vault.credential(user.id, "google")).connection == str(second.id)
+
+
+async def test_one_account_of_two_people_ends_at_google_with_the_last_of_them(
+    inn: Inn, google: Emulator
+) -> None:
+    """Google ends everything that the account granted the app, whichever token it is told."""
+    ana, her = await guest(inn, google)
+    ben, him = await guest(inn, google, "ben")
+    for browser in (ana, ben):
+        await connect(inn, google, browser)
+    [hers], [his] = await inn.vault.list(her.id), await inn.vault.list(him.id)
+    page = await ana.get(f"/disconnect/{hers.id}")
+    assert "Where somebody else still uses the same account here" in page.text
+    page = await ana.get((await ana.submit(page.form(f"/disconnect/{hers.id}"))).location)
+    assert "still lists Valet" in page.text and GOOGLE.manage_url in page.links
+    assert "ended it too" not in page.text
+    await inn.run("UPDATE connections SET access_expires_at = now()")
+    assert (await inn.vault.credential(him.id, "google")).connection == str(his.id), "his goes on"
+    assert await inn.vault.list(her.id) == []
+    page = await ben.get(f"/disconnect/{his.id}")
+    page = await ben.get((await ben.submit(page.form(f"/disconnect/{his.id}"))).location)
+    assert "Google has ended it too" in page.text
+    assert all(grant["ended"] for grant in google.tokens()["grants"] if grant["account"] == "ana")
+
+
+async def test_while_google_can_not_be_told_the_page_says_so_and_it_is_told_later(
+    inn: Inn, google: Emulator
+) -> None:
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    [row] = await inn.vault.list(user.id)
+    google.fault(REVOKE, "status", status=503, times=1)
+    page = await browser.get(f"/disconnect/{row.id}")
+    page = await browser.get((await browser.submit(page.form(f"/disconnect/{row.id}"))).location)
+    assert "still lists Valet" in page.text
+    await inn.vault.drain()
+    assert google.counters()["answers"][f"{REVOKE} 200"] == 1
 
 
 async def test_a_disconnect_during_a_refresh_wins_and_what_was_got_is_revoked(

@@ -27,7 +27,7 @@ async def test_a_connection_that_was_edited_can_be_seen_and_ended(inn: Inn, edit
     assert page.status == 200 and "Spotify" in page.text and "canary" not in page.text
     page = await browser.get(f"/disconnect/{connection.id}")
     page = await browser.submit(page.forms[0])
-    assert page.location == "/account?ended=spotify"
+    assert page.location == "/account?ended=spotify&told=0"
     assert (await browser.get(page.location)).status == 200
     assert await inn.vault.list(user.id) == []
 

@@ -88,6 +88,7 @@ async def test_spotify_and_two_google_accounts_of_one_person(
         # Ending one ends that one only, at Google too.
         ended = await client.call_tool("connections_disconnect", {"connection": "work"})
         assert not ended.is_error, text(ended)
+        assert "Google has ended it too" in text(ended)
         assert {g["account"] for g in living(emulator, "google")} == {"ana"}
         assert "Dentist" in await titles(client)
 

@@ -29,6 +29,9 @@ class DeadUpstream:
     async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
         return False
 
+    def sweeping(self, provider: str) -> bool:
+        return False
+
 
 @pytest.fixture(scope="session")
 def own_database_url(server_url: str, template: str) -> Iterator[str]:

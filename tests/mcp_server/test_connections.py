@@ -11,6 +11,7 @@ from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, PUBLIC, Browser, Desk, Resident, chat, code_of, text_of
 from vault.store.flows import ANOTHER
 from vault.store.grants import Grants
+from vault.vault import Vault
 
 GOOGLE_UNSET = (
     "Google is not set up on this server. The operator must register an app there and set "
@@ -231,6 +232,22 @@ async def test_disconnecting(serve: Serve, mode: str, by: str) -> None:
     }
     assert "https://www.spotify.com/account/apps/" in text_of(result)
     assert code_of(again) == "not_found"
+
+
+async def test_where_the_provider_has_ended_it_too_there_is_nothing_left_to_do(
+    serve: Serve, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def revoke(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(vault._revoker._upstream, "revoke", revoke)
+    async with serve() as desk:
+        who = await desk.resident(())
+        await desk.connect(who, label="Private")
+        async with chat(desk, who) as client:
+            result = await client.call_tool("connections_disconnect", {"connection": "private"})
+    assert result.structured_content is not None and "manage_url" not in result.structured_content
+    assert text_of(result) == "Spotify account “Private” is disconnected. Spotify has ended it too."
 
 
 async def test_nobody_disconnects_another_persons_account(serve: Serve) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +21,17 @@ class FakeUpstream:
     """A token endpoint that rotates: each refresh token works once, as the strictest providers do.
 
     `gate` holds every call until it is set; `error` is raised instead of an answer; `late` is raised
-    after the token was spent, as when the answer gets lost.
+    after the token was spent, as when the answer gets lost. `sweeps`: a revocation ends all of the account;
+    `unrevocable`: it has none; `revoke_errors` are raised by the next revocations instead of ending anything.
     """
 
     def __init__(self) -> None:
         self.live: set[str] = set()
         self.calls: list[str] = []
         self.revoked: list[str] = []
+        self.revoke_errors: list[Exception] = []
+        self.revokes = 0
+        self.sweeps = self.unrevocable = False
         self.error: Exception | None = None
         self.late: Exception | None = None
         self.gate: asyncio.Event | None = None
@@ -57,12 +62,26 @@ class FakeUpstream:
         return self.grant()
 
     async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+        self.revokes += 1
+        if self.revoke_errors:
+            raise self.revoke_errors.pop(0)
+        if self.unrevocable:
+            return False
         self.revoked.append(token.get_secret_value())
         return True
 
+    def sweeping(self, provider: str) -> bool:
+        return self.sweeps
+
     async def called(self, times: int = 1) -> None:
         """Return once it was called that often."""
-        while len(self.calls) < times:
+        await until(lambda: len(self.calls) >= times)
+
+
+async def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    """Return once it is true; fail when it is not in time."""
+    async with asyncio.timeout(seconds):
+        while not true():
             await asyncio.sleep(0)
 
 

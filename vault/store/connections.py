@@ -1,7 +1,7 @@
 """Connections: subject × provider × account × app.
 
-The owner is in every WHERE. Expiry is computed by PostgreSQL, so hosts' clocks never matter. What a refresh
-does to a row: `vault/store/leases.py`.
+The owner is in every WHERE but one, which gives only a yes or no. Expiry is computed by PostgreSQL, so hosts'
+clocks never matter. What a refresh does to a row: `vault/store/leases.py`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SEALED: LiteralString = (
     " extract(epoch FROM c.access_expires_at - now())::float8 AS expires_in,"
     " coalesce(extract(epoch FROM c.next_attempt_at - now()), 0)::float8 AS retry_in,"
     " coalesce(c.grant_expires_at <= now(), false) AS grant_over,"
-    " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately"
+    " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately, c.account_index"
     " FROM connections c LEFT JOIN deks d"
     "  ON d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
 )
@@ -135,6 +135,18 @@ class Connections(Leases):
                 "UPDATE connections SET last_used_at = now() WHERE id = %(id)s AND owner = %(owner)s",
                 {"id": connection, "owner": owner},
             )
+
+    async def alive(self, provider: str, account_index: bytes, app: str) -> bool:
+        """Whether anybody has a live connection of that account through that app: yes or no, never whose."""
+        # Across owners on purpose: two people may connect one account, and what ends it ends it for both.
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "SELECT EXISTS (SELECT FROM connections WHERE provider = %(provider)s"
+                " AND account_index = %(index)s AND app = %(app)s AND status <> 'disconnected')",
+                {"provider": provider, "index": account_index, "app": app},
+            )
+            row = await cursor.fetchone()
+        return row is not None and bool(row[0])
 
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""

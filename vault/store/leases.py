@@ -40,6 +40,7 @@ class SealedConnection:
     retry_in: float
     grant_over: bool
     used_lately: bool
+    account_index: bytes
 
     def dek(self) -> WrappedDek | None:
         """The row's wrapped key, or None once it was destroyed."""
@@ -107,7 +108,7 @@ class Leases:
                 " c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason, c.secret_version,"
                 " c.body, c.dek_id, d.kek_ref, d.wrapped,"
                 " extract(epoch FROM c.access_expires_at - now())::float8, 0::float8,"
-                " coalesce(c.grant_expires_at <= now(), false), true",
+                " coalesce(c.grant_expires_at <= now(), false), true, c.account_index",
                 {
                     "worker": worker,
                     "seconds": seconds,

@@ -1,0 +1,132 @@
+"""Telling a provider that a grant is over: at once, and after a passing failure a few times more.
+
+Some providers end everything of an account with one token. There nothing is ended while anybody's live
+connection stands on the same account and app, for it would die with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import structlog
+from pydantic import SecretStr
+
+from providers.base import ProviderError, RateLimited, Unavailable
+from vault.errors import Busy
+from vault.store.connections import Connection, Connections
+from vault.store.leases import SealedConnection
+from vault.upstream import Upstream
+
+_log = structlog.get_logger(__name__)
+
+_OPERATION = "revoke"
+_LONGEST = 600.0
+"""Seconds: what a provider asks for beyond that is not waited for with a token in memory."""
+_MOST = 1000
+"""How many revocations wait for another try at a time."""
+
+_PASSING = (Busy, Unavailable, RateLimited)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A connection as it was before its end, and whether the provider has ended it too.
+
+    `told` is False where the provider has no revocation, could not be reached or asked, or was left alone
+    because another connection stands on the same account there.
+    """
+
+    connection: Connection
+    told: bool
+
+
+class Revoker:
+    """Ends grants at their providers. `call`: seconds for one try; `pauses`: seconds before each further one.
+
+    A token that waits for another try rests in memory only.
+    """
+
+    def __init__(
+        self, connections: Connections, upstream: Upstream, *, call: float, pauses: Sequence[float]
+    ) -> None:
+        self._connections = connections
+        self._upstream = upstream
+        self._call = call
+        self._pauses = tuple(pauses)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = asyncio.Event()
+
+    def __repr__(self) -> str:
+        return f"Revoker({len(self._tasks)} pending)"
+
+    async def end(self, row: SealedConnection, token: SecretStr) -> bool:
+        """Whether the provider has ended that grant of the row. Raises nothing of ours or the provider's.
+
+        After a passing failure that is False, and it is tried again in the background.
+        """
+        try:
+            return await self._tell(row, token)
+        except _PASSING as error:
+            if len(self._tasks) >= _MOST:
+                _given_up(row, error)
+                return False
+            task = asyncio.create_task(self._again(row, token, error))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return False
+
+    async def _tell(self, row: SealedConnection, token: SecretStr) -> bool:
+        """One try. Raises Busy, Unavailable, RateLimited: then another may do."""
+        if self._upstream.sweeping(row.provider) and await self._connections.alive(
+            row.provider, row.account_index, row.app
+        ):
+            _log.info("revoke_left_alone", provider=row.provider)
+            return False
+        try:
+            async with asyncio.timeout(self._call):
+                return await self._upstream.revoke(row.provider, row.app, token)
+        except TimeoutError:
+            raise Unavailable(row.provider, _OPERATION, "no answer in time") from None
+        except (Unavailable, RateLimited):
+            raise
+        except ProviderError as error:
+            _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
+            return False
+
+    async def _again(self, row: SealedConnection, token: SecretStr, error: Exception) -> None:
+        for pause in self._pauses:
+            asked = error.retry_after if isinstance(error, RateLimited) else 0
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(max(pause, asked), _LONGEST)):
+                    await self._closing.wait()
+            last = self._closing.is_set()
+            try:
+                told = await self._tell(row, token)
+            except _PASSING as passing:
+                error = passing
+                if last:
+                    break
+            else:
+                _log.info("revoked_late", provider=row.provider, told=told)
+                return
+        _given_up(row, error)
+
+    async def drain(self, seconds: float) -> None:
+        """Try what is pending once more, at once, and give that so long."""
+        if not self._tasks:
+            return
+        self._closing.set()
+        _, late = await asyncio.wait(set(self._tasks), timeout=seconds)
+        for task in late:
+            task.cancel()
+        self._closing.clear()
+        if late:
+            _log.warning("revoke_given_up", reason="the process ends", pending=len(late))
+
+
+def _given_up(row: SealedConnection, error: Exception) -> None:
+    # What is left: the grant is listed at the provider until its person removes it there.
+    _log.warning("revoke_given_up", provider=row.provider, error=type(error).__name__)
