@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -135,8 +135,9 @@ class Refresher:
         deadline = self._clock() + self._timing.wait
         pause = 0.02
         while True:
+            read = self._clock()
             lease = await self._lease(owner, connection, refused)
-            got = None if lease is None else await self._spend(lease, refused)
+            got = None if lease is None else await self._spend(lease, refused, read)
             row = await self._connections.read(owner, connection) if got is None else None
             if got is None:
                 got = await self._settled(row, refused)
@@ -192,8 +193,8 @@ class Refresher:
             raise _not_stored(row)
         return kept
 
-    async def _spend(self, lease: Lease, refused: int | None) -> Credential | None:
-        """Refresh under the lease. None: the row moved on; read it again."""
+    async def _spend(self, lease: Lease, refused: int | None, read: float) -> Credential | None:
+        """Refresh under the lease, whose row was read at `read`. None: the row moved on; read it again."""
         row = lease.row
         # Here and below the lease stays: until what it bought is stored, nobody may send what is spent.
         kept = self.kept(row, refused)
@@ -219,9 +220,9 @@ class Refresher:
             return None
         except TimeoutError:
             lost = Unavailable(row.provider, _OPERATION, "no answer in time", ambiguous=True)
-            return await self._failed(lease, tokens, lost, refused)
+            return await self._failed(lease, tokens, lost, refused, read)
         except ProviderError as error:
-            return await self._failed(lease, tokens, error, refused)
+            return await self._failed(lease, tokens, error, refused, read)
         return await self._keep(row, tokens, tokens.refresh_token, fresh)
 
     async def _condemn(self, lease: Lease, reason: str) -> None:
@@ -232,7 +233,7 @@ class Refresher:
         await self._connections.release(lease, answered=True, retry_after=None)
 
     async def _failed(
-        self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None
+        self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None, read: float
     ) -> Credential:
         """Give the lease back with a pause, and serve the old access token while it still lives."""
         row = lease.row
@@ -244,8 +245,10 @@ class Refresher:
         _log.warning("refresh_failed", provider=row.provider, error=type(error).__name__, pause=pause)
         limited = isinstance(error, RateLimited)
         await self._connections.release(lease, answered=answered, retry_after=pause, limited=limited)
-        if row.expires_in > 1 and row.secret_version != refused:
-            return credential(row, tokens)
+        # The row said how long it lives before the call, which may have taken its time.
+        left = row.expires_in - (self._clock() - read)
+        if left > 1 and row.secret_version != refused:
+            return replace(credential(row, tokens), expires_in=left)
         if not answered and isinstance(error, Unavailable):
             # That is about the refresh token. What the caller was about to do has surely not happened.
             raise Unavailable(error.provider, error.operation, "no usable answer") from error

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from providers.base import RateLimited
+from providers.base import RateLimited, Unavailable
 from tests.vault.upstreams import FakeUpstream, Unwritable, access, connect, consent, run, scalar
 from vault.errors import Busy, ConnectionExpired, NotConnected
 from vault.store.database import Database
@@ -102,6 +102,29 @@ async def test_a_consent_that_keeps_the_refresh_token_keeps_the_lease_on_it(
     assert upstream.calls == ["refresh-1", "refresh-2"]
     await connect(vault, upstream, owner, expires_in=0)
     assert not await scalar(database, HELD, connection.id)
+
+
+async def test_a_consent_that_keeps_the_refresh_token_keeps_what_is_known_of_it(
+    vault: Vault, upstream: FakeUpstream, person: Person, database: Database
+) -> None:
+    """When it ends by itself, and that an attempt to spend it got no answer."""
+    owner = await person()
+    connection = await connect(vault, upstream, owner, expires_in=0)
+    await run(database, "UPDATE connections SET grant_expires_at = now() + interval '3 days'")
+    upstream.late = Unavailable("spotify", "refresh", ambiguous=True)
+    with suppress(Unavailable):
+        await vault.credential(owner, "spotify")
+    known = "SELECT attempt_started_at::text || grant_expires_at FROM connections WHERE id = %s"
+    before = await scalar(database, known, connection.id)
+    assert before is not None
+    await consent(vault, owner, "consented", expires_in=0)
+    assert await scalar(database, known, connection.id) == before
+    upstream.late = None
+    with pytest.raises(ConnectionExpired) as caught:
+        await vault.credential(owner, "spotify")
+    assert caught.value.reason == "lost_rotation", "and so the person reads what truly happened"
+    await connect(vault, upstream, owner)
+    assert await scalar(database, known, connection.id) is None, "another token, another story"
 
 
 async def test_a_row_that_moves_again_while_it_is_mended_is_tried_again(

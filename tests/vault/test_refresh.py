@@ -170,6 +170,27 @@ async def test_a_token_with_some_life_left_is_served_while_the_provider_is_down(
     assert (await vault.credential(owner, "spotify")).access_token.get_secret_value() == "access-1"
 
 
+@pytest.mark.parametrize("after", [5, 19.5])
+async def test_the_time_that_a_failure_took_is_taken_off_what_the_old_token_lives(
+    vault: Vault, upstream: FakeUpstream, person: Person, after: float
+) -> None:
+    now = [1000.0]
+    vault._refresher._clock = lambda: now[0]
+    owner = await person()
+    await connect(vault, upstream, owner, expires_in=20)
+    upstream.error = Unavailable("spotify", "token refresh")
+    upstream.gate = asyncio.Event()
+    slow = asyncio.create_task(vault.credential(owner, "spotify"))
+    await upstream.called()
+    now[0] += after
+    upstream.gate.set()
+    if after > 19:
+        with pytest.raises(Unavailable):
+            await slow
+    else:
+        assert 14 < (await slow).expires_in <= 15
+
+
 async def test_a_caller_that_gives_up_does_not_cancel_the_refresh(
     vault: Vault, upstream: FakeUpstream, person: Person
 ) -> None:
