@@ -103,8 +103,9 @@ class Refresher:
         key = (owner, connection)
         while True:
             flight = self._flights.get(key)
-            joined = flight is not None
-            if flight is None:
+            # One that has ended and has not been taken off yet is no flight to join: awaiting it never yields.
+            joined = flight is not None and not flight.done()
+            if flight is None or flight.done():
                 flight = asyncio.create_task(self._fly(owner, connection, refused))
                 self._flights[key] = flight
                 flight.add_done_callback(lambda done: self._landed(key, done))
@@ -115,7 +116,8 @@ class Refresher:
                 return got
 
     def _landed(self, key: tuple[UUID, UUID], flight: asyncio.Task[Credential]) -> None:
-        self._flights.pop(key, None)
+        if self._flights.get(key) is flight:
+            del self._flights[key]
         if not flight.cancelled():
             flight.exception()
 

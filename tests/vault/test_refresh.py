@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -446,6 +447,30 @@ async def test_a_refused_token_is_not_served_to_who_joined_a_flight_that_kept_it
     assert access(await content) == "access-1"
     with pytest.raises(RateLimited):
         await refused
+
+
+async def test_a_flight_that_has_just_ended_with_the_refused_token_is_not_joined(
+    vault: Vault, upstream: FakeUpstream, person: Person
+) -> None:
+    """Between its end and its callback nothing may be waited for that is there already: that never yields."""
+
+    class Asked(dict[Any, Any]):
+        times = 0
+
+        def get(self, key: Any, default: Any = None) -> Any:
+            self.times += 1
+            assert self.times < 100, "it asks for ever"
+            return super().get(key, default)
+
+    owner = await person()
+    connection = await connect(vault, upstream, owner)
+    got = await vault.credential(owner, "spotify")
+    ended = asyncio.get_running_loop().create_future()
+    ended.set_result(got)
+    vault._refresher._flights = Asked({(owner, connection.id): ended})
+    again = await vault._refresher.credential(owner, connection.id, got.version)
+    assert access(again) == "access-2" and upstream.calls == ["refresh-1"]
+    assert not vault._refresher._flights
 
 
 async def test_an_app_that_is_refused_is_left_alone_for_everybody_and_then_asked_again(
