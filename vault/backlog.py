@@ -63,6 +63,10 @@ class Backlog:
         pending = self._pending.get((row.owner, row.id))
         return pending is not None and pending.token == token
 
+    def holds(self, owner: UUID, connection: UUID) -> bool:
+        """Whether something of that connection is not stored yet."""
+        return (owner, connection) in self._pending
+
     def add(self, row: SealedConnection, token: SecretStr, credential: Credential, store: Store) -> None:
         """Keep `credential`, which `token` in that row was spent for, and store it in the background."""
         key = (row.owner, row.id)

@@ -13,6 +13,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -32,6 +33,7 @@ from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired, Malformed, NotConnected, Tampered
 from vault.ids import new_id
 from vault.records import Tokens, credential, open_tokens, seal_tokens
+from vault.returns import Returns
 from vault.revocation import Revoker
 from vault.store.connections import Connections
 from vault.store.leases import RATE_LIMITED, Lease, SealedConnection
@@ -94,6 +96,7 @@ class Refresher:
         self._flights: dict[tuple[UUID, UUID], asyncio.Task[Credential]] = {}
         self._shut: dict[tuple[str, str], float] = {}
         self._backlog = Backlog(sleep=sleep, clock=clock)
+        self._returns = Returns(sleep=sleep)
 
     async def credential(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         """A live access token for the owner's connection; joins a refresh that is under way.
@@ -103,7 +106,7 @@ class Refresher:
         key = (owner, connection)
         while True:
             flight = self._flights.get(key)
-            # One that has ended and has not been taken off yet is no flight to join: awaiting it never yields.
+            # One that has ended and is not taken off yet is no flight to join: awaiting it never yields.
             joined = flight is not None and not flight.done()
             if flight is None or flight.done():
                 flight = asyncio.create_task(self._fly(owner, connection, refused))
@@ -122,7 +125,7 @@ class Refresher:
             flight.exception()
 
     async def drain(self) -> None:
-        """For `Timing.drain` seconds: let refreshes end, store what is not stored yet, revoke."""
+        """For `Timing.drain` seconds: let refreshes end, store what is not stored, give back, revoke."""
         started = self._clock()
 
         def left() -> float:
@@ -130,7 +133,7 @@ class Refresher:
 
         if self._flights:
             await asyncio.wait(set(self._flights.values()), timeout=left())
-        await self._backlog.drain(left())
+        await asyncio.gather(self._backlog.drain(left()), self._returns.drain(left()))
         await self._revoker.drain(left())
 
     async def _fly(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
@@ -156,15 +159,44 @@ class Refresher:
             pause = min(pause * 2, 0.25)
 
     async def _lease(self, owner: UUID, connection: UUID, refused: int | None) -> Lease | None:
-        return await self._connections.lease(
-            owner,
-            connection,
-            self._worker,
-            skew=self._timing.skew,
-            seconds=self._timing.lease,
-            restart=self._timing.restart,
-            refused=refused,
-        )
+        try:
+            return await self._connections.lease(
+                owner,
+                connection,
+                self._worker,
+                skew=self._timing.skew,
+                seconds=self._timing.lease,
+                restart=self._timing.restart,
+                refused=refused,
+            )
+        except Busy:
+            # It may have been written all the same, and then no other process gets it while it lasts.
+            self._returns.add(("lease", owner, connection), partial(self._abandon, owner, connection))
+            raise
+
+    async def _abandon(self, owner: UUID, connection: UUID) -> None:
+        """Give back a lease that we hold without knowing it. Raises Busy."""
+        generation = await self._connections.held(owner, connection, self._worker)
+        # A refresh under way and a result that is not stored need theirs. One that begins only now takes a
+        # later generation, which this leaves alone.
+        busy = (owner, connection) in self._flights or self._backlog.holds(owner, connection)
+        if generation is not None and not busy:
+            await self._connections.abandon(owner, connection, generation)
+
+    async def _give_back(
+        self, lease: Lease, *, answered: bool, retry_after: float | None = None, limited: bool = False
+    ) -> None:
+        """Give the lease back; where the database does not take it now, in the background."""
+        began = self._clock()
+
+        async def give() -> None:
+            left = None if retry_after is None else max(retry_after - (self._clock() - began), 0)
+            await self._connections.release(lease, answered=answered, retry_after=left, limited=limited)
+
+        try:
+            await give()
+        except Busy:
+            self._returns.add(("release", lease.row.owner, lease.row.id), give)
 
     async def _settled(self, row: SealedConnection | None, refused: int | None) -> Credential | None:
         """What the row says when we do not hold its lease: a live token, an end, or None (wait)."""
@@ -207,7 +239,7 @@ class Refresher:
             self._refuse_shut(row)
         except Exception:
             # Nothing was sent: whoever comes next must not wait for us.
-            await self._connections.release(lease, answered=not lease.ambiguous, retry_after=None)
+            await self._give_back(lease, answered=not lease.ambiguous)
             raise
         if tokens.refresh_token is None:
             await self._condemn(lease, "no_refresh_token")
@@ -229,10 +261,22 @@ class Refresher:
 
     async def _condemn(self, lease: Lease, reason: str) -> None:
         """Needs the person, unless the row moved on: then the newer secret is the one that counts."""
-        if await self._connections.condemn(lease.row, reason):
-            _log.warning("connection_needs_reauth", provider=lease.row.provider, reason=reason)
-            raise ConnectionExpired(lease.row.provider, reason)
-        await self._connections.release(lease, answered=True, retry_after=None)
+        row = lease.row
+
+        async def condemn() -> bool:
+            done = await self._connections.condemn(row, reason)
+            if done:
+                _log.warning("connection_needs_reauth", provider=row.provider, reason=reason)
+            else:
+                await self._connections.release(lease, answered=True, retry_after=None)
+            return done
+
+        try:
+            if await condemn():
+                raise ConnectionExpired(row.provider, reason)
+        except Busy:
+            self._returns.add(("release", row.owner, row.id), condemn)
+            raise
 
     async def _failed(
         self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None, read: float
@@ -246,7 +290,7 @@ class Refresher:
         pause = self._pause(lease, error)
         _log.warning("refresh_failed", provider=row.provider, error=type(error).__name__, pause=pause)
         limited = isinstance(error, RateLimited)
-        await self._connections.release(lease, answered=answered, retry_after=pause, limited=limited)
+        await self._give_back(lease, answered=answered, retry_after=pause, limited=limited)
         # The row said how long it lives before the call, which may have taken its time.
         left = row.expires_in - (self._clock() - read)
         if left > 1 and row.secret_version != refused:

@@ -23,7 +23,7 @@ class Fault:
     | garbage   | answers a page of HTML with `status` (200), does nothing                    |
     | truncated | does it, answers half of the JSON as if that were all                       |
     | cut       | does it, announces the whole answer, sends half, closes                     |
-    | hang      | waits until released, then does it                                          |
+    | hang      | waits until released, then does it, or answers `status` where one is given  |
     | late      | does it, holds the answer until released                                    |
     | close     | closes the connection, does nothing                                         |
     | lost      | does it, closes the connection without an answer                            |

@@ -66,7 +66,10 @@ class Gate:
                 self._drop(scope, reset=fault is not None and fault.kind == "reset")
             case "hang":
                 await self._hold(replay)
-                await self._app(scope, replay.receive, self._saving(scope, send))
+                if fault is not None and fault.status is not None:
+                    await _answer(send, fault, self._words(fault, scope["path"]))
+                else:
+                    await self._app(scope, replay.receive, self._saving(scope, send))
             case kind:
                 messages = await self._collect(scope, replay)
                 if kind == "late":

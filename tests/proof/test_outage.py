@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +24,7 @@ from vault.errors import Busy
 from vault.store.database import Database
 from vault.vault import Vault
 
-PEOPLE, OUTAGES = 20, 3
+PEOPLE, PROCESSES = 20, 2
 
 Ask = Callable[[Person], Awaitable[str]]
 """One call of somebody: `ok`, `retry`, or what was wrong."""
@@ -74,10 +75,9 @@ class Load:
 
 
 async def outages(load: Load, postgres: Postgres, emulator: EmulatorProcess, *, expire: bool) -> None:
-    """Kill the database again and again, every other time with all refresh tokens spent and none stored."""
-    for number in range(OUTAGES):
+    """Kill the database again and again, each time at another moment of the refreshes."""
+    for kill in OUTAGES:
         await load.everybody_served()
-        kill = _kill_in_passing if number % 2 else _kill_while_spent
         await asyncio.to_thread(kill, postgres, emulator, expire)
         await load.some_refused()
         await asyncio.to_thread(postgres.start)
@@ -101,30 +101,60 @@ def _kill_in_passing(postgres: Postgres, emulator: EmulatorProcess, expire: bool
     before = emulator.refreshes()
     if expire:
         emulator.expire("access")
+    end = time.monotonic() + 30
     while emulator.refreshes() < before + 3:
-        pass
+        assert time.monotonic() < end, "nobody refreshes"
     postgres.kill()
 
 
-async def test_a_server_whose_database_is_killed_says_so_and_heals(
+def _kill_while_refused(postgres: Postgres, emulator: EmulatorProcess, expire: bool) -> None:
+    """The provider has failed everybody when the database is gone, which then takes no lease back."""
+    emulator.fault(REFRESH, "hang", times=None, status=503)
+    if expire:
+        emulator.expire("access")
+    emulator.wait_hanging(PEOPLE, seconds=30)
+    postgres.kill()
+    emulator.clear_faults()
+
+
+OUTAGES = (_kill_while_spent, _kill_in_passing, _kill_while_refused)
+
+
+def _servers(
+    stack: AsyncExitStack, postgres: Postgres, ring: Path, emulator: EmulatorProcess
+) -> list[ValetProcess]:
+    """Servers that are one to the outside; a person's calls go to them by turns."""
+    first = ValetProcess()
+    shared = {
+        "PUBLIC_URL": first.url,
+        "DATABASE_URL": postgres.url,
+        "MIGRATION_DATABASE_URL": postgres.owner_url,
+        "VALET_KEYRING": str(ring),
+        "VALET_EMULATOR_ORIGIN": emulator.origin,
+        "VALET_LOG_LEVEL": "ERROR",
+    }
+    first.environment_more = shared
+    servers = [first, *(ValetProcess("demo", **shared) for _ in range(PROCESSES - 1))]
+    for server in servers:
+        stack.callback(server.close)
+    return servers
+
+
+async def test_servers_whose_database_is_killed_say_so_and_heal(
     postgres: Postgres, ring_path: Path, emulator: EmulatorProcess, say: Say
 ) -> None:
     async with AsyncExitStack() as stack:
         database, vault = await _vault(stack, postgres, ring_path, emulator)
-        server = ValetProcess(
-            DATABASE_URL=postgres.url,
-            MIGRATION_DATABASE_URL=postgres.owner_url,
-            VALET_KEYRING=str(ring_path),
-            VALET_EMULATOR_ORIGIN=emulator.origin,
-            VALET_LOG_LEVEL="ERROR",
-        )
-        stack.callback(server.close)
-        people = await settle(database, vault, emulator, server.url, PEOPLE)
-        server.start()
-        http = await stack.enter_async_context(client(server.url, urlsplit(server.url).netloc))
+        servers = _servers(stack, postgres, ring_path, emulator)
+        people = await settle(database, vault, emulator, servers[0].url, PEOPLE)
+        for server in servers:
+            await asyncio.to_thread(server.start)
+        host = urlsplit(servers[0].url).netloc
+        doors = [await stack.enter_async_context(client(server.url, host)) for server in servers]
+        turns = {person.owner: itertools.cycle(doors) for person in people}
 
         async def ask(person: Person) -> str:
-            answer = await call(http, person.token)
+            answer = await call(next(turns[person.owner]), person.token)
             found = outcome(answer)
             return found if found != "wrong" else f"{answer.status_code} {answer.text[:300]}"
 
@@ -133,7 +163,7 @@ async def test_a_server_whose_database_is_killed_says_so_and_heals(
             await outages(load, postgres, emulator, expire=True)
         await _all_well(database, emulator, load)
         refreshes = emulator.refreshes()
-    say(_summary("server", load, refreshes))
+    say(_summary(f"{PROCESSES} servers", load, refreshes))
 
 
 async def test_what_a_vault_handed_out_is_stored_once_the_database_is_back(
@@ -185,7 +215,7 @@ async def _all_well(database: Database, emulator: EmulatorProcess, load: Load) -
 
 def _summary(what: str, load: Load, refreshes: int) -> str:
     return (
-        f"{what}: database killed {OUTAGES} times under load; {load.seen['ok']} calls answered, "
+        f"{what}: database killed {len(OUTAGES)} times under load; {load.seen['ok']} calls answered, "
         f"{load.seen['retry']} told to retry, {refreshes} refreshes, lost 0; everybody served "
         f"{', '.join(f'{seconds:.1f}' for seconds in load.recovery)} s after it was back"
     )

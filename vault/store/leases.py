@@ -122,6 +122,26 @@ class Leases:
             row = await cursor.fetchone()
         return None if row is None else Lease(SealedConnection(*row[3:]), row[0], row[1], row[2])
 
+    async def held(self, owner: UUID, connection: UUID, worker: UUID) -> int | None:
+        """The generation of the lease that the worker holds on that connection, if it holds one."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "SELECT lease_gen FROM connections"
+                " WHERE id = %(id)s AND owner = %(owner)s AND lease_owner = %(worker)s",
+                {"id": connection, "owner": owner, "worker": worker},
+            )
+            row = await cursor.fetchone()
+        return None if row is None else row[0]
+
+    async def abandon(self, owner: UUID, connection: UUID, generation: int) -> None:
+        """Give that lease back, if it is still that one; nothing is known of what was done under it."""
+        async with self._database.connection() as link:
+            await link.execute(
+                "UPDATE connections SET lease_owner = NULL, lease_until = NULL, updated_at = now()"
+                " WHERE id = %(id)s AND owner = %(owner)s AND lease_gen = %(generation)s",
+                {"id": connection, "owner": owner, "generation": generation},
+            )
+
     async def commit(
         self, row: SealedConnection, body: bytes, *, expires_in: float, scopes: list[str]
     ) -> bool:
