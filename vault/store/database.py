@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -41,8 +42,24 @@ class Database:
             # The pool doubles its pause up to this: after an outage it must not sleep for minutes.
             reconnect_timeout=5,
             check=AsyncConnectionPool.check_connection,
+            reconnect_failed=self._go_on,
             open=False,
         )
+        self._askers: set[asyncio.Task[None]] = set()
+
+    async def _go_on(self, pool: AsyncConnectionPool[Connection]) -> None:
+        # After `reconnect_timeout` the pool gives up and tries again only for one who asks anew: who waits in
+        # it already would wait in vain, for all of `timeout`, though the database may be back.
+        if pool.get_stats().get("requests_waiting"):
+            task = asyncio.create_task(self._ask(pool))
+            self._askers.add(task)
+            task.add_done_callback(self._askers.discard)
+
+    @staticmethod
+    async def _ask(pool: AsyncConnectionPool[Connection]) -> None:
+        with suppress(*_AWAY):
+            async with pool.connection(timeout=1):
+                pass
 
     async def open(self) -> None:
         """Open the pool. Raises Busy when the database can't be reached within five seconds."""
