@@ -91,6 +91,7 @@ def _others_ask_first(postgres: Postgres, holder: Worker, others: list[Worker], 
     with psycopg.connect(postgres.owner_url, autocommit=True) as link:
         asked = 0
         while asked < len(others):
+            assert time.monotonic() < began + 30, "nobody asks"
             row = link.execute(_ASKING).fetchone()
             asked = row[0] if row is not None else 0
     holder.go()
@@ -127,20 +128,19 @@ async def test_a_lease_from_before_a_crash_counts_for_a_while_after_it(
 
         async def lease(restart: float) -> bool:
             """Whether another worker gets it, now or once the database answers."""
-            while True:
-                try:
-                    got = await connections.lease(
-                        person.owner,
-                        person.connection,
-                        new_id(),
-                        skew=30,
-                        seconds=0,
-                        restart=restart,
-                        refused=None,
-                    )
-                except Busy:
-                    continue
-                return got is not None
+            async with asyncio.timeout(30):
+                while True:
+                    with suppress(Busy):
+                        got = await connections.lease(
+                            person.owner,
+                            person.connection,
+                            new_id(),
+                            skew=30,
+                            seconds=0,
+                            restart=restart,
+                            refused=None,
+                        )
+                        return got is not None
 
         assert await lease(0)
         assert await lease(3600), "it has run out"
@@ -158,6 +158,8 @@ def _kill_a_process(postgres: Postgres) -> None:
     with psycopg.connect(postgres.owner_url) as link:
         link.execute("SELECT 1")
         os.kill(link.info.backend_pid, signal.SIGKILL)
+        end = time.monotonic() + 30
         with suppress(psycopg.OperationalError):
-            while True:
+            while time.monotonic() < end:
                 link.execute("SELECT 1")
+            raise AssertionError("it lives on")
