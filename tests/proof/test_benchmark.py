@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks.strategies import STRATEGIES
 from tests.proof.nursery import ROOT
 
+STRATEGIES = ["process lock", "FOR UPDATE", "both locks", "Valet"]
 FIGURES = [
     "token calls",
     "families revoked (of 40)",
