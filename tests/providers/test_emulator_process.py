@@ -117,6 +117,17 @@ def test_hanging_until_released(
     assert len(emulator.tokens()["access"]) == before + 2
 
 
+def test_hanging_until_it_is_refused(emulator: EmulatorProcess, threads: ThreadPoolExecutor) -> None:
+    form = {"grant_type": "refresh_token", "refresh_token": emulator.sign_in()["refresh_token"]}
+    before = len(emulator.tokens()["access"])
+    emulator.fault(TOKEN + "*", kind="hang", status=503)
+    waiting = threads.submit(emulator.token, form)
+    emulator.wait_hanging(1)
+    emulator.release()
+    assert waiting.result().status_code == 503 and len(emulator.tokens()["access"]) == before
+    assert emulator.token(form).status_code == 200, "nothing was done"
+
+
 def test_who_hangs_up_is_no_longer_waited_for(emulator: EmulatorProcess) -> None:
     emulator.fault("*", kind="hang")
     port = int(emulator.origin.rpartition(":")[2])
