@@ -99,7 +99,7 @@ async def test_disconnecting_asks_first_and_then_destroys_the_key(inn: Inn) -> N
     assert await inn.count("SELECT count(*) FROM deks") == deks - 1
     page = await browser.get(page.location)
     assert "https://www.spotify.com/account/apps/" in page.links
-    assert "still lists Valet" in page.text
+    assert "still lists Valet" in page.text and "ends theirs" not in page.text
 
 
 async def test_nobody_disconnects_for_somebody_else(inn: Inn) -> None:

@@ -395,7 +395,7 @@ async def test_one_account_of_two_people_ends_at_google_with_the_last_of_them(
     assert "Where somebody else still uses the same account here" in page.text
     page = await ana.get((await ana.submit(page.form(f"/disconnect/{hers.id}"))).location)
     assert "still lists Valet" in page.text and GOOGLE.manage_url in page.links
-    assert "ended it too" not in page.text
+    assert "ended it too" not in page.text and "that ends theirs too" in page.text
     await inn.run("UPDATE connections SET access_expires_at = now()")
     assert (await inn.vault.credential(him.id, "google")).connection == str(his.id), "his goes on"
     assert await inn.vault.list(her.id) == []

@@ -10,3 +10,6 @@ UPDATE connections c SET label = left(c.label, 50) || ' ' || right(c.id::text, 6
   AND (o.created_at, o.id) < (c.created_at, c.id));
 DROP INDEX connections_label;
 CREATE UNIQUE INDEX connections_label ON connections (owner, provider, lower(label)) WHERE status <> 'disconnected';
+
+-- Who else has this account: asked before a grant is ended at a provider that ends all of an account's.
+CREATE INDEX connections_account ON connections (account_index, provider, app);
