@@ -11,11 +11,12 @@ from uuid import UUID
 from providers.base import Credential, GrantRejected, TokenSet
 from vault.cache import DekCache
 from vault.records import Tokens, credential, open_tokens, seal_tokens
-from vault.refresh import Refresher, Timing
+from vault.refresh import Refresher
 from vault.store.connections import Connections
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.leases import SealedConnection
+from vault.timing import Timing
 from vault.upstream import Upstream
 
 SKEW = Timing().skew

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -37,6 +37,7 @@ from vault.returns import Returns
 from vault.revocation import Revoker
 from vault.store.connections import Connections
 from vault.store.leases import RATE_LIMITED, Lease, SealedConnection
+from vault.timing import Timing
 from vault.upstream import Upstream
 
 _log = structlog.get_logger(__name__)
@@ -44,29 +45,6 @@ _log = structlog.get_logger(__name__)
 _OPERATION = "refresh"
 _TRIES = 5
 """How often a row that keeps moving is read again before it is left to the backlog."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds. `lease` is longer than `call` by enough that a slow answer never meets a second worker, and
-    short enough that whoever takes over a dead worker's refresh is within a provider's usual grace of 30 s.
-
-    `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
-    another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
-    refuses is left alone. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
-    from before a restart of the database still counts after it, so that its holder can store first. `revoke`:
-    the pauses before a revocation that failed for now is tried again.
-    """
-
-    skew: float = 30
-    lease: float = 20
-    call: float = 8
-    wait: float = 15
-    backoff: float = 300
-    shut: float = 30
-    drain: float = 12
-    restart: float = 10
-    revoke: Sequence[float] = (1, 5, 30, 120, 600)
 
 
 class Refresher:
@@ -97,6 +75,7 @@ class Refresher:
         self._shut: dict[tuple[str, str], float] = {}
         self._backlog = Backlog(sleep=sleep, clock=clock)
         self._returns = Returns(sleep=sleep)
+        self._closing = False
 
     async def credential(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         """A live access token for the owner's connection; joins a refresh that is under way.
@@ -131,15 +110,21 @@ class Refresher:
         def left() -> float:
             return max(self._timing.drain - (self._clock() - started), 0.1)
 
+        self._closing = True
         if self._flights:
-            await asyncio.wait(set(self._flights.values()), timeout=left())
+            _, late = await asyncio.wait(set(self._flights.values()), timeout=left())
+            if late:
+                _log.error("refresh_lost", reason="the process ends", pending=len(late))
         await asyncio.gather(self._backlog.drain(left()), self._returns.drain(left()))
         await self._revoker.drain(left())
+        self._closing = False
 
     async def _fly(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
         deadline = self._clock() + self._timing.wait
         pause = 0.02
         while True:
+            if self._closing:
+                raise Busy("the process ends")  # what is bought from here on would not be stored
             read = self._clock()
             lease = await self._lease(owner, connection, refused)
             got = None if lease is None else await self._spend(lease, refused, read)
@@ -180,6 +165,8 @@ class Refresher:
         # A refresh under way and a result that is not stored need theirs. One that begins only now takes a
         # later generation, which this leaves alone.
         busy = (owner, connection) in self._flights or self._backlog.holds(owner, connection)
+        # A release that is due gives it back too, with the pause that the provider asked for.
+        busy = busy or self._returns.due(("release", owner, connection))
         if generation is not None and not busy:
             await self._connections.abandon(owner, connection, generation)
 
@@ -236,28 +223,48 @@ class Refresher:
             return kept
         try:
             tokens = await open_tokens(row, self._cache)
-            self._refuse_shut(row)
         except Exception:
             # Nothing was sent: whoever comes next must not wait for us.
             await self._give_back(lease, answered=not lease.ambiguous)
             raise
+        if self._is_shut(row):
+            return await self._spare(lease, tokens, refused, read)
         if tokens.refresh_token is None:
             await self._condemn(lease, "no_refresh_token")
-            return None
-        if self._backlog.spent(row, tokens.refresh_token):
+        elif self._backlog.spent(row, tokens.refresh_token):
             raise _not_stored(row)
+        elif self._clock() - read > self._timing.lease / 2:
+            # The lease took so long to reach us that it might lapse before the provider answers.
+            await self._give_back(lease, answered=not lease.ambiguous)
+        else:
+            return await self._buy(lease, tokens, tokens.refresh_token, refused, read)
+        return None
+
+    async def _spare(self, lease: Lease, tokens: Tokens, refused: int | None, read: float) -> Credential:
+        """Leave an app alone that the provider refuses; the old access token is served to its end."""
+        await self._give_back(lease, answered=not lease.ambiguous)
+        old = self._old(lease.row, tokens, refused, read)
+        if old is None:
+            raise AppRejected(lease.row.provider, _OPERATION)
+        return old
+
+    async def _buy(
+        self, lease: Lease, tokens: Tokens, spent: SecretStr, refused: int | None, read: float
+    ) -> Credential | None:
+        """Send the refresh token, and keep what it brings. None: the row moved on; read it again."""
+        row = lease.row
         try:
             async with asyncio.timeout(self._timing.call):
-                fresh = await self._upstream.refresh(row.provider, row.app, tokens.refresh_token)
+                fresh = await self._upstream.refresh(row.provider, row.app, spent)
         except GrantRejected:
-            await self._condemn(lease, _why(lease))
+            await self._condemn(lease, lease.death)
             return None
         except TimeoutError:
             lost = Unavailable(row.provider, _OPERATION, "no answer in time", ambiguous=True)
             return await self._failed(lease, tokens, lost, refused, read)
         except ProviderError as error:
             return await self._failed(lease, tokens, error, refused, read)
-        return await self._keep(row, tokens, tokens.refresh_token, fresh)
+        return await self._keep(row, tokens, spent, fresh)
 
     async def _condemn(self, lease: Lease, reason: str) -> None:
         """Needs the person, unless the row moved on: then the newer secret is the one that counts."""
@@ -291,10 +298,9 @@ class Refresher:
         _log.warning("refresh_failed", provider=row.provider, error=type(error).__name__, pause=pause)
         limited = isinstance(error, RateLimited)
         await self._give_back(lease, answered=answered, retry_after=pause, limited=limited)
-        # The row said how long it lives before the call, which may have taken its time.
-        left = row.expires_in - (self._clock() - read)
-        if left > 1 and row.secret_version != refused:
-            return replace(credential(row, tokens), expires_in=left)
+        old = self._old(row, tokens, refused, read)
+        if old is not None:
+            return old
         if not answered and isinstance(error, Unavailable):
             # That is about the refresh token. What the caller was about to do has surely not happened.
             raise Unavailable(error.provider, error.operation, "no usable answer") from error
@@ -308,10 +314,18 @@ class Refresher:
             return None  # the app is shut for everybody instead; no user is touched
         return random.uniform(0, min(2.0 ** min(lease.failures, 20), self._timing.backoff))  # noqa: S311
 
-    def _refuse_shut(self, row: SealedConnection) -> None:
+    def _old(
+        self, row: SealedConnection, tokens: Tokens, refused: int | None, read: float
+    ) -> Credential | None:
+        """The access token of before, while it lives: the row, read at `read`, said how long."""
+        left = row.expires_in - (self._clock() - read)
+        if left <= 1 or row.secret_version == refused:
+            return None
+        return replace(credential(row, tokens), expires_in=left)
+
+    def _is_shut(self, row: SealedConnection) -> bool:
         until = self._shut.get((row.provider, row.app))
-        if until is not None and self._clock() < until:
-            raise AppRejected(row.provider, _OPERATION)
+        return until is not None and self._clock() < until
 
     async def _keep(
         self, row: SealedConnection, tokens: Tokens, spent: SecretStr, fresh: TokenSet
@@ -382,9 +396,3 @@ def _pausing(row: SealedConnection) -> ProviderError:
     if row.reason == RATE_LIMITED:
         return RateLimited(row.provider, _OPERATION, row.retry_in)
     return Unavailable(row.provider, _OPERATION, f"pausing for {row.retry_in:.0f} s after failures")
-
-
-def _why(lease: Lease) -> str:
-    if lease.ambiguous:
-        return "lost_rotation"
-    return "expired" if lease.row.grant_over else "revoked"

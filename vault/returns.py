@@ -33,6 +33,10 @@ class Returns:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
 
+    def due(self, key: Hashable) -> bool:
+        """Whether that one has yet to be given back."""
+        return key in self._due
+
     async def _work(self) -> None:
         pause = 0.1
         while self._due:

@@ -7,7 +7,7 @@ connection stands on the same account and app, for it would die with it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -28,7 +28,13 @@ _LONGEST = 600.0
 _MOST = 1000
 """How many revocations wait for another try at a time."""
 
+_PATIENCE = 3.0
+"""Seconds that a person waits for the provider to answer."""
+
 _PASSING = (Busy, Unavailable, RateLimited)
+
+Sure = Callable[[], Awaitable[bool]]
+"""Whether a grant is over here. Raises Busy while that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +69,67 @@ class Revoker:
         return f"Revoker({len(self._tasks)} pending)"
 
     async def end(self, row: SealedConnection, token: SecretStr) -> bool:
-        """Whether the provider has ended that grant of the row. Raises nothing of ours or the provider's.
+        """Whether the provider has ended that grant of the row. Raises nothing.
 
-        After a passing failure that is False, and it is tried again in the background.
+        False too where it is not known within a few seconds. It goes on in the background, whatever becomes
+        of the caller, and after a passing failure it is tried again.
         """
-        try:
-            return await self._tell(row, token)
-        except _PASSING as error:
-            if len(self._tasks) >= _MOST:
-                _given_up(row, error)
-                return False
-            task = asyncio.create_task(self._again(row, token, error))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                return await asyncio.shield(self.begin(row, token))
+        return False
+
+    def begin(
+        self, row: SealedConnection, token: SecretStr, sure: Sure | None = None
+    ) -> asyncio.Future[bool]:
+        """Start to end that grant; the future has what became of the first try.
+
+        With `sure` nothing is ended before that says that the grant is over here.
+        """
+        first: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        pauses = self._pauses if len(self._tasks) < _MOST else ()
+        task = asyncio.create_task(self._work(row, token, sure, pauses, first))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return first
+
+    async def _work(
+        self,
+        row: SealedConnection,
+        token: SecretStr,
+        sure: Sure | None,
+        pauses: Sequence[float],
+        first: asyncio.Future[bool],
+    ) -> None:
+        error: Exception | None = None
+        for pause in (0, *pauses):
+            last = error is not None and await self._rest(pause, error)
+            try:
+                told = (sure is None or await sure()) and await self._tell(row, token)
+            except _PASSING as passing:
+                error = passing
+                _settle(first, told=False)
+                if last:
+                    break
+            except Exception as unforeseen:  # noqa: BLE001 - the row is ended, nobody is to hear otherwise
+                error = unforeseen
+                break
+            else:
+                if error is not None:
+                    _log.info("revoked_late", provider=row.provider, told=told)
+                _settle(first, told=told)
+                return
+        _settle(first, told=False)
+        # What is left: the grant is listed at the provider until its person removes it there.
+        _log.warning("revoke_given_up", provider=row.provider, error=type(error).__name__)
+
+    async def _rest(self, pause: float, error: Exception) -> bool:
+        """Wait before another try; True where the process ends, so that it is the last."""
+        asked = error.retry_after if isinstance(error, RateLimited) else 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(max(pause, asked), _LONGEST)):
+                await self._closing.wait()
+        return self._closing.is_set()
 
     async def _tell(self, row: SealedConnection, token: SecretStr) -> bool:
         """One try. Raises Busy, Unavailable, RateLimited: then another may do."""
@@ -96,24 +149,6 @@ class Revoker:
             _log.warning("revoke_failed", provider=row.provider, error=type(error).__name__)
             return False
 
-    async def _again(self, row: SealedConnection, token: SecretStr, error: Exception) -> None:
-        for pause in self._pauses:
-            asked = error.retry_after if isinstance(error, RateLimited) else 0
-            with suppress(TimeoutError):
-                async with asyncio.timeout(min(max(pause, asked), _LONGEST)):
-                    await self._closing.wait()
-            last = self._closing.is_set()
-            try:
-                told = await self._tell(row, token)
-            except _PASSING as passing:
-                error = passing
-                if last:
-                    break
-            else:
-                _log.info("revoked_late", provider=row.provider, told=told)
-                return
-        _given_up(row, error)
-
     async def drain(self, seconds: float) -> None:
         """Try what is pending once more, at once, and give that so long."""
         if not self._tasks:
@@ -127,6 +162,6 @@ class Revoker:
             _log.warning("revoke_given_up", reason="the process ends", pending=len(late))
 
 
-def _given_up(row: SealedConnection, error: Exception) -> None:
-    # What is left: the grant is listed at the provider until its person removes it there.
-    _log.warning("revoke_given_up", provider=row.provider, error=type(error).__name__)
+def _settle(first: asyncio.Future[bool], *, told: bool) -> None:
+    if not first.done():
+        first.set_result(told)

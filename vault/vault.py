@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,12 +14,12 @@ from providers.base import Account, Credential, TokenSet
 from vault import envelope
 from vault.alarms import Alarms
 from vault.cache import DekCache
-from vault.errors import ConnectionExpired, LabelTaken, NotConnected, Sealed
+from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, Sealed
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
 from vault.records import Tokens, context, credential, encode, next_version, open_tokens
-from vault.refresh import Refresher, Timing
+from vault.refresh import Refresher
 from vault.revocation import Ended, Revoker
 from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
@@ -26,6 +27,7 @@ from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
 from vault.store.labels import Labels
 from vault.store.leases import SealedConnection
+from vault.timing import Timing
 from vault.upstream import Upstream
 
 _LONGEST_LABEL = 60
@@ -54,6 +56,7 @@ class Vault:
         self._revoker = Revoker(
             self._connections, upstream, call=self._timing.call, pauses=self._timing.revoke
         )
+        self._ending: set[asyncio.Task[Ended]] = set()
         self._refresher = Refresher(
             self._connections, cache, upstream, timing=self._timing, revoker=self._revoker
         )
@@ -198,23 +201,58 @@ class Vault:
     async def disconnect(self, owner: UUID, connection: UUID) -> Ended:
         """End the owner's connection, destroy its key, and tell the provider where that is possible.
 
-        Returns it as it was, and whether the provider has ended it too. Raises NotConnected when the owner
-        has no such connection, Busy.
+        Returns it as it was, and whether the provider has ended it too. A caller that goes away does not
+        stop it. Raises NotConnected when the owner has no such connection, Busy.
         """
+        task = asyncio.create_task(self._disconnect(owner, connection))
+        self._ending.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Ended]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    async def _disconnect(self, owner: UUID, connection: UUID) -> Ended:
         was = await self._connections.find(owner, connection)
-        async with self._database.transaction() as link:
-            row = await self._lock(link, owner, connection)
-            if was is None:
-                raise NotConnected(row.provider, "no such connection")
-            # Read under the lock: a refresh that committed a moment ago made this the live token.
-            tokens = await self._readable(row)
-            dek = await self._connections.disconnect(link, owner, connection)
-            if dek is not None:
-                await self._deks.destroy(link, owner, dek)
-            await self._labels.promote(link, owner, was.provider)
+        row: SealedConnection | None = None
+        token: SecretStr | None = None
+        try:
+            async with self._database.transaction() as link:
+                row = await self._lock(link, owner, connection)
+                if was is None:
+                    raise NotConnected(row.provider, "no such connection")
+                # Read under the lock: a refresh that committed a moment ago made this the live token.
+                tokens = await self._readable(row)
+                token = None if tokens is None else tokens.refresh_token or tokens.access_token
+                dek = await self._connections.disconnect(link, owner, connection)
+                if dek is not None:
+                    await self._deks.destroy(link, owner, dek)
+                await self._labels.promote(link, owner, was.provider)
+        except Busy:
+            if row is None or not await self._gone(row, token):
+                raise
+        assert row is not None
+        assert was is not None
         _log.info("connection_ended", provider=was.provider)
-        token = None if tokens is None else tokens.refresh_token or tokens.access_token
         return Ended(was, told=token is not None and await self._revoker.end(row, token))
+
+    async def _gone(self, row: SealedConnection, token: SecretStr | None) -> bool:
+        """Whether a disconnect without an answer was done after all. Raises Busy where nobody can tell now;
+        the provider then is told once it is certain.
+        """
+
+        async def gone() -> bool:
+            now = await self._connections.read(row.owner, row.id)
+            return now is None or (now.status == "disconnected" and now.dek_id is None)
+
+        try:
+            return await gone()
+        except Busy:
+            if token is not None:
+                self._revoker.begin(row, token, gone)
+            raise
 
     async def _readable(self, row: SealedConnection) -> Tokens | None:
         try:
@@ -240,6 +278,8 @@ class Vault:
 
     async def drain(self) -> None:
         """Let what is under way end, for a bounded time; call it before the database is closed."""
+        if self._ending:
+            await asyncio.wait(set(self._ending), timeout=self._timing.call)
         await self._refresher.drain()
 
 

@@ -15,8 +15,8 @@ from tests.proof.nursery import Nursery
 from tests.proof.people import REFRESH, expire, leased
 from tests.proof.worker import Worker
 from tests.support.emulator import EmulatorProcess
-from vault.refresh import Timing
 from vault.store.database import Database
+from vault.timing import Timing
 
 TIMING = Timing(lease=1)
 """A short lease, so that the next worker takes over soon: who is killed never answers late."""

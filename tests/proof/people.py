@@ -20,8 +20,8 @@ from valet.upstream import RegisteredUpstream
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
 from vault.opaque import digest, mint
-from vault.refresh import Timing
 from vault.store.database import Database
+from vault.timing import Timing
 from vault.vault import Vault, open_vault
 
 SCOPES = ("user-read-playback-state", "user-modify-playback-state")

@@ -13,8 +13,8 @@ from tests.proof.crew import Crew, shares
 from tests.proof.nursery import Nursery
 from tests.proof.people import ended, expire, leased, lost, owners, settle, standing, vault_over, versions
 from tests.support.emulator import EmulatorProcess
-from vault.refresh import Timing
 from vault.store.database import Database
+from vault.timing import Timing
 from vault.vault import Vault
 
 ORIGIN = "http://127.0.0.1:1"

@@ -24,9 +24,9 @@ from tests.proof.worker import Worker
 from tests.support.emulator import EmulatorProcess
 from vault.errors import Busy
 from vault.ids import new_id
-from vault.refresh import Timing
 from vault.store.connections import Connections
 from vault.store.database import Database
+from vault.timing import Timing
 from vault.vault import Vault
 
 PEOPLE, OUTAGES = 20, 3

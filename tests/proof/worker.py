@@ -24,8 +24,8 @@ from tests.proof.nursery import Nursery
 from tests.proof.people import vault_over
 from valet.logging import configure
 from vault.errors import VaultError
-from vault.refresh import Timing
 from vault.store.database import Database
+from vault.timing import Timing
 from vault.vault import Vault
 
 

@@ -205,3 +205,19 @@ async def test_one_that_can_not_be_given_back_keeps_no_other_and_the_end_is_boun
     assert given == ["fine", "fine"]
     await asyncio.wait_for(asyncio.gather(returns._task or fine(), return_exceptions=True), 5)
     await returns.drain(1)
+
+
+async def test_a_release_that_is_due_is_not_overtaken_by_one_without_its_pause(
+    vault: Vault, upstream: FakeUpstream, person: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await person()
+    connection = await connect(vault, upstream, owner, expires_in=0)
+    away = Away(vault, monkeypatch, "release")
+    upstream.error = RateLimited("spotify", "refresh", 100)
+    with pytest.raises(RateLimited):
+        await vault.credential(owner, "spotify")
+    await vault._refresher._abandon(owner, connection.id)
+    assert await scalar(database, HELD, connection.id)
+    away.back.set()
+    await vault.drain()
+    assert 90 < await scalar(database, PAUSED, connection.id) <= 100

@@ -14,8 +14,8 @@ from providers.base import AppRejected, RateLimited, Unavailable
 from tests.vault.upstreams import FakeUpstream, access, connect, run, until
 from vault.errors import Busy, NotConnected
 from vault.keyring import FileKeyRing
-from vault.refresh import Timing
 from vault.store.database import Database
+from vault.timing import Timing
 from vault.vault import Vault, open_vault
 
 Person = Callable[[], Awaitable[UUID]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vault.refresh import Timing
+from vault.timing import Timing
 
 GRACE = 30
 """Seconds for which providers that have a grace usually honour a spent refresh token again."""

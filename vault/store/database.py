@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -22,26 +24,37 @@ _AWAY = (
     psycopg.errors.ReadOnlySqlTransaction,
 )
 _SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+_LONGEST = 6.0
+"""Seconds for one use of a connection. The server's own limits do not reach us through a dead line."""
+_CHECK = 2.0
+"""Seconds for the pool to see whether a connection still is one."""
 
 
 class Database:
     """A pool of autocommit connections.
 
     `prepare_threshold=None` because PgBouncer in transaction mode may answer the next statement from
-    another server connection; for the same reason nothing here uses session state.
+    another server connection; for the same reason nothing here uses session state. `longest`: seconds for one
+    use of a connection.
     """
 
-    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 10) -> None:
+    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 10, longest: float = _LONGEST) -> None:
+        self._longest = longest
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
-            kwargs={"autocommit": True, "prepare_threshold": None, "options": _SESSION},
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,
+                "options": _SESSION,
+                "connect_timeout": 5,
+            },
             min_size=min_size,
             max_size=max_size,
             timeout=5,
             max_lifetime=1800,
             # The pool doubles its pause up to this: after an outage it must not sleep for minutes.
             reconnect_timeout=5,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             reconnect_failed=self._go_on,
             open=False,
         )
@@ -77,7 +90,8 @@ class Database:
         """A connection in autocommit mode. Raises Busy when none is to be had or it breaks."""
         try:
             async with self._pool.connection() as connection:
-                yield connection
+                with _bounded(connection, self._longest):
+                    yield connection
         except _AWAY as error:
             raise Busy("the database does not answer") from error
 
@@ -86,3 +100,27 @@ class Database:
         """A connection inside one transaction: committed at the end, rolled back on any exception."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+async def _check(connection: Connection) -> None:
+    with _bounded(connection, _CHECK):
+        await AsyncConnectionPool.check_connection(connection)
+
+
+@contextmanager
+def _bounded(connection: Connection, seconds: float) -> Iterator[None]:
+    """Hang up when the block takes longer: what waits then gets an OperationalError at once.
+
+    A peer that vanished (failover, a dropped NAT entry, a stopped host) sends nothing, so a wait would last
+    for minutes; and cancelling it would ask the same peer to cancel.
+    """
+    watch = asyncio.get_running_loop().call_later(seconds, _hang_up, connection)
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
+def _hang_up(connection: Connection) -> None:
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

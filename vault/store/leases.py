@@ -61,6 +61,13 @@ class Lease:
     ambiguous: bool
     failures: int
 
+    @property
+    def death(self) -> str:
+        """Why a grant died that the provider refuses under this lease: a connection's `reason`."""
+        if self.ambiguous:
+            return "lost_rotation"
+        return "expired" if self.row.grant_over else "revoked"
+
 
 class Leases:
     """The part of the `connections` table that a refresh reads and writes."""
