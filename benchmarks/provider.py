@@ -74,7 +74,10 @@ def provide(listener: socket.socket) -> None:
             Route("/figures", provider.figures),
         ]
     )
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="off"))
+    # Longer than a client keeps a line: one that closes just when it is used would be the bench's own fault.
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=60)
+    )
     server.run(sockets=[listener])
 
 
