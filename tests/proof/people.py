@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString
@@ -60,6 +61,17 @@ async def vault_over(
     upstream = RegisteredUpstream(OAuth(transport), registry)
     keys = FileKeyRing(ring) if ring.exists() else FileKeyRing.create(ring)
     return await open_vault(database, keys, upstream, timing=timing)
+
+
+async def opened(
+    stack: AsyncExitStack, url: str, ring: Path, emulator: EmulatorProcess
+) -> tuple[Database, Vault]:
+    """The database and a vault on it, until the stack is closed."""
+    database = Database(url)
+    await database.open()
+    stack.push_async_callback(database.close)
+    transport = await stack.enter_async_context(Transport(emulator_origin=emulator.origin))
+    return database, await vault_over(database, ring, transport)
 
 
 async def settle(

@@ -13,16 +13,14 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from providers.base import Unavailable
-from providers.transport import Transport
 from tests.proof.calls import call, client, outcome
 from tests.proof.conftest import Say
-from tests.proof.people import REFRESH, Person, ended, settle, standing, vault_over, versions
+from tests.proof.people import REFRESH, Person, ended, opened, settle, standing, versions
 from tests.proof.postgres import Postgres
 from tests.support.emulator import EmulatorProcess
 from tests.support.valet import ValetProcess
 from vault.errors import Busy
 from vault.store.database import Database
-from vault.vault import Vault
 
 PEOPLE, PROCESSES = 20, 2
 
@@ -144,7 +142,7 @@ async def test_servers_whose_database_is_killed_say_so_and_heal(
     postgres: Postgres, ring_path: Path, emulator: EmulatorProcess, say: Say
 ) -> None:
     async with AsyncExitStack() as stack:
-        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        database, vault = await opened(stack, postgres.url, ring_path, emulator)
         servers = _servers(stack, postgres, ring_path, emulator)
         people = await settle(database, vault, emulator, servers[0].url, PEOPLE)
         for server in servers:
@@ -172,7 +170,7 @@ async def test_what_a_vault_handed_out_is_stored_once_the_database_is_back(
     last: dict[UUID, int] = {}
     newest: dict[UUID, int] = {}
     async with AsyncExitStack() as stack:
-        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        database, vault = await opened(stack, postgres.url, ring_path, emulator)
         people = await settle(database, vault, emulator, "http://127.0.0.1:1", PEOPLE)
 
         async def ask(person: Person) -> str:
@@ -193,16 +191,6 @@ async def test_what_a_vault_handed_out_is_stored_once_the_database_is_back(
         await _all_well(database, emulator, load)
         refreshes = emulator.refreshes()
     say(_summary("vault", load, refreshes))
-
-
-async def _vault(
-    stack: AsyncExitStack, postgres: Postgres, ring: Path, emulator: EmulatorProcess
-) -> tuple[Database, Vault]:
-    database = Database(postgres.url)
-    await database.open()
-    stack.push_async_callback(database.close)
-    transport = await stack.enter_async_context(Transport(emulator_origin=emulator.origin))
-    return database, await vault_over(database, ring, transport)
 
 
 async def _all_well(database: Database, emulator: EmulatorProcess, load: Load) -> None:

@@ -15,19 +15,16 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from providers.transport import Transport
 from tests.proof.conftest import Say
 from tests.proof.nursery import Nursery
-from tests.proof.people import REFRESH, ended, expire, owners, settle, standing, vault_over, versions
+from tests.proof.people import REFRESH, ended, expire, opened, owners, settle, standing, versions
 from tests.proof.postgres import Postgres
 from tests.proof.worker import Worker
 from tests.support.emulator import EmulatorProcess
 from vault.errors import Busy
 from vault.ids import new_id
 from vault.store.connections import Connections
-from vault.store.database import Database
 from vault.timing import Timing
-from vault.vault import Vault
 
 PEOPLE, OUTAGES = 20, 3
 TIMING = Timing(lease=2)
@@ -42,7 +39,7 @@ async def test_no_grant_is_lost_to_an_outage_that_outlasts_the_lease(
     postgres: Postgres, nursery: Nursery, ring_path: Path, emulator: EmulatorProcess, say: Say
 ) -> None:
     async with AsyncExitStack() as stack:
-        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        database, vault = await opened(stack, postgres.url, ring_path, emulator)
         who = owners(await settle(database, vault, emulator, "http://127.0.0.1:1", PEOPLE))
         holder, *others = [
             _worker(stack, nursery, make_conninfo(postgres.url, application_name=name), ring_path, emulator)
@@ -98,16 +95,6 @@ def _others_ask_first(postgres: Postgres, holder: Worker, others: list[Worker], 
     return began
 
 
-async def _vault(
-    stack: AsyncExitStack, postgres: Postgres, ring: Path, emulator: EmulatorProcess
-) -> tuple[Database, Vault]:
-    database = Database(postgres.url)
-    await database.open()
-    stack.push_async_callback(database.close)
-    transport = await stack.enter_async_context(Transport(emulator_origin=emulator.origin))
-    return database, await vault_over(database, ring, transport)
-
-
 def _worker(
     stack: AsyncExitStack, nursery: Nursery, url: str, ring: Path, emulator: EmulatorProcess
 ) -> Worker:
@@ -122,7 +109,7 @@ async def test_a_lease_from_before_a_crash_counts_for_a_while_after_it(
     postgres: Postgres, ring_path: Path, emulator: EmulatorProcess, crash: str
 ) -> None:
     async with AsyncExitStack() as stack:
-        database, vault = await _vault(stack, postgres, ring_path, emulator)
+        database, vault = await opened(stack, postgres.url, ring_path, emulator)
         [person] = await settle(database, vault, emulator, "http://127.0.0.1:1", 1)
         connections = Connections(database)
 

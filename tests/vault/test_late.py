@@ -81,6 +81,29 @@ async def test_who_disconnects_and_goes_away_stops_nothing(
     assert upstream.revoked == ["refresh-1"]
 
 
+async def test_who_goes_away_before_it_is_written_stops_nothing_either(
+    vault: Vault, upstream: FakeUpstream, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await person()
+    connection = await connect(vault, upstream, owner)
+    promote, inside, gate = vault._labels.promote, asyncio.Event(), asyncio.Event()
+
+    async def held(*args: Any) -> None:
+        inside.set()
+        await gate.wait()
+        await promote(*args)
+
+    monkeypatch.setattr(vault._labels, "promote", held)
+    going = asyncio.create_task(vault.disconnect(owner, connection.id))
+    await inside.wait()
+    going.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await going
+    gate.set()
+    await vault.drain()
+    assert await vault.list(owner) == [] and upstream.revoked == ["refresh-1"]
+
+
 async def test_nobody_waits_long_for_a_provider_that_is_slow(
     vault: Vault, upstream: FakeUpstream, person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,9 +213,13 @@ async def test_a_stopping_process_sends_nothing_more(
     )
     waiting = asyncio.create_task(vault.credential(owner, "spotify"))
     await until(lambda: bool(vault._refresher._flights))
-    await vault.drain()
+    stopping = asyncio.create_task(vault.drain())
+    await until(lambda: vault._refresher._closing)
+    # The other worker's lease lapses only now: whoever still asks for it gets it.
+    await run(database, "UPDATE connections SET lease_until = now() WHERE id = %s", connection.id)
     with pytest.raises(Busy):
         await waiting
+    await stopping
     assert upstream.calls == []
 
 
