@@ -233,8 +233,9 @@ class Refresher:
             await self._condemn(lease, "no_refresh_token")
         elif self._backlog.spent(row, tokens.refresh_token):
             raise _not_stored(row)
-        elif self._clock() - read > self._timing.lease / 2:
-            # The lease took so long to reach us that it might lapse before the provider answers.
+        elif self._closing or self._clock() - read > self._timing.lease / 2:
+            # A process that ends buys nothing more; and a lease that took so long to reach us might lapse
+            # before the provider answers.
             await self._give_back(lease, answered=not lease.ambiguous)
         else:
             return await self._buy(lease, tokens, tokens.refresh_token, refused, read)

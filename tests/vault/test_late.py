@@ -223,6 +223,32 @@ async def test_a_stopping_process_sends_nothing_more(
     assert upstream.calls == []
 
 
+async def test_a_lease_that_comes_while_the_process_stops_is_given_back_and_nothing_is_sent_under_it(
+    vault: Vault, upstream: FakeUpstream, person: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await person()
+    connection = await connect(vault, upstream, owner, expires_in=0)
+    lease, taken, stopped = vault._connections.lease, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        got = await lease(*args, **options)
+        taken.set()
+        await stopped.wait()
+        return got
+
+    monkeypatch.setattr(vault._connections, "lease", slow)
+    waiting = asyncio.create_task(vault.credential(owner, "spotify"))
+    await taken.wait()
+    stopping = asyncio.create_task(vault.drain())
+    await until(lambda: vault._refresher._closing)
+    stopped.set()
+    with pytest.raises(Busy):
+        await waiting
+    await stopping
+    assert upstream.calls == []
+    assert await scalar(database, "SELECT lease_owner FROM connections WHERE id = %s", connection.id) is None
+
+
 async def test_an_app_that_is_refused_does_not_take_the_old_token_from_anybody(
     vault: Vault, upstream: FakeUpstream, person: Person
 ) -> None:
