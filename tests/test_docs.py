@@ -58,6 +58,16 @@ def test_every_provider_is_explained_to_the_operator() -> None:
         assert provider.title in read("CHANGELOG.md")
 
 
+def test_every_attack_of_the_threat_model_names_tests_that_exist() -> None:
+    rows = [row for row in read("docs/threat-model.md").splitlines() if row.startswith("| ")][1:]
+    assert rows
+    for row in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row.rpartition("|")[0].rpartition("|")[2])
+        assert named, f"no test shows: {row}"
+        for file, test in named:
+            assert re.search(rf"^(async )?def {test}\(", read(file), re.M), f"{file} has no {test}"
+
+
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
     used = {a or b for a, b in re.findall(r"^make ([a-z]+)|`make ([a-z]+)", read("README.md"), re.M)}
