@@ -1,4 +1,4 @@
-"""The account page: what is connected, which chats may use it, and how to end either."""
+"""The account page: what is connected, what chats call it, and how to end it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connect.pages import Refusal, Step
-from connect.scopes import covered
 from connect.session import Desk, to_signin
-from connect.words import Asker, Line, asker, lines, reason
+from connect.words import Line, lines, reason
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
 from vault.errors import LabelTaken, NotConnected
 from vault.store.connections import Connection
-from vault.store.grants import Grant, Grants
 from vault.store.users import User
 from vault.vault import Vault
 
@@ -45,15 +43,6 @@ class Card:
     sweeps: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
-    """One chat client on the page."""
-
-    grant: Grant
-    asker: Asker
-    lines: tuple[Line, ...]
-
-
 class AccountPage:
     """`/`, `/account` and what its buttons do."""
 
@@ -63,13 +52,11 @@ class AccountPage:
         desk: Desk,
         registry: Registry,
         vault: Vault,
-        grants: Grants,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._desk = desk
         self._registry = registry
         self._vault = vault
-        self._grants = grants
         self._now = now
 
     def routes(self) -> list[Route]:
@@ -81,7 +68,6 @@ class AccountPage:
             Route("/disconnect/{connection:uuid}", self.disconnect, methods=["POST"]),
             Route("/accounts/{connection:uuid}/name", self.name, methods=["POST"]),
             Route("/accounts/{connection:uuid}/default", self.prefer, methods=["POST"]),
-            Route("/chats/{grant:uuid}/cut", self.cut, methods=["POST"]),
         ]
 
     async def root(self, request: Request) -> Response:
@@ -90,22 +76,20 @@ class AccountPage:
         return RedirectResponse("/account" if guest.user else "/signin", 303)
 
     async def page(self, request: Request) -> Response:
-        """Everything this person connected and allowed."""
+        """Everything this person connected."""
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin("/account")
         held = await self._vault.list(guest.user.id)
-        chats = [self._chat(grant) for grant in await self._grants.list(guest.user.id)]
         return self._desk.page(
             guest,
             "account.html",
+            tab="connections",
             cards=[self._card(connection, held) for connection in held],
-            chats=chats,
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
             unset=self._registry.unset,
             ended=self._provider(request.query_params.get("ended", "")),
             told=request.query_params.get("told") == "1",
-            cut=request.query_params.get("cut") == "1",
             changed=next((c for c in held if str(c.id) == request.query_params.get("changed")), None),
         )
 
@@ -163,21 +147,6 @@ class AccountPage:
             raise _no_such_connection() from None
         return RedirectResponse(f"/account?changed={wanted}", 303)
 
-    async def cut(self, request: Request) -> Response:
-        """Cut a chat client off: its tokens are dead from this moment."""
-        guest = await self._desk.guest(request)
-        if guest.user is None:
-            return to_signin("/account")
-        await self._desk.form(request, guest)
-        if not await self._grants.cut(guest.user.id, request.path_params["grant"]):
-            raise Refusal(
-                404,
-                "That chat has no access",
-                "It was cut off before, or it was never yours. Nothing was changed.",
-                Step("Back to your account page", "/account"),
-            )
-        return RedirectResponse("/account?cut=1", 303)
-
     async def _own(self, user: User, wanted: UUID) -> Connection:
         for connection in await self._vault.list(user.id):
             if connection.id == wanted:
@@ -211,14 +180,6 @@ class AccountPage:
             several=sum(each.provider == connection.provider for each in held) > 1,
             revokes=provider is not None and provider.revoke_url is not None,
             sweeps=provider is not None and provider.revokes_all,
-        )
-
-    def _chat(self, grant: Grant) -> Chat:
-        held = covered(grant.scopes)
-        return Chat(
-            grant,
-            asker(grant.client_name, grant.client_kind, grant.client_id, grant.redirect_uri),
-            tuple(line for provider in self._registry.configured for line in lines(provider, held)),
         )
 
 

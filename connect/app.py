@@ -18,6 +18,7 @@ from starlette.types import ExceptionHandler, Scope
 
 from connect.account import AccountPage
 from connect.admission import Admission
+from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
 from connect.link import Link
 from connect.pages import Refusal, Step, refused
@@ -108,13 +109,15 @@ def build(
         vault=vault,
     )
     consent = Consent(desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize)
-    account = AccountPage(desk=desk, registry=registry, vault=vault, grants=stores.grants)
+    account = AccountPage(desk=desk, registry=registry, vault=vault)
+    chats = ChatsPage(desk=desk, registry=registry, grants=stores.grants)
     return Starlette(
         routes=[
             *signin.routes(),
             *consent.routes(),
             *link.routes(),
             *account.routes(),
+            *chats.routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connect.admission import Guests
-from tests.connect.inn import ALL, READ, Browser, Inn
+from tests.connect.inn import READ, Browser, Inn
 from vault.ids import new_id
 from vault.store.connections import Connection
 from vault.store.users import User
@@ -30,7 +30,6 @@ async def test_an_empty_page_offers_what_there_is(inn: Inn) -> None:
     page = await browser.get("/account")
     assert "Not connected" in page.text
     assert "/connect/spotify" in page.links
-    assert "No chat has access yet" in page.text
 
 
 async def test_a_connection_in_plain_words(inn: Inn) -> None:
@@ -126,41 +125,6 @@ async def test_disconnecting_twice_is_no_accident(inn: Inn) -> None:
     assert "disconnected before" in page.text
 
 
-async def test_a_chat_with_what_it_may_do_and_its_switch(inn: Inn) -> None:
-    browser, user = await inn.guest()
-    client = await inn.client("Cursor", redirect="http://127.0.0.1:1234/cb")
-    await inn.grant(user, client, frozenset({"spotify:write"}))
-    page = await browser.get("/account")
-    assert "Cursor" in page.text
-    assert "unverified name" in page.text
-    assert "on this computer" in page.text
-    assert "see what is playing" in page.text
-    assert "start, pause and skip music" in page.text
-    [grant] = await inn.stores.grants.list(user.id)
-    page = await browser.submit(page.form(f"/chats/{grant.id}/cut"))
-    assert page.location == "/account?cut=1"
-    assert await inn.stores.grants.list(user.id) == []
-    assert "That chat is cut off" in (await browser.get(page.location)).text
-
-
-async def test_a_chat_that_may_do_nothing_is_listed_too(inn: Inn) -> None:
-    browser, user = await inn.guest()
-    await inn.grant(user, await inn.client(), frozenset())
-    assert "may not use any of your accounts" in (await browser.get("/account")).text
-
-
-async def test_nobody_cuts_off_somebody_elses_chat(inn: Inn) -> None:
-    browser, user = await inn.guest()
-    await inn.grant(user, await inn.client(), ALL)
-    [grant] = await inn.stores.grants.list(user.id)
-    stranger, _ = await inn.guest("ben")
-    csrf = (await stranger.get("/account")).form("/signout").fields["csrf"]
-    assert (await stranger.post(f"/chats/{grant.id}/cut", {"csrf": csrf})).status == 404
-    assert (await inn.browser().post(f"/chats/{grant.id}/cut", {})).location.startswith("/signin")
-    assert (await browser.get(f"/chats/{grant.id}/cut")).status == 405
-    assert len(await inn.stores.grants.list(user.id)) == 1
-
-
 async def test_a_connection_of_a_provider_that_is_gone_can_still_be_ended(inn: Inn) -> None:
     browser, user = await inn.guest()
     connection = await connected(inn, browser, user)
@@ -174,7 +138,7 @@ async def test_a_connection_of_a_provider_that_is_gone_can_still_be_ended(inn: I
 
 async def test_a_notice_cannot_be_made_to_say_anything(inn: Inn) -> None:
     browser, _ = await inn.guest()
-    page = await browser.get("/account?ended=%3Cscript%3Ehello&cut=hello")
+    page = await browser.get("/account?ended=%3Cscript%3Ehello")
     assert "hello" not in page.text
 
 

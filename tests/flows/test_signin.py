@@ -85,7 +85,7 @@ async def test_cutting_a_chat_off_works_at_once(chromium: Browser, valet: ValetP
     async with somebody(chromium, valet, "ana", also=True) as ana, ana.chat() as chat:
         assert not (await chat.call_tool("spotify_get_playback", {})).is_error
         assert ana.consents == 1
-        await ana.page.goto(f"{valet.url}/account")
+        await ana.page.goto(f"{valet.url}/account/chats")
         await ana.page.get_by_role("button", name="Cut off").click()
         await ana.page.wait_for_load_state()
         ana.statuses.clear()

@@ -1,0 +1,75 @@
+"""The page of chats: which chat clients have access, what each may do, and the switch that cuts one off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from connect.pages import Refusal, Step
+from connect.scopes import covered
+from connect.session import Desk, to_signin
+from connect.words import Asker, Line, asker, lines
+from providers.registry import Registry
+from vault.store.grants import Grant, Grants
+
+_HERE = "/account/chats"
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """One chat client on the page."""
+
+    grant: Grant
+    asker: Asker
+    lines: tuple[Line, ...]
+
+
+class ChatsPage:
+    """`/account/chats` and its one button."""
+
+    def __init__(self, *, desk: Desk, registry: Registry, grants: Grants) -> None:
+        self._desk = desk
+        self._registry = registry
+        self._grants = grants
+
+    def routes(self) -> list[Route]:
+        """The page for GET, the switch for POST."""
+        return [
+            Route(_HERE, self.page, methods=["GET"]),
+            Route("/chats/{grant:uuid}/cut", self.cut, methods=["POST"]),
+        ]
+
+    async def page(self, request: Request) -> Response:
+        """Every chat that this person allowed something."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(_HERE)
+        chats = [self._chat(grant) for grant in await self._grants.list(guest.user.id)]
+        cut = request.query_params.get("cut") == "1"
+        return self._desk.page(guest, "chats.html", tab="chats", chats=chats, cut=cut)
+
+    async def cut(self, request: Request) -> Response:
+        """Cut a chat client off: its tokens are dead from this moment."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin(_HERE)
+        await self._desk.form(request, guest)
+        if not await self._grants.cut(guest.user.id, request.path_params["grant"]):
+            raise Refusal(
+                404,
+                "That chat has no access",
+                "It was cut off before, or it was never yours. Nothing was changed.",
+                Step("See which chats have access", _HERE),
+            )
+        return RedirectResponse(f"{_HERE}?cut=1", 303)
+
+    def _chat(self, grant: Grant) -> Chat:
+        held = covered(grant.scopes)
+        return Chat(
+            grant,
+            asker(grant.client_name, grant.client_kind, grant.client_id, grant.redirect_uri),
+            tuple(line for provider in self._registry.configured for line in lines(provider, held)),
+        )
