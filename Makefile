@@ -30,7 +30,7 @@ check: $(VENV)/ready-test ## lint, types, import rule
 	@$(BIN)/lint-imports
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .npm build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Valet needs Python 3.11 or newer: make PYTHON=python3.11 run")'

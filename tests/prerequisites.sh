@@ -1,5 +1,6 @@
 #!/bin/sh
-# Debian packages that some tests need. With root they are installed; without, one line says what is missing.
+# What some tests need beyond pip: Debian packages and npm packages. Debian packages are installed only with root;
+# without, one line says what is missing.
 set -eu
 
 # package, what needs it, "" or what makes its absence an error
@@ -22,3 +23,5 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 ||
     install libfaketime "the tests of hosts whose clocks differ" "${VALET_REQUIRE_FAKETIME:-}"
+
+.venv/bin/python -m tests.support.node
