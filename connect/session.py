@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -33,12 +34,17 @@ _ONE_HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """The person at the browser, if signed in, and the binding of the browser itself."""
+    """The person at the browser, if signed in, and the binding of the browser itself.
+
+    `authenticated`: when this session's person proved who they are; `recent`: less than ten minutes ago.
+    """
 
     user: User | None
     browser: SecretStr
     csrf: str = field(repr=False)
     fresh: bool
+    authenticated: datetime | None = None
+    recent: bool = False
 
     @property
     def browser_hash(self) -> bytes:
@@ -81,14 +87,24 @@ class Desk:
 
     async def guest(self, request: Request) -> Guest:
         """Who is asking. Consumes nothing and never fails: an unusable cookie is no cookie."""
-        session = request.cookies.get(self.session_cookie, "")
-        user = await self._sessions.find(digest(session)) if session else None
-        if user is not None and not await self._welcome(user.id):
-            user = None
+        cookie = request.cookies.get(self.session_cookie, "")
+        session = await self._sessions.find(digest(cookie)) if cookie else None
+        if session is not None and not await self._welcome(session.user.id):
+            session = None
         kept = request.cookies.get(self.browser_cookie, "")
         browser = SecretStr(kept) if len(kept) == 43 else mint()
-        bound = session if user else browser.get_secret_value()
-        return Guest(user, browser, self._csrf(bound), fresh=browser.get_secret_value() != kept)
+        fresh = browser.get_secret_value() != kept
+        if session is None:
+            return Guest(None, browser, self._csrf(browser.get_secret_value()), fresh)
+        return Guest(session.user, browser, self._csrf(cookie), fresh, session.authenticated, session.recent)
+
+    def stale(self, guest: Guest) -> bool:
+        """Whether this person must sign in again before something that whoever found the browser must not do.
+
+        True when they proved who they are more than ten minutes ago. `to_signin(path, again=True)` then leads
+        there and back.
+        """
+        return not guest.recent
 
     def _csrf(self, bound: str) -> str:
         return hmac.new(self._csrf_key, bound.encode(), hashlib.sha256).hexdigest()
@@ -182,9 +198,12 @@ def safe_next(path: str | None) -> str:
     return path if known else HOME
 
 
-def to_signin(path: str, *, switch: bool = False) -> Response:
-    """Send the browser to sign in and then to `path`, one of our own pages."""
-    query = {"next": path} | ({"switch": "1"} if switch else {})
+def to_signin(path: str, *, switch: bool = False, again: bool = False) -> Response:
+    """Send the browser to sign in and then to `path`, one of our own pages.
+
+    `switch`: as somebody else. `again`: to prove once more who they are, where `Desk.stale` says so.
+    """
+    query = {"next": path} | ({"switch": "1"} if switch else {}) | ({"again": "1"} if again else {})
     return RedirectResponse(f"/signin?{urlencode(query)}", 303)
 
 

@@ -19,7 +19,7 @@ from providers.base import Account
 from providers.registry import OPERATOR, Registry, UnknownName
 from vault.opaque import digest
 from vault.store.ownerlinks import OwnerLinks
-from vault.store.users import User, Users
+from vault.store.users import Identity, User, Users
 from vault.vault import Vault
 
 _log = structlog.get_logger(__name__)
@@ -69,20 +69,28 @@ class SignIn:
         return routes
 
     async def page(self, request: Request) -> Response:
-        """The ways in. Somebody signed in already goes on, unless they want to be someone else."""
+        """The ways in. Somebody signed in already goes on, unless they want to be someone else.
+
+        With `again=1` they prove once more who they are, unless they did so just now; only their own ways in
+        are on that page.
+        """
         guest = await self._desk.guest(request)
         asked = handle(request.query_params.get("h"))
         goal = f"/consent?h={asked}" if asked else safe_next(request.query_params.get("next"))
         switch = request.query_params.get("switch") == "1"
-        if guest.user is not None and not switch:
+        again = guest.user is not None and not switch and request.query_params.get("again") == "1"
+        if guest.user is not None and not switch and not (again and self._desk.stale(guest)):
             return RedirectResponse(goal, 303)
+        issuers = {each.issuer for each in await self._held(guest)} if again else None
         response = self._desk.page(
             guest,
             "signin.html",
-            providers=self._registry.configured,
-            owner_links=self._owner_links is not None,
+            providers=[p for p in self._registry.configured if issuers is None or p.issuer in issuers],
+            owner_links=self._owner_links is not None and (issuers is None or OWNER_ISSUER in issuers),
             next=goal,
             switch=switch,
+            again=again,
+            other=f"/signin?{urlencode({'next': goal, 'switch': '1'})}",
         )
         if self._owner_links is not None and goal != HOME:
             self._desk.remember_next(response, goal)
@@ -100,6 +108,8 @@ class SignIn:
             ) from None
         goal = safe_next(str(fields.get("next", "")))
         connect = fields.get("connect") == "1"
+        again = fields.get("again") == "1"
+        held = [each.label for each in await self._held(guest) if each.issuer == provider.issuer]
         scopes = provider.identity_scopes
         if connect:
             scopes |= self._registry.upstream(provider.name, self._registry.scopes)
@@ -108,12 +118,18 @@ class SignIn:
             provider=provider,
             scopes=scopes,
             back=goal,
-            again=f"/signin?{urlencode({'next': goal, 'switch': '1'})}",
+            again=f"/signin?{urlencode({'next': goal, 'again' if again else 'switch': '1'})}",
             notes={"connect": connect},
             switch=fields.get("switch") == "1",
             keep=connect,
+            proof=again,
+            hint=held[0] if again and len(held) == 1 and "@" in held[0] else "",
         )
         return self._desk.bind(await self._trips.leave(guest, errand), guest)
+
+    async def _held(self, guest: Guest) -> list[Identity]:
+        """The ways in of the person at the browser."""
+        return await self._users.identities(guest.user.id) if guest.user else []
 
     async def arrive(self, request: Request, guest: Guest, back: Return) -> Response:
         """Back from the provider: sign in whoever it is, and keep the tokens only if they chose to."""

@@ -39,8 +39,8 @@ _START = Step("Start again from your account page", "/account")
 class Errand:
     """What a trip is for. `back`: the page after it ("" is the chat); `again`: where to start it afresh.
 
-    `notes` are kept readable beside the state: nothing secret. `keep`: the tokens will be stored. `hint`: the
-    account that is meant, as its provider knows it.
+    `notes` are kept readable beside the state: nothing secret. `keep`: the tokens will be stored. `proof`:
+    the provider shall ask anew who it is. `hint`: the account that is meant, as its provider knows it.
     """
 
     purpose: Purpose
@@ -53,6 +53,7 @@ class Errand:
     flow: UUID | None = None
     switch: bool = False
     keep: bool = True
+    proof: bool = False
     hint: str = ""
 
 
@@ -116,6 +117,7 @@ class Trips:
             verifier,
             keep=errand.keep,
             switch=errand.switch,
+            again=errand.proof,
             nonce=nonce,
             hint=errand.hint,
         )

@@ -217,13 +217,14 @@ class Provider:
     """Everything that differs between upstreams, as data.
 
     `authorize_params` go on every authorize request, `connect_params` in addition where the tokens are kept,
-    `switch_params` where the person reconnects or picks another account; a name in several of them gets all
-    the words. `incremental`: a consent adds to what was allowed before, so only what is missing is asked.
-    `covers`: a scope that was granted is as good as these others. `hosts` are the only hosts a token of this
-    provider may be sent to. `revokes_all`: telling the provider to end one token ends everything that the
-    account granted this app. `grant_lifetime` is set where a grant dies by itself however often it is
-    refreshed. `complaint` reads the reason out of an error answer of its API, `reasons` says what that comes
-    to. Whose account it is comes from `openid` where the provider has it, else from `account`.
+    `switch_params` where the person reconnects or picks another account, `again_params` where they must prove
+    once more who they are; a name in several of them gets all the words. `incremental`: a consent adds to
+    what was allowed before, so only what is missing is asked. `covers`: a scope that was granted is as good
+    as these others. `hosts` are the only hosts a token of this provider may be sent to. `revokes_all`:
+    telling the provider to end one token ends everything that the account granted this app. `grant_lifetime`
+    is set where a grant dies by itself however often it is refreshed. `complaint` reads the reason out of an
+    error answer of its API, `reasons` says what that comes to. Whose account it is comes from `openid` where
+    the provider has it, else from `account`.
     """
 
     name: str
@@ -244,6 +245,7 @@ class Provider:
     authorize_params: Mapping[str, str] = field(default_factory=dict)
     connect_params: Mapping[str, str] = field(default_factory=dict)
     switch_params: Mapping[str, str] = field(default_factory=dict)
+    again_params: Mapping[str, str] = field(default_factory=dict)
     incremental: bool = False
     covers: Mapping[str, frozenset[str]] = field(default_factory=dict)
     grant_lifetime: timedelta | None = None

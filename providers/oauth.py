@@ -100,20 +100,22 @@ class OAuth:
         *,
         keep: bool = True,
         switch: bool = False,
+        again: bool = False,
         nonce: SecretStr | None = None,
         hint: str = "",
     ) -> str:
         """Where to send the browser (RFC 6749 §4.1.1, RFC 7636 §4.3). At the emulator, its address.
 
         `keep`: the tokens will be stored, so ask for what can be refreshed. `switch` asks for the account
-        chooser or a fresh approval. `nonce` and `hint` (the account meant) go to providers with OpenID
-        Connect only (Core 1.0 §3.1.2.1).
+        chooser or a fresh approval, `again` for a new proof of who it is. `nonce` and `hint` (the account
+        meant) go to providers with OpenID Connect only (Core 1.0 §3.1.2.1).
         """
         client = _Client(client_id=app.client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
         extra = _joined(
             provider.authorize_params,
             provider.connect_params if keep else {},
             provider.switch_params if switch else {},
+            provider.again_params if again else {},
         )
         if provider.openid is not None:
             extra |= {"nonce": nonce.get_secret_value()} if nonce else {}
@@ -244,7 +246,7 @@ def _joined(*several: Mapping[str, str]) -> dict[str, str]:
     joined: dict[str, str] = {}
     for params in several:
         for name, words in params.items():
-            joined[name] = f"{joined[name]} {words}" if name in joined else words
+            joined[name] = " ".join(dict.fromkeys([*joined.get(name, "").split(), *words.split()]))
     return joined
 
 

@@ -114,6 +114,8 @@ GOOGLE = Provider(
     # the newest one stands for everything granted so far.
     connect_params={"access_type": "offline", "include_granted_scopes": "true", "prompt": "consent"},
     switch_params={"prompt": "select_account"},
+    # Google has no parameter that makes it ask for the password; the chooser at least takes a click.
+    again_params={"prompt": "select_account"},
     incremental=True,
     covers={EVENTS: frozenset({EVENTS_READ})},
     complaint=complaint,

@@ -121,6 +121,7 @@ SPOTIFY = Provider(
     client_id_setting="SPOTIFY_CLIENT_ID",
     client_secret_setting="SPOTIFY_CLIENT_SECRET",  # noqa: S106  a setting's name
     switch_params={"show_dialog": "true"},
+    again_params={"show_dialog": "true"},
     # "6 months after the user's authorization"; six months are at least 181 days. A day early is harmless.
     grant_lifetime=timedelta(days=180),
     complaint=complaint,

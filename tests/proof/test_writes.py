@@ -151,7 +151,7 @@ class Writers:
             assert [each.subject_index for each in await self._users.identities(user)] == [index]
         for user, cookie in self.done.sessions:
             found = await self._sessions.find(cookie)
-            assert found is not None and found.id == user
+            assert found is not None and found.user.id == user
         for client, name in self.done.clients:
             registered = await self._clients.find(client)
             assert registered is not None and registered.name == name

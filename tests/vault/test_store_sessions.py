@@ -29,7 +29,8 @@ async def test_a_session_names_its_person_until_it_ends(database: Database, user
     sessions, key = Sessions(database), os.urandom(32)
     await sessions.begin(key, user.id)
     found = await sessions.find(key)
-    assert found == user
+    assert found is not None
+    assert found.user == user
     assert await sessions.find(os.urandom(32)) is None
     await sessions.end(key)
     assert await sessions.find(key) is None

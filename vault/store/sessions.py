@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
-
-from psycopg.rows import class_row
 
 from vault.store.database import Database
 from vault.store.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A live session. `authenticated`: when its person proved who they are; `recent`: under ten minutes ago.
+
+    The database compares the times, so a worker's clock does not count.
+    """
+
+    user: User
+    authenticated: datetime
+    recent: bool
 
 
 class Sessions:
@@ -25,22 +37,27 @@ class Sessions:
                 {"hash": session_hash, "user": user},
             )
 
-    async def find(self, session_hash: bytes) -> User | None:
-        """Whose live session this is. Notes the visit, at most once in ten minutes."""
-        async with self._database.connection() as link, link.cursor(row_factory=class_row(User)) as cursor:
-            await cursor.execute(
+    async def find(self, session_hash: bytes) -> Session | None:
+        """The live session of a cookie. Notes the visit, at most once in ten minutes."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
                 "WITH live AS ("
-                "  SELECT s.hash, s.last_seen_at, u.id, u.display_name FROM sessions s"
+                "  SELECT s.hash, s.last_seen_at, s.authenticated_at, u.id, u.display_name FROM sessions s"
                 "  JOIN users u ON u.id = s.user_id"
                 "  WHERE s.hash = %(hash)s AND s.expires_at > now() AND u.blocked_at IS NULL"
                 "  AND s.last_seen_at > now() - interval '7 days'),"
                 " seen AS ("
                 "  UPDATE sessions s SET last_seen_at = now() FROM live"
                 "  WHERE s.hash = live.hash AND live.last_seen_at < now() - interval '10 minutes')"
-                " SELECT id, display_name, false AS blocked FROM live",
+                " SELECT id, display_name, authenticated_at, authenticated_at > now() - interval '10 minutes'"
+                " FROM live",
                 {"hash": session_hash},
             )
-            return await cursor.fetchone()
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        user, name, authenticated, recent = row
+        return Session(User(user, name, False), authenticated, recent)
 
     async def end(self, session_hash: bytes) -> None:
         """End one session; unknown ones are no error."""
