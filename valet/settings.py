@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from connect.address import Proxies
 from connect.admission import Guests
 from providers.base import App, Provider
 
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     keyring: Path | None = Field(None, alias="VALET_KEYRING")
     db_user: str | None = Field(None, alias="VALET_DB_USER")
     allow: str = Field("", alias="VALET_ALLOW")
+    trusted_proxies: str = Field("", alias="VALET_TRUSTED_PROXIES")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")
     log_format: Literal["console", "json"] = Field("console", alias="VALET_LOG_FORMAT")
@@ -64,8 +66,13 @@ class Settings(BaseSettings):
     @property
     def allowed(self) -> frozenset[str]:
         """The entries of VALET_ALLOW; on a loopback server the default lets everybody in."""
-        entries = frozenset(self.allow.replace(",", " ").split())
+        entries = frozenset(_entries(self.allow))
         return entries or (frozenset({"*"}) if self.loopback else frozenset())
+
+    @property
+    def proxies(self) -> Proxies:
+        """The reverse proxies whose X-Forwarded-For is believed. Raises ValueError."""
+        return Proxies.read(_entries(self.trusted_proxies))
 
 
 def environment(folder: Path | None = None) -> dict[str, str]:
@@ -112,6 +119,21 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _entries(listed: str) -> list[str]:
+    """The entries of a list, separated by commas or blanks."""
+    return listed.replace(",", " ").split()
+
+
+def _strange_proxy(entries: list[str]) -> str:
+    """What is wrong with VALET_TRUSTED_PROXIES; nothing where all is well."""
+    for number, entry in enumerate(entries, 1):
+        try:
+            Proxies.read([entry])
+        except ValueError as error:
+            return f"entry {number} {error}"
+    return ""
+
+
 def _strange_guest(entries: list[str], providers: tuple[Provider, ...]) -> int:
     """Which entry of VALET_ALLOW can't be read, counted from 1; 0 where all can."""
     issuers = {provider.name: provider.issuer for provider in providers}
@@ -154,7 +176,8 @@ def _rules(
     local = is_loopback(url.hostname or "")
     extra = url.path.rstrip("/") or url.query or url.fragment or url.username or url.password
     names = [provider.name for provider in providers]
-    strange = _strange_guest(settings.allow.replace(",", " ").split(), providers)
+    strange = _strange_guest(_entries(settings.allow), providers)
+    proxy = _strange_proxy(_entries(settings.trusted_proxies))
     emulated = settings.emulator_origin is not None
     return [
         (
@@ -175,6 +198,7 @@ def _rules(
             f"VALET_ALLOW: entry {strange} is not understood; write an address, @DOMAIN of an organisation "
             f"(@gmail.com is none: list addresses), PROVIDER:ACCOUNT_ID ({', '.join(names)}) or *",
         ),
+        (bool(proxy), f"VALET_TRUSTED_PROXIES: {proxy}"),
         (
             emulated and not local,
             "VALET_EMULATOR_ORIGIN: is for the demo and for tests; it needs a loopback PUBLIC_URL",
@@ -192,6 +216,12 @@ def _rules(
             settings.emulator_origin is not None and not _is_local_origin(settings.emulator_origin),
             "VALET_EMULATOR_ORIGIN: give a loopback origin such as http://localhost:9009",
         ),
+        *_storage_rules(settings),
+    ]
+
+
+def _storage_rules(settings: Settings) -> list[tuple[bool, str]]:
+    return [
         *(
             (
                 not _is_conninfo(given),

@@ -136,3 +136,21 @@ def test_the_example_file_is_a_valid_setting_as_it_stands() -> None:
 @pytest.mark.parametrize("origin", ["http://[::1", "https://evil.example", "http://localhost:1/path", "9009"])
 def test_an_emulator_is_on_this_machine(origin: str) -> None:
     assert "VALET_EMULATOR_ORIGIN" in faults(VALET_EMULATOR_ORIGIN=origin)
+
+
+def test_trusted_proxies_are_networks_and_none_by_default() -> None:
+    assert load({}, PROVIDERS).proxies.networks == ()
+    proxies = load({"VALET_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8 fd00::/8"}, PROVIDERS).proxies
+    assert [str(network) for network in proxies.networks] == ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ("10.0.0.1, nginx", "entry 2 is not an address"),
+        ("10.1.2.3/8", "entry 1 .*10.0.0.0/8"),
+        ("0.0.0.0/0", "anybody"),
+    ],
+)
+def test_a_proxy_that_can_not_be_meant_is_explained(entries: str, told: str) -> None:
+    assert re.search(f"VALET_TRUSTED_PROXIES: .*{told}", faults(VALET_TRUSTED_PROXIES=entries))
