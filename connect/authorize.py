@@ -21,10 +21,11 @@ from connect.endpoint import MAX_BODY, NO_STORE, Parameters, parameters, read_pa
 from connect.oautherrors import OAuthError, busy, invalid_request
 from connect.redirects import answer_url, match
 from connect.resource import require_resource
+from connect.roster import Roster
 from connect.scopes import covered, narrowed
 from vault.errors import Busy
 from vault.opaque import digest, mint
-from vault.store.clients import Client, Clients
+from vault.store.clients import Client
 from vault.store.flows import AlreadyUsed, AuthorizeFlow, AuthorizeRequest, Flows
 
 __all__ = ["AlreadyUsed", "Authorize"]
@@ -62,14 +63,14 @@ class Authorize:
         issuer: str,
         resource: str,
         scopes: Collection[str],
-        clients: Clients,
+        roster: Roster,
         flows: Flows,
         error_page: ErrorPage,
     ) -> None:
         self._issuer = issuer
         self._resource = resource
         self._scopes = frozenset(scopes)
-        self._clients = clients
+        self._roster = roster
         self._flows = flows
         self._error_page = error_page
 
@@ -132,7 +133,7 @@ class Authorize:
             raise _Untrusted(
                 "This link is incomplete", f"It does not say which chat client sent you. {_AGAIN}"
             )
-        client = await self._clients.find(client_id)
+        client = await self._roster.meet(client_id)
         if client is None:
             raise _Untrusted("Valet does not know this chat client", _REGISTER_AGAIN)
         if presented is None:

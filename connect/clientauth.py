@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from connect.endpoint import Parameters
 from connect.oautherrors import OAuthError, invalid_request
+from connect.roster import Roster
 from vault.opaque import digest
-from vault.store.clients import Client, Clients
+from vault.store.clients import Client
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Valet"'}
 
@@ -23,8 +24,8 @@ class ClientAuth:
     one they like best.
     """
 
-    def __init__(self, clients: Clients) -> None:
-        self._clients = clients
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
 
     async def identify(self, request: Request, form: Parameters) -> Client:
         """The calling client. Raises OAuthError: `invalid_client` (401), or `invalid_request`."""
@@ -40,7 +41,7 @@ class ClientAuth:
                 raise invalid_request("Send the client secret once: in the header or in the body.")
             if form.get("client_id") not in {None, client_id}:
                 raise invalid_request("The client_id in the body is not the one in the header.")
-        client = await self._clients.find(client_id)
+        client = await self._roster.find(client_id)
         if client is None or not _proven(client, secret):
             raise _refused("The client is not known here, or its secret is wrong. Register again.", challenge)
         return client

@@ -20,6 +20,7 @@ from connect.endpoint import Endpoint, media_type, read_body
 from connect.metadata import AUTH_METHODS
 from connect.names import shown_name
 from connect.oautherrors import OAuthError
+from connect.preset import OWN_PREFIX
 from connect.redirects import display_host, refusal
 from vault.opaque import digest, mint
 from vault.store.clients import AuthMethod, Client, Clients
@@ -46,7 +47,7 @@ class Register:
         method = _auth_method(metadata.get("token_endpoint_auth_method"))
         secret = None if method == "none" else mint("vlt_cs_")
         client = Client(
-            id="vlt_client_" + secrets.token_urlsafe(16),
+            id=OWN_PREFIX + secrets.token_urlsafe(16),
             kind="dcr",
             name=shown_name(metadata.get("client_name"), display_host(redirect_uris[0])),
             redirect_uris=redirect_uris,

@@ -9,8 +9,8 @@ from starlette.routing import Route
 
 from connect.clientauth import ClientAuth
 from connect.endpoint import Endpoint, read_form
+from connect.roster import Roster
 from vault.opaque import digest
-from vault.store.clients import Clients
 from vault.store.tokens import Tokens
 
 _log = structlog.get_logger(__name__)
@@ -23,8 +23,8 @@ class Revoke:
     `token_type_hint` is passed over: one hash finds both kinds.
     """
 
-    def __init__(self, clients: Clients, tokens: Tokens) -> None:
-        self._auth = ClientAuth(clients)
+    def __init__(self, roster: Roster, tokens: Tokens) -> None:
+        self._auth = ClientAuth(roster)
         self._tokens = tokens
 
     def routes(self) -> list[Route]:

@@ -23,9 +23,10 @@ from connect.clientauth import ClientAuth
 from connect.endpoint import Endpoint, Parameters, read_form
 from connect.oautherrors import OAuthError, invalid_grant
 from connect.resource import require_resource
+from connect.roster import Roster
 from connect.scopes import narrowed, spoken
 from vault.opaque import digest
-from vault.store.clients import Client, Clients
+from vault.store.clients import Client
 from vault.store.tokens import ACCESS_SECONDS, Code, Issued, Refusal, Seal, Tokens, Unseal
 
 _log = structlog.get_logger(__name__)
@@ -42,15 +43,15 @@ class Token:
     def __init__(
         self,
         resource: str,
-        clients: Clients,
+        roster: Roster,
         tokens: Tokens,
         recheck: Recheck,
         seal: Seal,
         unseal: Unseal,
     ) -> None:
         self._resource = resource
-        self._clients = clients
-        self._auth = ClientAuth(clients)
+        self._roster = roster
+        self._auth = ClientAuth(roster)
         self._tokens = tokens
         self._recheck = recheck
         self._seal = seal
@@ -70,7 +71,7 @@ class Token:
                 "unsupported_grant_type", "grant_type must be authorization_code or refresh_token."
             )
         require_resource(form.get("resource"), self._resource)
-        await self._clients.touch(client.id)
+        await self._roster.touch(client.id)
         return await grant(client, form)
 
     async def _exchange(self, client: Client, form: Parameters) -> Response:

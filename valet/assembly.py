@@ -23,8 +23,10 @@ from connect.admission import Admission, Guests
 from connect.authorize import Authorize
 from connect.metadata import Metadata
 from connect.pages import Refusal, refused
+from connect.preset import read_preset
 from connect.register import Register
 from connect.revoke import Revoke
+from connect.roster import Roster
 from connect.token import Token
 from providers.base import App
 from providers.http import Http
@@ -120,12 +122,13 @@ def _app(
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     clients, tokens = Clients(database), Tokens(database)
+    roster = Roster(clients, read_preset(settings.clients))
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
-    authorize = Authorize(origin, resource, registry.scopes, clients, flows, _error_page)
+    authorize = Authorize(origin, resource, registry.scopes, roster, flows, _error_page)
     token = Token(
         resource,
-        clients,
+        roster,
         tokens,
         admission.recheck,
         lambda record, plaintext: vault.seal("successor", record, plaintext),
@@ -145,7 +148,7 @@ def _app(
             *Register(clients).routes(),
             *authorize.routes(),
             *token.routes(),
-            *Revoke(clients, tokens).routes(),
+            *Revoke(roster, tokens).routes(),
         ],
         owner_links_enabled=settings.loopback,
     )

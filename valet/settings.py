@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connect.address import Proxies
 from connect.admission import Guests
+from connect.preset import read_preset
 from providers.base import App, Provider
 
 DEFAULT_PORT = 8420
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     db_user: str | None = Field(None, alias="VALET_DB_USER")
     allow: str = Field("", alias="VALET_ALLOW")
     trusted_proxies: str = Field("", alias="VALET_TRUSTED_PROXIES")
+    clients: Path | None = Field(None, alias="VALET_CLIENTS")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")
     log_format: Literal["console", "json"] = Field("console", alias="VALET_LOG_FORMAT")
@@ -92,7 +94,8 @@ def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides
     except ValidationError as error:
         # Field names and rules only: a value may be a secret.
         raise SettingsError([f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]) from None
-    faults = [sentence for bad, sentence in _rules(settings, apps(values, providers), providers) if bad]
+    rules = [*_rules(settings, apps(values, providers), providers), _clients_rule(settings.clients)]
+    faults = [sentence for bad, sentence in rules if bad]
     if faults:
         raise SettingsError(faults)
     return settings
@@ -143,6 +146,15 @@ def _strange_guest(entries: list[str], providers: tuple[Provider, ...]) -> int:
         except ValueError:
             return number
     return 0
+
+
+def _clients_rule(path: Path | None) -> tuple[bool, str]:
+    """Whether the file of VALET_CLIENTS is wrong, and what about it."""
+    try:
+        read_preset(path)
+    except ValueError as error:
+        return True, f"VALET_CLIENTS: {error}"
+    return False, ""
 
 
 def _split(url: str) -> SplitResult:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -24,6 +24,7 @@ from connect.authorize import Authorize
 from connect.metadata import Metadata
 from connect.register import Register
 from connect.revoke import Revoke
+from connect.roster import Roster
 from connect.token import Token
 from vault.ids import new_id
 from vault.opaque import digest
@@ -70,16 +71,17 @@ class Safe:
 class House:
     """The endpoints as one app, and a client that speaks to it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, preset: Mapping[str, Client] | None = None) -> None:
         self.database = database
         self.user = new_id()
         self.banned: set[UUID] = set()
         self.clients = Clients(database)
+        self.roster = Roster(self.clients, preset)
         self.flows = Flows(database, b"k" * 32)
         self.grants = Grants(database)
         self.tokens = Tokens(database)
         self.safe = Safe()
-        self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.clients, self.flows, error_page)
+        self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.roster, self.flows, error_page)
         self.http = self.browser()
 
     def browser(self, auth: httpx2.Auth | None = None) -> httpx2.AsyncClient:
@@ -88,14 +90,14 @@ class House:
         return httpx2.AsyncClient(transport=transport, base_url=ISSUER, auth=auth)
 
     def app(self) -> Starlette:
-        token = Token(RESOURCE, self.clients, self.tokens, self._recheck, self.safe.seal, self.safe.open)
+        token = Token(RESOURCE, self.roster, self.tokens, self._recheck, self.safe.seal, self.safe.open)
         return Starlette(
             routes=[
                 *Metadata(ISSUER, RESOURCE, SCOPES).routes(),
                 *Register(self.clients).routes(),
                 *self.authorize.routes(),
                 *token.routes(),
-                *Revoke(self.clients, self.tokens).routes(),
+                *Revoke(self.roster, self.tokens).routes(),
                 Route("/mcp", self._mcp, methods=["POST"]),
             ]
         )
@@ -124,10 +126,8 @@ class House:
         return found
 
     async def put(self, *redirect_uris: str, **changes: Any) -> Client:
-        """A client row as the operator or a client-id document would make it."""
-        client = Client(
-            f"static-{secrets.token_hex(4)}", "static", "Static", redirect_uris, "none", **changes
-        )
+        """A client row that did not go through the rules of registration."""
+        client = Client(f"put-{secrets.token_hex(4)}", "dcr", "Put", redirect_uris, "none", **changes)
         await self.clients.add(client)
         return client
 
@@ -219,9 +219,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(database: Database) -> AsyncIterator[House]:
-    """A house with one person in it."""
-    house = House(database)
+async def open_house(database: Database, preset: Mapping[str, Client] | None = None) -> AsyncIterator[House]:
+    """A house with one person in it; `preset` are the clients of the operator's file."""
+    house = House(database, preset)
     async with house.http:
         house.user = await house.person()
         yield house

@@ -23,6 +23,7 @@ from connect.app import Stores, build
 from connect.authorize import Authorize
 from connect.pages import error_page
 from connect.redirects import match
+from connect.roster import Roster
 from providers.base import App, TokenSet
 from providers.http import Http
 from providers.identity import Identities
@@ -221,7 +222,12 @@ class Inn:
             owner_links=owner_links,
         )
         self.authorize = Authorize(
-            public_url, f"{public_url}/mcp", self.registry.scopes, self.clients, self.flows, error_page
+            public_url,
+            f"{public_url}/mcp",
+            self.registry.scopes,
+            Roster(self.clients),
+            self.flows,
+            error_page,
         )
         self.app = build(
             public_url=public_url,

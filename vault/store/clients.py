@@ -17,7 +17,8 @@ _SEEN: LiteralString = "SELECT id, kind, name, redirect_uris, auth_method, secre
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A chat program. `dcr` names itself and is unverified; `cimd` is vouched for by the host of its id.
+    """A chat program. `dcr` names itself and is unverified; `cimd` is vouched for by the host of its id,
+    `static` by the operator.
 
     `secret_hash` is SHA-256 of a minted secret, None for a public client.
     """
@@ -57,6 +58,24 @@ class Clients:
             )
             row = cast("tuple[int]", await cursor.fetchone())
             return row[0]
+
+    async def put(self, client: Client) -> None:
+        """Make or change the row of a client that is kept elsewhere; its secret stays there."""
+        async with self._database.connection() as link:
+            await link.execute(
+                "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
+                " VALUES (%(id)s, %(kind)s, %(name)s, %(redirect_uris)s, %(auth_method)s)"
+                " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name,"
+                " redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method,"
+                " secret_hash = NULL, last_used_at = now()",
+                {
+                    "id": client.id,
+                    "kind": client.kind,
+                    "name": client.name,
+                    "redirect_uris": list(client.redirect_uris),
+                    "auth_method": client.auth_method,
+                },
+            )
 
     async def find(self, client_id: str) -> Client | None:
         """The client of that id."""
