@@ -47,6 +47,7 @@ from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.meta import Meta, Mode
 from vault.store.ownerlinks import OwnerLinks
+from vault.store.pendings import Pendings
 from vault.store.sessions import Sessions
 from vault.store.states import States
 from vault.store.tokens import Tokens
@@ -199,6 +200,7 @@ def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
     tables = (
         Sessions(database),
         States(database),
+        Pendings(database),
         OwnerLinks(database),
         Tokens(database),
         flows,

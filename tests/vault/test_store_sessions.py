@@ -85,3 +85,42 @@ async def test_the_sweep_takes_only_what_is_over(empty_database: Database) -> No
     await age(empty_database, old, "expires_at", "1 second")
     assert await sessions.sweep() == 2
     assert await sessions.find(live) is not None
+
+
+async def test_a_person_sees_their_live_sessions_and_ends_them_one_by_one_or_all(
+    database: Database, user: User
+) -> None:
+    sessions, here, there, idle = Sessions(database), *(os.urandom(32) for _ in range(3))
+    for key, browser in ((here, "Firefox on Linux"), (there, "Safari on a phone"), (idle, "")):
+        await sessions.begin(key, user.id, browser)
+    await age(database, idle, "last_seen_at", "7 days")
+    seen = await sessions.list(user.id, here)
+    assert [(visit.browser, visit.here) for visit in seen] == [
+        ("Firefox on Linux", True),
+        ("Safari on a phone", False),
+    ]
+    ben = await Users(database).sign_in("https://issuer.example", os.urandom(32), "Ben")
+    assert not await sessions.end_one(ben.id, seen[1].id)
+    assert await sessions.list(ben.id, here) == []
+    assert await sessions.end_one(user.id, seen[1].id)
+    assert not await sessions.end_one(user.id, seen[1].id)
+    assert await sessions.find(there) is None
+    await sessions.begin(there, user.id)
+    assert await sessions.end_all(user.id, but=here) == 2
+    assert await sessions.find(here) is not None
+    assert await sessions.end_all(ben.id) == 0
+    assert await sessions.end_all(user.id) == 1
+    assert await sessions.find(here) is None
+
+
+async def test_the_proof_of_a_session_is_recent_for_ten_minutes(database: Database, user: User) -> None:
+    sessions, key = Sessions(database), os.urandom(32)
+    await sessions.begin(key, user.id)
+    for interval, recent in (("9 minutes 50 seconds", True), ("10 minutes", False)):
+        async with database.connection() as link:
+            await link.execute(
+                "UPDATE sessions SET authenticated_at = now() - %s::interval WHERE hash = %s", (interval, key)
+            )
+        found = await sessions.find(key)
+        assert found is not None
+        assert found.recent is recent

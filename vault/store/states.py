@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from vault.store.database import Database
 
-Purpose = Literal["signin", "connect"]
+Purpose = Literal["signin", "connect", "link"]
 Fault = Literal["unknown", "elsewhere", "used", "expired"]
 
 
@@ -20,7 +20,7 @@ class State:
     """What was noted before the redirect.
 
     `sealed` holds the PKCE verifier and the pages to return to (they may carry a flow's handle), under
-    `record_id`. `user_id` is set for `connect` only: at sign-in nobody is known yet.
+    `record_id`. At sign-in nobody is known yet, so `user_id` is None; the others are for one person.
     """
 
     purpose: Purpose

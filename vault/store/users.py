@@ -90,10 +90,12 @@ class Users:
         await link.execute("DELETE FROM users WHERE id = %(id)s", {"id": user.id})
         return None
 
-    async def note(self, issuer: str, subject_index: bytes, label: str, claims: Iterable[bytes]) -> None:
-        """Bring an identity's label and claims up to date, where there is one; makes nobody."""
+    async def note(
+        self, issuer: str, subject_index: bytes, label: str, claims: Iterable[bytes]
+    ) -> User | None:
+        """Bring an identity's label and claims up to date; its person, or None: makes nobody."""
         async with self._database.transaction() as link:
-            await self._known(link, Identity(issuer, subject_index, label, frozenset(claims)))
+            return await self._known(link, Identity(issuer, subject_index, label, frozenset(claims)))
 
     async def find(self, user: UUID) -> User | None:
         """One person by id."""
@@ -118,12 +120,49 @@ class Users:
             return await cursor.fetchall()
 
     async def block(self, user: UUID) -> None:
-        """Shut a person out: no sign-in, no session, no token from now on."""
+        """Shut a person out: no sign-in, and no session, token, code or pending step from now on."""
         async with self._database.transaction() as link:
             await link.execute(
                 "UPDATE users SET blocked_at = coalesce(blocked_at, now()) WHERE id = %(id)s", {"id": user}
             )
-            await link.execute("DELETE FROM sessions WHERE user_id = %(id)s", {"id": user})
+            await _end_all(link, user)
+
+    async def unblock(self, user: UUID) -> None:
+        """Let a person sign in again. What the block ended stays ended."""
+        async with self._database.transaction() as link:
+            await link.execute("UPDATE users SET blocked_at = NULL WHERE id = %(id)s", {"id": user})
+            # Once more: a worker may have finished a step that was under way when the block came.
+            await _end_all(link, user)
+
+
+async def _end_all(link: Link, user: UUID) -> None:
+    """End whatever speaks for a person. Their consents stay, but a personal token is its own consent.
+
+    In the order of `grants.py`: grant, family, token.
+    """
+    names = {"id": user}
+    await link.execute("DELETE FROM sessions WHERE user_id = %(id)s", names)
+    await link.execute("DELETE FROM states WHERE user_id = %(id)s", names)
+    await link.execute("DELETE FROM pendings WHERE user_id = %(id)s", names)
+    await link.execute("DELETE FROM flows WHERE user_id = %(id)s AND consumed_at IS NULL", names)
+    await link.execute(
+        "UPDATE grants SET revoked_at = now(), updated_at = now() WHERE user_id = %(id)s"
+        " AND revoked_at IS NULL AND client_id IN (SELECT id FROM clients WHERE kind = 'personal')",
+        names,
+    )
+    await link.execute(
+        "DELETE FROM codes WHERE grant_id IN (SELECT id FROM grants WHERE user_id = %(id)s)", names
+    )
+    await link.execute(
+        "UPDATE families SET revoked_at = now() WHERE revoked_at IS NULL"
+        " AND grant_id IN (SELECT id FROM grants WHERE user_id = %(id)s)",
+        names,
+    )
+    await link.execute(
+        "UPDATE refresh_tokens SET successor = NULL WHERE successor IS NOT NULL AND family_id IN ("
+        "  SELECT f.id FROM families f JOIN grants g ON g.id = f.grant_id WHERE g.user_id = %(id)s)",
+        names,
+    )
 
 
 def _names(identity: Identity) -> dict[str, object]:
