@@ -43,6 +43,7 @@ from vault.keyring import FileKeyRing
 from vault.store.clients import Clients
 from vault.store.database import Database
 from vault.store.deks import Deks
+from vault.store.documents import Documents
 from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.meta import Meta, Mode
@@ -206,6 +207,7 @@ def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
         flows,
         Grants(database),
         Clients(database),
+        Documents(database),
     )
     return [table.sweep for table in tables]
 

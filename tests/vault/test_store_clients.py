@@ -7,7 +7,8 @@ import os
 import psycopg
 import pytest
 
-from vault.store.clients import Client, Clients
+from vault.ids import new_id
+from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
 
 
@@ -58,3 +59,31 @@ async def test_use_is_noted_at_most_once_an_hour(database: Database) -> None:
 
     assert await age_after_touch(59)
     assert not await age_after_touch(61)
+
+
+async def test_clients_that_are_not_used_are_swept(empty_database: Database) -> None:
+    clients = Clients(empty_database)
+    kinds: tuple[Kind, ...] = ("dcr", "cimd", "static")
+    for kind in kinds:
+        for use in ("new", "idle", "granted", "dead"):
+            await clients.add(Client(f"{kind}-{use}", kind, "A chat", ("http://localhost/cb",), "none"))
+    user = new_id()
+    async with empty_database.connection() as link:
+        await link.execute("INSERT INTO users (id, display_name) VALUES (%s, 'Somebody')", (user,))
+        for kind in kinds:
+            for use, days in (("idle", 2), ("granted", 89), ("dead", 91)):
+                await link.execute(
+                    "UPDATE clients SET last_used_at = now() - make_interval(days => %s) WHERE id = %s",
+                    (days, f"{kind}-{use}"),
+                )
+            for use in ("granted", "dead"):
+                await link.execute(
+                    "INSERT INTO grants (id, user_id, client_id, redirect_uri, scopes)"
+                    " VALUES (%s, %s, %s, 'x', '{}')",
+                    (new_id(), user, f"{kind}-{use}"),
+                )
+    assert await clients.sweep() == 4
+    for kind in ("dcr", "cimd"):
+        left = [use for use in ("new", "idle", "granted", "dead") if await clients.find(f"{kind}-{use}")]
+        assert left == ["new", "granted"]
+    assert await clients.find("static-dead")

@@ -17,6 +17,7 @@ from vault.keyring import FileKeyRing
 from vault.opaque import digest
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
+from vault.store.documents import Documents
 from vault.store.flows import AuthorizeRequest, Flows
 from vault.store.grants import Grants
 from vault.store.states import State, States
@@ -56,6 +57,13 @@ async def written(database: Database, vault: Vault, text: str) -> None:
 
     await clients.add(Client(text, "dcr", text, (text, "x"), "none"))
     assert await clients.find(text) == Client(text, "dcr", text, (text, "x"), "none")
+
+    documents, vouched = Documents(database), Client(f"{text} 2", "cimd", text, (text,), "none")
+    assert (await documents.turn(vouched.id, text)).state == "fetch"
+    await documents.keep(vouched, 300)
+    await documents.fail(vouched.id, text)
+    assert (await documents.turn(vouched.id, text)).failure == text
+    assert await clients.find(vouched.id) == vouched
 
     asked = AuthorizeRequest(text, text, text, True, frozenset({text}), text, text, text)
     flow = await flows.find_authorize(await flows.create_authorize(asked))

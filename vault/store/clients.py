@@ -7,6 +7,7 @@ from typing import Literal, LiteralString, cast
 
 from psycopg.rows import class_row
 
+from vault.store.database import Connection as Link
 from vault.store.database import Database
 
 Kind = Literal["dcr", "cimd", "static"]
@@ -62,20 +63,7 @@ class Clients:
     async def put(self, client: Client) -> None:
         """Make or change the row of a client that is kept elsewhere; its secret stays there."""
         async with self._database.connection() as link:
-            await link.execute(
-                "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
-                " VALUES (%(id)s, %(kind)s, %(name)s, %(redirect_uris)s, %(auth_method)s)"
-                " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name,"
-                " redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method,"
-                " secret_hash = NULL, last_used_at = now()",
-                {
-                    "id": client.id,
-                    "kind": client.kind,
-                    "name": client.name,
-                    "redirect_uris": list(client.redirect_uris),
-                    "auth_method": client.auth_method,
-                },
-            )
+            await put_client(link, client)
 
     async def find(self, client_id: str) -> Client | None:
         """The client of that id."""
@@ -93,10 +81,33 @@ class Clients:
             )
 
     async def sweep(self) -> int:
-        """Delete self-registered clients that nobody allowed anything within a day; returns how many."""
+        """Delete clients that made themselves known and are not used; returns how many.
+
+        A day without a grant, or 90 days with one: by then its last refresh token has been dead for two months.
+        """
         async with self._database.connection() as link:
             cursor = await link.execute(
-                "DELETE FROM clients c WHERE c.kind = 'dcr' AND c.last_used_at < now() - interval '1 day'"
-                " AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id)"
+                "DELETE FROM clients c WHERE c.kind IN ('dcr', 'cimd')"
+                " AND c.last_used_at < now() - interval '1 day'"
+                " AND (c.last_used_at < now() - interval '90 days'"
+                "  OR NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id))"
             )
             return cursor.rowcount
+
+
+async def put_client(link: Link, client: Client) -> None:
+    """Make or change the row of a client that has no secret here, on the caller's connection."""
+    await link.execute(
+        "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
+        " VALUES (%(id)s, %(kind)s, %(name)s, %(redirect_uris)s, %(auth_method)s)"
+        " ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, name = excluded.name,"
+        " redirect_uris = excluded.redirect_uris, auth_method = excluded.auth_method,"
+        " secret_hash = NULL, last_used_at = now()",
+        {
+            "id": client.id,
+            "kind": client.kind,
+            "name": client.name,
+            "redirect_uris": list(client.redirect_uris),
+            "auth_method": client.auth_method,
+        },
+    )
