@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from providers.base import GrantRejected, TokenSet
+from providers.base import App, GrantRejected, TokenSet
 from vault.upstream import Upstream
 
 CONNECTIONS = 40
@@ -87,7 +87,7 @@ class Wire(Upstream):
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> TokenSet:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()}
         answer = await self._http.post("/token", data=form)
         if answer.status_code != 200:
@@ -95,5 +95,5 @@ class Wire(Upstream):
         got = answer.json()
         return TokenSet(SecretStr(got["access_token"]), got["expires_in"], SecretStr(got["refresh_token"]))
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         return False

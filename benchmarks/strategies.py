@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from providers.base import Credential, GrantRejected, TokenSet
+from vault.apps import Apps, Through
 from vault.cache import DekCache
 from vault.records import Tokens, credential, open_tokens, seal_tokens
 from vault.refresh import Refresher
@@ -106,7 +107,8 @@ def both_locks(kit: Kit) -> Strategy:
 
 
 def ours(kit: Kit) -> Strategy:
-    refresher = Refresher(kit.connections, kit.cache, kit.upstream)
+    through = Through(kit.upstream, Apps(kit.database, kit.cache))
+    refresher = Refresher(kit.connections, kit.cache, through)
 
     async def ask(owner: UUID, connection: UUID) -> Credential:
         return await refresher.credential(owner, connection, None)

@@ -16,13 +16,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connect.choice import gone
 from connect.pages import Refusal, Step
 from connect.plan import Plan, Planner, configured, path_of
 from connect.session import Desk, Guest, safe_next, to_signin
 from connect.signin import SignIn
 from connect.trip import Errand, Return, Trips
 from connect.words import lines
-from providers.registry import OPERATOR, Registry
+from providers.registry import Registry
+from vault.errors import UnknownApp
 from vault.store.connections import Connection
 from vault.store.flows import Flows
 from vault.store.grants import Grants
@@ -113,16 +115,19 @@ class Link:
         if back.denied:
             raise _declined(errand)
         tokens, account = await self._trips.collect(back)
-        connection = await self._vault.save(
-            user.id,
-            errand.provider.name,
-            OPERATOR,
-            account,
-            tokens,
-            errand.scopes,
-            errand.provider.grant_lifetime,
-            adds=errand.provider.incremental,
-        )
+        try:
+            connection = await self._vault.save(
+                user.id,
+                errand.provider.name,
+                errand.app,
+                account,
+                tokens,
+                errand.scopes,
+                errand.provider.grant_lifetime,
+                adds=errand.provider.incremental,
+            )
+        except UnknownApp:
+            raise gone(errand.provider) from None
         ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
         if str(connection.id) in errand.notes.get("beside", ()):
             # One more account was asked for, and they chose one that they have.
@@ -197,6 +202,7 @@ def _errand(plan: Plan, user: User) -> Errand:
         user=user.id,
         flow=plan.flow.id if plan.flow else None,
         switch=plan.switch,
+        app=plan.current.app if plan.current else "",
         hint=plan.current.account_label if plan.current and "@" in plan.current.account_label else "",
     )
 

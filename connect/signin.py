@@ -85,7 +85,7 @@ class SignIn:
         response = self._desk.page(
             guest,
             "signin.html",
-            providers=[p for p in self._registry.configured if issuers is None or p.issuer in issuers],
+            providers=[p for p in self._registry.operated if issuers is None or p.issuer in issuers],
             owner_links=self._owner_links is not None and (issuers is None or OWNER_ISSUER in issuers),
             next=goal,
             switch=switch,

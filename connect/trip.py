@@ -17,13 +17,14 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 
+from connect.choice import AppChoice
 from connect.names import shown_name
 from connect.pages import Refusal, Step, leave
 from connect.session import Guest
 from providers.base import Account, AppRejected, GrantRejected, Provider, ProviderError, Rejected, TokenSet
 from providers.identity import Identities
 from providers.oauth import OAuth, new_verifier
-from providers.registry import OPERATOR, Registry
+from providers.registry import Registry
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.store.states import Misfit, Purpose, State, States
@@ -41,6 +42,7 @@ class Errand:
 
     `notes` are kept readable beside the state: nothing secret. `keep`: the tokens will be stored. `proof`:
     the provider shall ask anew who it is. `hint`: the account that is meant, as its provider knows it.
+    `app` names the app to go through, where one is wanted; after the trip it is the one that was.
     """
 
     purpose: Purpose
@@ -55,6 +57,7 @@ class Errand:
     keep: bool = True
     proof: bool = False
     hint: str = ""
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Trips:
         registry: Registry,
         public_url: str,
     ) -> None:
+        self._apps = AppChoice(registry, vault.apps)
         self._states = states
         self._vault = vault
         self._oauth = oauth
@@ -90,6 +94,7 @@ class Trips:
     async def leave(self, guest: Guest, errand: Errand) -> Response:
         """Note the errand and answer with the page that goes on to the provider."""
         provider, state, record = errand.provider, mint(), new_id()
+        app = await self._apps.choose(provider, errand.user, errand.app)
         verifier, nonce = new_verifier(), mint()
         secrets = {
             "verifier": verifier.get_secret_value(),
@@ -100,7 +105,7 @@ class Trips:
         row = State(
             purpose=errand.purpose,
             provider=provider.name,
-            app=OPERATOR,
+            app=app.ref,
             flow_id=errand.flow,
             user_id=errand.user,
             record_id=record,
@@ -110,7 +115,7 @@ class Trips:
         await self._states.add(digest(state.get_secret_value()), guest.browser_hash, row)
         url = self._oauth.authorize_url(
             provider,
-            self._registry.app(provider.name, OPERATOR),
+            app,
             self._redirect_uri(provider),
             errand.scopes,
             state,
@@ -156,6 +161,7 @@ class Trips:
             notes=row.params["notes"],
             user=row.user_id,
             flow=row.flow_id,
+            app=row.app,
         )
         return errand, SecretStr(secrets["verifier"]), SecretStr(secrets.get("nonce", ""))
 
@@ -193,7 +199,7 @@ class Trips:
         provider = back.errand.provider
         if back.code is None:
             raise _no_answer(back.errand)
-        app = self._registry.app(provider.name, OPERATOR)
+        app = await self._apps.named(provider, back.errand.user, back.errand.app)
         try:
             tokens = await self._oauth.exchange(
                 provider, app, self._redirect_uri(provider), back.code, back.verifier

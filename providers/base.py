@@ -213,6 +213,23 @@ class OpenId:
 
 
 @dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Where and how an app is registered at a provider, for whoever has to do it.
+
+    `steps` say what to click there, in order; the redirect URI is shown beside step number `redirect`.
+    `secret_optional`: a client id alone will do, for PKCE stands in for the secret. `id_is` and `secret_is`
+    match client ids and secrets where the two can be told apart, to see that they were swapped.
+    """
+
+    url: str
+    steps: tuple[str, ...]
+    redirect: int
+    secret_optional: bool = False
+    id_is: str = "(?!)"
+    secret_is: str = "(?!)"  # noqa: S105  a pattern
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """Everything that differs between upstreams, as data.
 
@@ -224,7 +241,8 @@ class Provider:
     telling the provider to end one token ends everything that the account granted this app. `grant_lifetime`
     is set where a grant dies by itself however often it is refreshed. `complaint` reads the reason out of an
     error answer of its API, `reasons` says what that comes to. Whose account it is comes from `openid` where
-    the provider has it, else from `account`.
+    the provider has it, else from `account`. `dashboard` says how an app is registered; where people may
+    bring one of their own, `own_apps` says why they would.
     """
 
     name: str
@@ -251,6 +269,8 @@ class Provider:
     grant_lifetime: timedelta | None = None
     complaint: ErrorReader = no_complaint
     reasons: Mapping[str, Reason] = field(default_factory=dict)
+    dashboard: Dashboard | None = None
+    own_apps: str = ""
 
     def service(self, name: str) -> Service:
         """The service of that name. Raises KeyError."""

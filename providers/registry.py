@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 from providers.base import App, Provider, Service
@@ -32,14 +32,18 @@ class UnknownName(KeyError):
 
 
 class Registry:
-    """The providers that are configured: those that have an app. `unset` are the others.
+    """The providers that are configured. `unset` are the others.
 
-    `apps` are the operator's apps by provider name. Our scopes are `<service>:read` and `<service>:write`,
+    `apps` are the operator's apps by provider name; it is read anew each time, so it may change. A provider
+    is configured where it has one, or where its name is in `own`: then people bring an app of their own, if
+    its record lets them. Our scopes are `<service>:read` and `<service>:write`,
     and write includes read. Raises ValueError where two providers share a name or a service
     name, or a record says in no way, or in two, whose account it is.
     """
 
-    def __init__(self, providers: Iterable[Provider], apps: Mapping[str, App]) -> None:
+    def __init__(
+        self, providers: Iterable[Provider], apps: Mapping[str, App], own: Collection[str] = ()
+    ) -> None:
         known = tuple(providers)
         for provider in known:
             if (provider.account is None) == (provider.openid is None):
@@ -48,9 +52,31 @@ class Registry:
         # An identity is issuer and subject: two records of one issuer would share their people.
         _refuse_twins("issuer", [provider.issuer for provider in known])
         _refuse_twins("service", [service.name for provider in known for service in provider.services])
-        self._apps = dict(apps)
-        self.configured: tuple[Provider, ...] = tuple(p for p in known if p.name in self._apps)
-        self.unset: tuple[Provider, ...] = tuple(p for p in known if p.name not in self._apps)
+        self._apps = apps
+        self._own = frozenset(p.name for p in known if p.name in own and p.own_apps)
+        self.known: tuple[Provider, ...] = known
+
+    @property
+    def configured(self) -> tuple[Provider, ...]:
+        """Providers that a person can connect: by the operator's app, or by their own."""
+        return tuple(p for p in self.known if p.name in self._own or p.name in self._apps)
+
+    @property
+    def operated(self) -> tuple[Provider, ...]:
+        """Providers with an app of the operator: only those can sign people in."""
+        return tuple(p for p in self.known if p.name in self._apps)
+
+    @property
+    def unset(self) -> tuple[Provider, ...]:
+        """Providers that the operator could still set up."""
+        return tuple(p for p in self.known if p.name not in self._own and p.name not in self._apps)
+
+    def record(self, name: str) -> Provider:
+        """The provider of that name, configured or not. Raises UnknownName."""
+        for provider in self.known:
+            if provider.name == name:
+                return provider
+        raise UnknownName("provider", name, (provider.name for provider in self.known))
 
     def get(self, name: str) -> Provider:
         """The configured provider of that name. Raises UnknownName."""
@@ -60,10 +86,10 @@ class Registry:
         raise UnknownName("provider", name, (provider.name for provider in self.configured))
 
     def app(self, provider: str, ref: str) -> App:
-        """The app that `ref` names at a provider. Raises UnknownName."""
-        app = self._apps[self.get(provider).name]
-        if app.ref != ref:
-            raise UnknownName(f"{provider} app", ref, [app.ref])
+        """The operator's app that `ref` names at a provider. Raises UnknownName."""
+        app = self._apps.get(self.get(provider).name)
+        if app is None or app.ref != ref:
+            raise UnknownName(f"{provider} app", ref, [app.ref] if app else [])
         return app
 
     def service(self, name: str) -> tuple[Provider, Service]:

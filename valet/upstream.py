@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import SecretStr
 
-from providers.base import AppRejected, TokenSet
+from providers.base import App, AppRejected, Provider, TokenSet
 from providers.oauth import OAuth
 from providers.registry import Registry, UnknownName
 
@@ -16,18 +16,18 @@ class RegisteredUpstream:
         self._oauth = oauth
         self._registry = registry
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> TokenSet:
         """Spend a refresh token. Raises ProviderError; AppRejected where the app is not configured."""
         try:
-            record, registered = self._registry.get(provider), self._registry.app(provider, app)
+            record, registered = self._resolve(provider, app)
         except UnknownName:
             raise AppRejected(provider, "refresh", "the app is not configured") from None
         return await self._oauth.refresh(record, registered, refresh_token)
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         """Tell the provider; False where it has no revocation or the app is gone. Raises ProviderError."""
         try:
-            record, registered = self._registry.get(provider), self._registry.app(provider, app)
+            record, registered = self._resolve(provider, app)
         except UnknownName:
             return False
         return await self._oauth.revoke(record, registered, token)
@@ -35,6 +35,11 @@ class RegisteredUpstream:
     def sweeping(self, provider: str) -> bool:
         """Whether ending one token there ends everything that the account granted the app."""
         try:
-            return self._registry.get(provider).revokes_all
+            return self._registry.record(provider).revokes_all
         except UnknownName:
             return False
+
+    def _resolve(self, provider: str, app: App | str) -> tuple[Provider, App]:
+        if isinstance(app, App):
+            return self._registry.record(provider), app
+        return self._registry.record(provider), self._registry.app(provider, app)

@@ -4,6 +4,8 @@
      ├ NotConnected(provider)             no usable connection: the person must connect
      ├ ConnectionExpired(provider, reason)  the grant died upstream: the person must connect again
      ├ LabelTaken(provider)               another account of the provider has that label
+     ├ UnknownApp(provider)               the owner has no such app of their own there (any more)
+     ├ AppInUse(provider)                 they have another one there; it goes first
      ├ Busy                               a lease or the database is taken: the same call may succeed later
      └ Sealed                             alarms: logged and counted, never spoken
         ├ Tampered                        authentication failed: edited, swapped or rolled back
@@ -43,6 +45,22 @@ class LabelTaken(VaultError):
 
     def __init__(self, provider: str) -> None:
         super().__init__(f"another {provider} connection has that label")
+        self.provider = provider
+
+
+class UnknownApp(VaultError):
+    """The owner has no such app at the provider, or it was deleted meanwhile."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"no such {provider} app")
+        self.provider = provider
+
+
+class AppInUse(VaultError):
+    """The owner has an app at the provider already, with another client id."""
+
+    def __init__(self, provider: str) -> None:
+        super().__init__(f"another {provider} app is in use")
         self.provider = provider
 
 

@@ -28,6 +28,7 @@ from providers.base import (
     TokenSet,
     Unavailable,
 )
+from vault.apps import Through
 from vault.backlog import Backlog
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired, Malformed, NotConnected, Tampered
@@ -38,7 +39,6 @@ from vault.revocation import Revoker
 from vault.store.connections import Connections
 from vault.store.leases import RATE_LIMITED, Lease, SealedConnection
 from vault.timing import Timing
-from vault.upstream import Upstream
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class Refresher:
         self,
         connections: Connections,
         cache: DekCache,
-        upstream: Upstream,
+        upstream: Through,
         *,
         timing: Timing | None = None,
         revoker: Revoker | None = None,
@@ -256,7 +256,7 @@ class Refresher:
         row = lease.row
         try:
             async with asyncio.timeout(self._timing.call):
-                fresh = await self._upstream.refresh(row.provider, row.app, spent)
+                fresh = await self._upstream.refresh(row, spent)
         except GrantRejected:
             await self._condemn(lease, lease.death)
             return None

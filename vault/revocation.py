@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import structlog
 from pydantic import SecretStr
 
-from providers.base import ProviderError, RateLimited, Unavailable
+from providers.base import App, ProviderError, RateLimited, Unavailable
+from vault.apps import Through
 from vault.errors import Busy
 from vault.store.connections import Connection, Connections
 from vault.store.leases import SealedConnection
-from vault.upstream import Upstream
 
 _log = structlog.get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Revoker:
     """
 
     def __init__(
-        self, connections: Connections, upstream: Upstream, *, call: float, pauses: Sequence[float]
+        self, connections: Connections, upstream: Through, *, call: float, pauses: Sequence[float]
     ) -> None:
         self._connections = connections
         self._upstream = upstream
@@ -102,10 +102,13 @@ class Revoker:
         first: asyncio.Future[bool],
     ) -> None:
         error: Exception | None = None
+        app: App | str | None = None
         for pause in (0, *pauses):
             last = error is not None and await self._rest(pause, error)
             try:
-                told = (sure is None or await sure()) and await self._tell(row, token)
+                # Opened once: a person's own app may be deleted before the last try.
+                app = app or await self._upstream.app(row, _OPERATION)
+                told = (sure is None or await sure()) and await self._tell(row, app, token)
             except _PASSING as passing:
                 error = passing
                 _settle(first, told=False)
@@ -131,7 +134,7 @@ class Revoker:
                 await self._closing.wait()
         return self._closing.is_set()
 
-    async def _tell(self, row: SealedConnection, token: SecretStr) -> bool:
+    async def _tell(self, row: SealedConnection, app: App | str, token: SecretStr) -> bool:
         """One try. Raises Busy, Unavailable, RateLimited: then another may do."""
         if self._upstream.sweeping(row.provider) and await self._connections.alive(
             row.provider, row.account_index, row.app
@@ -140,7 +143,7 @@ class Revoker:
             return False
         try:
             async with asyncio.timeout(self._call):
-                return await self._upstream.revoke(row.provider, row.app, token)
+                return await self._upstream.revoke(row.provider, app, token)
         except TimeoutError:
             raise Unavailable(row.provider, _OPERATION, "no answer in time") from None
         except (Unavailable, RateLimited):

@@ -6,17 +6,20 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from providers.base import TokenSet
+from providers.base import App, TokenSet
 
 
 class Upstream(Protocol):
-    """The calls the vault makes to a provider, and what it must know of one."""
+    """The calls the vault makes to a provider, and what it must know of one.
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+    `app` is the ref of an app of the operator's, or a person's own app, which the vault has opened.
+    """
+
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> TokenSet:
         """Spend a refresh token. Raises ProviderError."""
         ...
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         """Tell the provider to end a grant; False where it can't be told. Raises ProviderError."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,8 +14,9 @@ from pydantic import SecretStr
 from providers.base import Account, Credential, TokenSet
 from vault import envelope
 from vault.alarms import Alarms
+from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
-from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, Sealed
+from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, Sealed, UnknownApp
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
@@ -35,7 +37,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Vault:
-    """Secrets at rest. Build it with `open_vault`."""
+    """Secrets at rest. Build it with `open_vault`. `apps` are the apps that rest here."""
 
     def __init__(
         self,
@@ -52,13 +54,15 @@ class Vault:
         self._deks = Deks(database)
         self._connections = Connections(database)
         self._labels = Labels()
+        self.apps = Apps(database, cache)
+        through = Through(upstream, self.apps)
         self._timing = timing or Timing()
         self._revoker = Revoker(
-            self._connections, upstream, call=self._timing.call, pauses=self._timing.revoke
+            self._connections, through, call=self._timing.call, pauses=self._timing.revoke
         )
         self._ending: set[asyncio.Task[Ended]] = set()
         self._refresher = Refresher(
-            self._connections, cache, upstream, timing=self._timing, revoker=self._revoker
+            self._connections, cache, through, timing=self._timing, revoker=self._revoker
         )
 
     async def save(
@@ -78,12 +82,15 @@ class Vault:
         `asked` is what was requested: it counts as granted where the token answer does not say
         (RFC 6749 §5.1), beside what was granted before where the consent `adds` to that. `lifetime` is how
         long the provider's grants live from now, if they end by themselves. A label that its person gave
-        stays. Raises NotConnected when there is no such owner, Busy, Sealed.
+        stays. Raises NotConnected when there is no such owner, UnknownApp where `app` is no app of theirs
+        (any more), Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
         async with self._database.transaction() as link:
             if not await self._connections.lock_owner(link, owner):
                 raise NotConnected(provider, "no such user")
+            if app.startswith(OWN) and not await self.apps.stands(link, owner, provider, app):
+                raise UnknownApp(provider)
             row = await self._connections.same(link, owner, provider, index, app)
             connection = row.id if row is not None else new_id()
             version = next_version(row.secret_version) if row is not None else 1
@@ -237,6 +244,28 @@ class Vault:
         assert was is not None
         _log.info("connection_ended", provider=was.provider)
         return Ended(was, told=token is not None and await self._revoker.end(row, token))
+
+    async def delete_app(self, owner: UUID, provider: str) -> tuple[Ended, ...]:
+        """Delete the owner's own app at a provider: end its connections first, then destroy its key.
+
+        Returns what ended. Raises UnknownApp, Busy.
+        """
+        ended: tuple[Ended, ...] = ()
+        while True:
+            own = next((app for app in await self.apps.list(owner) if app.provider == provider), None)
+            if own is None:
+                raise UnknownApp(provider)
+            for connection in await self._connections.live(owner):
+                if (connection.provider, connection.app) == (provider, own.ref):
+                    with suppress(NotConnected):
+                        ended += (await self.disconnect(owner, connection.id),)
+            async with self._database.transaction() as link:
+                # A connection may have been saved meanwhile; under the lock none can be.
+                await self._connections.lock_owner(link, owner)
+                if not await self._connections.stand_on(link, owner, provider, own.ref):
+                    await self.apps.drop(link, owner, provider)
+                    _log.info("own_app_deleted", provider=provider, connections=len(ended))
+                    return ended
 
     async def _gone(self, row: SealedConnection, token: SecretStr | None) -> bool:
         """Whether a disconnect without an answer was done after all. Raises Busy where nobody can tell now;

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from providers.base import Access, Account, Complaint, OpenId, Provider, Reason, Service
+from providers.base import Access, Account, Complaint, Dashboard, OpenId, Provider, Reason, Service
 from providers.http import decoded
 
 ISSUER = "https://accounts.google.com"
@@ -82,6 +82,24 @@ def account(claims: Mapping[str, object]) -> Account:
     )
 
 
+# support.google.com/cloud/answer/15549257 (clients) and /15549945 (audience).
+DASHBOARD = Dashboard(
+    url="https://console.cloud.google.com/auth/clients",
+    steps=(
+        "Open the list of clients in the Google Cloud console, and choose a project or make one. If it asks "
+        "you to set up the consent screen, do that first.",
+        "Press “Create client” and choose the type “Web application”.",
+        "Under “Authorized redirect URIs” add this address, letter by letter.",
+        "Press “Create” and copy the client ID and the client secret. The secret is shown only then.",
+        "In the same project, enable the Google Calendar API.",
+        "Under “Audience”, add who will use it as test users, or publish the app. While it is in testing, "
+        "Google ends every connection after seven days.",
+    ),
+    redirect=3,
+    id_is=r".*\.apps\.googleusercontent\.com",
+    secret_is=r"GOCSPX-.*",  # noqa: S106  a pattern
+)
+
 GOOGLE = Provider(
     name="google",
     title="Google",
@@ -120,4 +138,5 @@ GOOGLE = Provider(
     covers={EVENTS: frozenset({EVENTS_READ})},
     complaint=complaint,
     reasons=MEANINGS,
+    dashboard=DASHBOARD,
 )

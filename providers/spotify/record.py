@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from providers.base import Access, Account, Complaint, Provider, Reason, Service, Told
+from providers.base import Access, Account, Complaint, Dashboard, Provider, Reason, Service, Told
 from providers.http import Http, decoded
 from providers.model import read
 from providers.spotify.answers import Profile
@@ -101,6 +101,21 @@ async def account(http: Http, token: SecretStr) -> Account:
     return Account(SPOTIFY.issuer, me.account_id, me.display_name or "Spotify")
 
 
+# developer.spotify.com/documentation/web-api/concepts/apps, .../quota-modes and .../redirect_uri.
+DASHBOARD = Dashboard(
+    url="https://developer.spotify.com/dashboard",
+    steps=(
+        "Open Spotify’s dashboard and log in with your Spotify account. It needs Premium.",
+        "Press “Create app”. Name and description are yours to choose, such as Valet.",
+        "Under “Redirect URIs” enter this address, letter by letter, and press “Add”.",
+        "Where it asks which APIs you plan to use, tick “Web API”. Agree to the terms and save.",
+        "Open the app’s settings and copy its “Client ID”.",
+        "To connect another account than yours, add it under “User Management”. Five people can use one app.",
+    ),
+    redirect=3,
+    secret_optional=True,
+)
+
 SPOTIFY = Provider(
     name="spotify",
     title="Spotify",
@@ -126,4 +141,6 @@ SPOTIFY = Provider(
     grant_lifetime=timedelta(days=180),
     complaint=complaint,
     reasons=MEANINGS,
+    dashboard=DASHBOARD,
+    own_apps="Spotify lets an app have five people. With one of your own you need no place in theirs.",
 )

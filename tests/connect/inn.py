@@ -355,10 +355,10 @@ class _Forgetful(OAuth):
 class _NoUpstream:
     """Spotify has nothing to revoke, and nothing here refreshes."""
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> object:
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> object:
         raise AssertionError("no refresh in these tests")
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         return False
 
     def sweeping(self, provider: str) -> bool:

@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
-from providers.base import GrantRejected, TokenSet
+from providers.base import App, GrantRejected, TokenSet
 from tests.mcp_server.desk import Desk, serving
 from vault.keyring import FileKeyRing
 from vault.store.database import Database
@@ -23,10 +23,10 @@ Serve = Callable[..., AbstractAsyncContextManager[Desk]]
 class DeadUpstream:
     """A provider whose grants are all dead: what is refreshed, is refused."""
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> TokenSet:
         raise GrantRejected(provider, "refresh")
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         return False
 
     def sweeping(self, provider: str) -> bool:

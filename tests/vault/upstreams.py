@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
-from providers.base import Account, GrantRejected, TokenSet
+from providers.base import Account, App, GrantRejected, TokenSet
 from vault.store.database import Database
 from vault.vault import Vault
 
@@ -37,6 +37,7 @@ class FakeUpstream:
         self.gate: asyncio.Event | None = None
         self.rotate = True
         self.number = 0
+        self.apps: list[App | str] = []
 
     def grant(self, expires_in: float = 3600) -> TokenSet:
         self.number += 1
@@ -44,9 +45,10 @@ class FakeUpstream:
         self.live.add(refresh)
         return TokenSet(SecretStr(f"access-{self.number}"), expires_in, SecretStr(refresh), SCOPES)
 
-    async def refresh(self, provider: str, app: str, refresh_token: SecretStr) -> TokenSet:
+    async def refresh(self, provider: str, app: App | str, refresh_token: SecretStr) -> TokenSet:
         token = refresh_token.get_secret_value()
         self.calls.append(token)
+        self.apps.append(app)
         if self.gate is not None:
             await self.gate.wait()
         if self.error is not None:
@@ -61,7 +63,7 @@ class FakeUpstream:
             raise self.late
         return self.grant()
 
-    async def revoke(self, provider: str, app: str, token: SecretStr) -> bool:
+    async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         self.revokes += 1
         if self.revoke_errors:
             raise self.revoke_errors.pop(0)

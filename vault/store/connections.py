@@ -148,6 +148,15 @@ class Connections(Leases):
             row = await cursor.fetchone()
         return row is not None and bool(row[0])
 
+    async def stand_on(self, link: Link, owner: UUID, provider: str, app: str) -> bool:
+        """Whether the owner has a live connection through that app."""
+        cursor = await link.execute(
+            "SELECT 1 FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
+            " AND app = %(app)s AND status <> 'disconnected'",
+            {"owner": owner, "provider": provider, "app": app},
+        )
+        return await cursor.fetchone() is not None
+
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""
         cursor = await link.execute(
