@@ -16,6 +16,7 @@ from connect.session import Desk, to_signin
 from connect.words import Line, lines, reason
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
+from vault.diary import Diary
 from vault.errors import LabelTaken, NotConnected
 from vault.store.connections import Connection
 from vault.store.users import User
@@ -52,11 +53,13 @@ class AccountPage:
         desk: Desk,
         registry: Registry,
         vault: Vault,
+        diary: Diary,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._desk = desk
         self._registry = registry
         self._vault = vault
+        self._diary = diary
         self._now = now
 
     def routes(self) -> list[Route]:
@@ -112,6 +115,12 @@ class AccountPage:
             done = await self._vault.disconnect(guest.user.id, request.path_params["connection"])
         except NotConnected:
             raise _no_such_connection() from None
+        self._diary.note(
+            user_id=guest.user.id,
+            action="disconnected",
+            provider=done.connection.provider,
+            account=done.connection.label,
+        )
         return RedirectResponse(f"/account?ended={done.connection.provider}&told={done.told:d}", 303)
 
     async def name(self, request: Request) -> Response:

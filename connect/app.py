@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,11 +12,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ExceptionHandler, Scope
 
 from connect.account import AccountPage
+from connect.activity import ActivityPage
 from connect.admission import Admission
 from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
@@ -30,7 +31,9 @@ from connect.trip import Trips
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import Registry
+from vault.diary import Diary
 from vault.errors import Busy
+from vault.store.activity import Activity
 from vault.store.database import Database
 from vault.store.flows import Flows
 from vault.store.grants import Grants
@@ -53,6 +56,7 @@ class Stores:
     owner_links: OwnerLinks
     flows: Flows
     grants: Grants
+    activity: Activity
 
     @classmethod
     def of(cls, database: Database, flows: Flows) -> Stores:
@@ -64,6 +68,7 @@ class Stores:
             owner_links=OwnerLinks(database),
             flows=flows,
             grants=Grants(database),
+            activity=Activity(database),
         )
 
 
@@ -78,12 +83,15 @@ def build(
     admission: Admission,
     authorize: Answers,
     protocol: Iterable[BaseRoute],
+    diary: Diary,
+    titles: Mapping[str, str],
     owner_links_enabled: bool,
 ) -> Starlette:
     """The sidecar's app.
 
     `public_url` has no trailing slash. `authorize` turns a consent into an answer to the client;
     `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
+    `diary` takes note of what people do here; `titles` are the titles of tools by their names.
     Owner links may be on only while the bind address and `public_url` are both loopback.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck)
@@ -96,6 +104,7 @@ def build(
         vault=vault,
         admission=admission,
         owner_links=stores.owner_links if owner_links_enabled else None,
+        diary=diary,
     )
     planner = Planner(registry=registry, flows=stores.flows, grants=stores.grants, vault=vault)
     link = Link(
@@ -107,23 +116,34 @@ def build(
         flows=stores.flows,
         grants=stores.grants,
         vault=vault,
+        diary=diary,
     )
-    consent = Consent(desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize)
-    account = AccountPage(desk=desk, registry=registry, vault=vault)
-    chats = ChatsPage(desk=desk, registry=registry, grants=stores.grants)
+    consent = Consent(
+        desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
+    )
     return Starlette(
         routes=[
             *signin.routes(),
             *consent.routes(),
             *link.routes(),
-            *account.routes(),
-            *chats.routes(),
+            *_account(desk, stores, vault, registry, diary, titles),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
         ],
         middleware=[Middleware(Shield, public_url=public_url)],
         exception_handlers=_handlers(),
     )
+
+
+def _account(
+    desk: Desk, stores: Stores, vault: Vault, registry: Registry, diary: Diary, titles: Mapping[str, str]
+) -> list[Route]:
+    """The pages under /account."""
+    return [
+        *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary).routes(),
+        *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
+        *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),
+    ]
 
 
 class _Static(StaticFiles):

@@ -13,6 +13,7 @@ from connect.scopes import covered
 from connect.session import Desk, to_signin
 from connect.words import Asker, Line, asker, lines
 from providers.registry import Registry
+from vault.diary import Diary
 from vault.store.grants import Grant, Grants
 
 _HERE = "/account/chats"
@@ -30,10 +31,11 @@ class Chat:
 class ChatsPage:
     """`/account/chats` and its one button."""
 
-    def __init__(self, *, desk: Desk, registry: Registry, grants: Grants) -> None:
+    def __init__(self, *, desk: Desk, registry: Registry, grants: Grants, diary: Diary) -> None:
         self._desk = desk
         self._registry = registry
         self._grants = grants
+        self._diary = diary
 
     def routes(self) -> list[Route]:
         """The page for GET, the switch for POST."""
@@ -57,13 +59,15 @@ class ChatsPage:
         if guest.user is None:
             return to_signin(_HERE)
         await self._desk.form(request, guest)
-        if not await self._grants.cut(guest.user.id, request.path_params["grant"]):
+        grant = request.path_params["grant"]
+        if not await self._grants.cut(guest.user.id, grant):
             raise Refusal(
                 404,
                 "That chat has no access",
                 "It was cut off before, or it was never yours. Nothing was changed.",
                 Step("See which chats have access", _HERE),
             )
+        self._diary.note(user_id=guest.user.id, action="chat_cut_off", grant_id=grant)
         return RedirectResponse(f"{_HERE}?cut=1", 303)
 
     def _chat(self, grant: Grant) -> Chat:

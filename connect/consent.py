@@ -19,6 +19,7 @@ from connect.signin import handle
 from connect.words import LEVELS, Asker, Level, asked_level, asker, may, ours, titles
 from providers.base import Provider, Service
 from providers.registry import Registry
+from vault.diary import Diary
 from vault.store.connections import Connection
 from vault.store.flows import AlreadyUsed, AuthorizeFlow, Flows
 from vault.vault import Vault
@@ -69,12 +70,14 @@ class Consent:
         registry: Registry,
         vault: Vault,
         answers: Answers,
+        diary: Diary,
     ) -> None:
         self._desk = desk
         self._flows = flows
         self._registry = registry
         self._vault = vault
         self._answers = answers
+        self._diary = diary
 
     def routes(self) -> list[Route]:
         """GET shows, POST decides."""
@@ -116,6 +119,12 @@ class Consent:
         try:
             if fields.get("decision") == "allow":
                 location = await self._answers.approve(flow, guest.user.id, self._chosen(flow, fields))
+                self._diary.note(
+                    user_id=guest.user.id,
+                    action="chat_allowed",
+                    client_id=flow.client_id,
+                    client_name=flow.client_name,
+                )
             elif fields.get("decision") == "deny":
                 location = await self._answers.deny(flow)
             else:

@@ -24,6 +24,7 @@ from connect.signin import SignIn
 from connect.trip import Errand, Return, Trips
 from connect.words import lines
 from providers.registry import Registry
+from vault.diary import Diary
 from vault.errors import UnknownApp
 from vault.store.connections import Connection
 from vault.store.flows import Flows
@@ -48,6 +49,7 @@ class Link:
         flows: Flows,
         grants: Grants,
         vault: Vault,
+        diary: Diary,
     ) -> None:
         self._desk = desk
         self._trips = trips
@@ -57,6 +59,7 @@ class Link:
         self._flows = flows
         self._grants = grants
         self._vault = vault
+        self._diary = diary
 
     def routes(self) -> list[Route]:
         """The pages of connecting, and the way back from providers (sign-in uses it too)."""
@@ -128,6 +131,7 @@ class Link:
             )
         except UnknownApp:
             raise gone(errand.provider) from None
+        self._diary.note(user_id=user.id, action="connected", connection=connection.id)
         ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
         if str(connection.id) in errand.notes.get("beside", ()):
             # One more account was asked for, and they chose one that they have.

@@ -17,6 +17,7 @@ from connect.session import HOME, Desk, Guest, safe_next
 from connect.trip import Errand, Return, Trips
 from providers.base import Account
 from providers.registry import OPERATOR, Registry, UnknownName
+from vault.diary import Diary
 from vault.opaque import digest
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.users import Identity, User, Users
@@ -45,6 +46,7 @@ class SignIn:
         vault: Vault,
         admission: Admission,
         owner_links: OwnerLinks | None,
+        diary: Diary,
     ) -> None:
         self._desk = desk
         self._trips = trips
@@ -53,6 +55,7 @@ class SignIn:
         self._vault = vault
         self._admission = admission
         self._owner_links = owner_links
+        self._diary = diary
 
     def routes(self) -> list[Route]:
         """`/signin`, `/signout` and, where they are on, `/owner`."""
@@ -145,10 +148,11 @@ class SignIn:
             raise _not_on_the_list(errand, account)
         user = await self._known(account)
         if errand.notes.get("connect"):
-            await self._vault.save(
+            made = await self._vault.save(
                 user.id, errand.provider.name, OPERATOR, account, tokens, errand.scopes,
                 errand.provider.grant_lifetime, adds=errand.provider.incremental,
             )  # fmt: skip
+            self._diary.note(user_id=user.id, action="connected", connection=made.id)
         return await self._enter(request, user, errand.back)
 
     def _identity(self, account: Account) -> tuple[str, bytes, str, frozenset[bytes]]:
@@ -171,6 +175,7 @@ class SignIn:
     async def _enter(self, request: Request, user: User, goal: str) -> Response:
         response = RedirectResponse(safe_next(goal), 303)
         await self._desk.sign_in(request, response, user)
+        self._diary.note(user_id=user.id, action="signed_in")
         _log.info("signed_in")
         return response
 

@@ -26,6 +26,55 @@ _REASONS = {
 }
 
 
+_DEEDS = {
+    "signed_in": "Signed in",
+    "connected": "Account connected",
+    "disconnected": "Account disconnected",
+    "chat_allowed": "Chat allowed",
+    "chat_cut_off": "Chat cut off",
+    "token_made": "Personal token made",
+    "token_ended": "Personal token ended",
+    "identity_linked": "Another way to sign in added",
+    "identity_removed": "A way to sign in removed",
+    "signed_out_everywhere": "Signed out everywhere",
+    "app_added": "Own app added",
+    "app_removed": "Own app removed",
+    "exported": "Your data downloaded",
+}
+
+_OUTCOMES = {
+    "ok": "Done",
+    "input_required": "Asked you to open a link",
+    "not_connected": "No account was connected",
+    "reauth_required": "The account needed reconnecting",
+    "scope_missing": "The account did not allow that",
+    "not_allowed": "You have not allowed this chat to do that",
+    "rate_limited": "The provider asked to wait",
+    "premium_required": "Needs a Premium account",
+    "no_active_device": "No device was playing",
+    "not_found": "Not found",
+    "conflict": "Not possible at that moment",
+    "invalid_argument": "The chat asked in a way that made no sense",
+    "provider_error": "The provider did not answer as it should",
+    "cancelled": "The chat did not wait for the answer",
+}
+
+
+def what_was_done(action: str) -> str:
+    """The title of an action of our pages; of a tool that is gone its name, spelled out."""
+    return _DEEDS.get(action) or action.replace("_", " ").capitalize()
+
+
+def outcome(code: str) -> str:
+    """How something ended."""
+    return _OUTCOMES.get(code, "It did not work")
+
+
+def took(milliseconds: int | None) -> str:
+    """`0.4 s`; nothing where nobody measured."""
+    return "" if milliseconds is None else f"{milliseconds / 1000:.1f} s"
+
+
 def date(moment: datetime) -> str:
     """`3 May 2027`."""
     return f"{moment.day} {moment:%B %Y}"

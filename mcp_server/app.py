@@ -75,6 +75,11 @@ def build(house: House, modules: Iterable[ModuleType] = MODULES) -> McpApp:
     return McpApp(server, _cors(app, house))
 
 
+def titles(modules: Iterable[ModuleType] = MODULES) -> dict[str, str]:
+    """What the tools of those modules are called by people, by their names."""
+    return {tool.name: tool.title or tool.name for tool in Toolbox(modules).tools}
+
+
 def _cors(app: ASGIApp, house: House) -> ASGIApp:
     """Outermost, so that a browser may read our 401 and preflights need no token."""
     return CORSMiddleware(

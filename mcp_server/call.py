@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from mcp.server.mcpserver import Context
 from mcp_types import ClientCapabilities
@@ -46,7 +47,7 @@ class Call:
     `declared` is what a legacy client declared at `initialize`, from its signed session id. The seam
     sets `tool` before the tool's resolvers run, and `shortfall` (our scopes) when the call goes beyond
     the principal's scopes. `recheck` reads the token's row again. `answered`: the person has just finished
-    what this call asked them for.
+    what this call asked them for. `connection`: the account that a credential was handed out for.
     """
 
     principal: Principal
@@ -55,6 +56,7 @@ class Call:
     tool: Spec | None = None
     shortfall: frozenset[str] | None = None
     answered: bool = False
+    connection: UUID | None = None
     body: bytes = field(default=b"", repr=False)
 
     def attach(self, scope: Scope) -> None:

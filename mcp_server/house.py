@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from mcp_server.ladder import Patience, Sleep
-from mcp_server.ports import ConnectLinks, Directory, Secrets, TokenCheck
+from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck
 from providers.http import Http
 
 
@@ -27,6 +27,7 @@ class House:
     links: ConnectLinks
     directory: Directory
     http: Http
+    diary: Diary
     request_state_keys: tuple[bytes, ...] = field(repr=False)
     session_key: bytes = field(repr=False)
     origins: tuple[str, ...] = ()

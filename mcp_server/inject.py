@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
@@ -91,6 +92,7 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
     except NotConnected:
         await _name_the_others(context, provider, label)
         raise
+    call.connection = UUID(latest.connection)
     needs = call.tool.needs if call.tool is not None else frozenset[str]()
     if missing := needs - _widened(context, provider, latest.scopes):
         raise ScopeMissing(provider, "tool", missing)

@@ -80,3 +80,22 @@ class Directory(Protocol):
 
     def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
         """The upstream scopes that our scopes need at one configured provider. Raises KeyError."""
+
+
+class Diary(Protocol):
+    """Where a person sees what was done with their accounts."""
+
+    def note(
+        self,
+        *,
+        user_id: UUID,
+        grant_id: UUID,
+        client_id: str,
+        client_name: str,
+        action: str,
+        provider: str | None,
+        connection: UUID | None,
+        outcome: str,
+        milliseconds: int,
+    ) -> None:
+        """Note a call of the tool `action`; returns at once and never raises."""

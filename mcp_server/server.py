@@ -8,11 +8,13 @@ is overridden here.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
+from mcp import UrlElicitationRequiredError
 from mcp.server.caching import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context, MCPServer
@@ -105,18 +107,54 @@ class ValetServer(MCPServer[House]):
             raise MCPError(INVALID_REQUEST, "A tool can only be called within a request.")
         call = Call.within(context)
         call.tool = entry.spec
+        outcome, began = "cancelled", time.monotonic()
+        try:
+            result = await self._answer(entry, arguments, context, call)
+            outcome = _outcome(result)
+        except MCPError as error:
+            outcome = _refusal(error, call)
+            raise
+        finally:
+            self._note(entry, call, outcome, round((time.monotonic() - began) * 1000))
+        _log.info("tool_answered", tool=name, outcome=outcome)
+        return result
+
+    async def _answer(
+        self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any], call: Call
+    ) -> CallToolResult | InputRequiredResult:
         try:
             early = await self._ladder.resume(context)
             self._require_app(entry)
             _require_scopes(call, entry)  # after the wait: the grant may have been raised or cut meanwhile
-            result = early or await self._run(entry, arguments, context)
+            return early or await self._run(entry, arguments, context)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 - the seam: nothing unspoken may pass it
             spoken = speak(error, self._house.directory)
-            result = failure(spoken) if spoken is not None else self._masked(entry, error)
-        _log.info("tool_answered", tool=name, outcome=_outcome(result))
-        return result
+            return failure(spoken) if spoken is not None else self._masked(entry, error)
+
+    def _note(self, entry: Entry, call: Call, outcome: str, milliseconds: int) -> None:
+        """Let the person see that it was called: the tool, the account and the end of it, nothing said."""
+        who = call.principal
+        self._house.diary.note(
+            user_id=who.user_id,
+            grant_id=who.grant_id,
+            client_id=who.client_id,
+            client_name=who.client_name,
+            action=entry.tool.name,
+            provider=self._provider(entry),
+            connection=call.connection,
+            outcome=outcome,
+            milliseconds=milliseconds,
+        )
+
+    def _provider(self, entry: Entry) -> str | None:
+        if entry.spec.service is None:
+            return None
+        try:
+            return self._house.directory.service(entry.spec.service)[0].name
+        except KeyError:
+            return None
 
     async def _run(
         self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any]
@@ -173,6 +211,12 @@ def _require_scopes(call: Call, entry: Entry) -> None:
         "in their browser: call connections_connect, or sign in again for this scope.",
         {"error": "insufficient_scope", "scope": scope},
     )
+
+
+def _refusal(error: MCPError, call: Call) -> str:
+    if isinstance(error, UrlElicitationRequiredError):
+        return "input_required"
+    return "not_allowed" if call.shortfall is not None else "error"
 
 
 def _outcome(result: CallToolResult | InputRequiredResult) -> str:

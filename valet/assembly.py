@@ -38,8 +38,10 @@ from valet.housekeeping import Sweep, housekeeping
 from valet.links import mint_owner_link
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
+from vault.diary import Diary
 from vault.errors import Sealed
 from vault.keyring import FileKeyRing
+from vault.store.activity import Activity
 from vault.store.clients import Clients
 from vault.store.database import Database
 from vault.store.deks import Deks
@@ -88,7 +90,9 @@ async def assemble(
         metrics = CollectorRegistry()
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)
-        app = _app(settings, database, vault, oauth, http, registry)
+        diary = Diary(Activity(database), metrics=metrics)
+        stack.push_async_callback(diary.close)
+        app = _app(settings, database, vault, oauth, http, registry, diary)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         return House(app, link, metrics, stack.pop_all())
@@ -120,7 +124,13 @@ async def _vault(
 
 
 def _app(
-    settings: Settings, database: Database, vault: Vault, oauth: OAuth, http: Http, registry: Registry
+    settings: Settings,
+    database: Database,
+    vault: Vault,
+    oauth: OAuth,
+    http: Http,
+    registry: Registry,
+    diary: Diary,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     clients, tokens = Clients(database), Tokens(database)
@@ -152,21 +162,11 @@ def _app(
             *token.routes(),
             *Revoke(roster, tokens).routes(),
         ],
+        diary=diary,
+        titles=mcp_server.app.titles(),
         owner_links_enabled=settings.loopback,
     )
-    mcp = mcp_server.app.build(
-        mcp_server.house.House(
-            public_url=origin,
-            version=version("valet"),
-            tokens=tokens,
-            vault=vault,
-            links=flows,
-            directory=registry,
-            http=http,
-            request_state_keys=(vault.derive("request-state"),),
-            session_key=vault.derive("session-id"),
-        )
-    )
+    mcp = _mcp(origin, tokens, vault, flows, registry, http, diary)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -174,6 +174,24 @@ def _app(
             yield
 
     return Starlette(routes=[_Doors(mcp.endpoint, sidecar)], lifespan=lifespan)
+
+
+def _mcp(
+    origin: str, tokens: Tokens, vault: Vault, flows: Flows, registry: Registry, http: Http, diary: Diary
+) -> mcp_server.app.McpApp:
+    house = mcp_server.house.House(
+        public_url=origin,
+        version=version("valet"),
+        tokens=tokens,
+        vault=vault,
+        links=flows,
+        directory=registry,
+        http=http,
+        diary=diary,
+        request_state_keys=(vault.derive("request-state"),),
+        session_key=vault.derive("session-id"),
+    )
+    return mcp_server.app.build(house)
 
 
 class _Doors(BaseRoute):
@@ -208,6 +226,7 @@ def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
         Grants(database),
         Clients(database),
         Documents(database),
+        Activity(database),
     )
     return [table.sweep for table in tables]
 

@@ -32,6 +32,7 @@ from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
 from valet.upstream import RegisteredUpstream
+from vault.diary import Diary
 from vault.keyring import FileKeyRing
 from vault.opaque import digest
 from vault.store.clients import Client, Clients, Kind
@@ -229,6 +230,7 @@ class Inn:
             self.flows,
             error_page,
         )
+        self.diary = Diary(self.stores.activity)
         self.app = build(
             public_url=public_url,
             stores=self.stores,
@@ -239,6 +241,8 @@ class Inn:
             admission=self.admission,
             authorize=self.authorize,
             protocol=self.authorize.routes(),
+            diary=self.diary,
+            titles={"spotify_play": "Play on Spotify"},
             owner_links_enabled=owner_links,
         )
 

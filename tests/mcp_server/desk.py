@@ -27,8 +27,10 @@ from providers.http import Http
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from tests.mcp_server.spotifydouble import SpotifyDouble
+from vault.diary import Diary
 from vault.ids import new_id
 from vault.opaque import digest
+from vault.store.activity import Activity
 from vault.store.connections import Connection
 from vault.store.database import Database
 from vault.store.flows import Flows
@@ -63,6 +65,8 @@ class Desk:
     flows: Flows
     spotify: SpotifyDouble
     app: McpApp
+    diary: Diary
+    activity: Activity
     pauses: list[float] = field(default_factory=list)
 
     async def resident(
@@ -175,6 +179,7 @@ async def serving(
     links: ConnectLinks | None = None,
     directory: Directory | None = None,
     upstream: Transport | None = None,
+    activity: Activity | None = None,
 ) -> AsyncIterator[Desk]:
     """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double."""
     pauses: list[float] = []
@@ -185,6 +190,8 @@ async def serving(
     spotify = SpotifyDouble()
     flows = Flows(database, b"k" * 32)
     registry = Registry(PROVIDERS, {"spotify": App("operator", "emulator-client")} if apps else {})
+    activity = activity or Activity(database)
+    diary = Diary(activity, sleep=pause)
     house = House(
         public_url=public_url,
         version="1.2.3",
@@ -193,14 +200,18 @@ async def serving(
         links=links or flows,
         directory=directory or registry,
         http=Http(upstream or Transport(spotify), sleep=pause),
+        diary=diary,
         request_state_keys=(b"r" * 32,),
         session_key=b"s" * 32,
         patience=Patience(looks=looks, gap=0.5, sleep=pause),
         pause=pause,
     )
     app = build(house, modules)
-    async with app.lifespan():
-        yield Desk(database, vault, flows, spotify, app, pauses)
+    try:
+        async with app.lifespan():
+            yield Desk(database, vault, flows, spotify, app, diary, activity, pauses)
+    finally:
+        await diary.close()
 
 
 @asynccontextmanager
