@@ -1,5 +1,6 @@
 # Valet: everything a newcomer types. `make` alone lists the targets.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
@@ -18,7 +19,7 @@ try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "P
 
 test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 proof: $(VENV)/ready-test ## the long proofs: many processes, kill -9, a database that dies under load
 	@$(BIN)/python -m pytest -s tests/proof

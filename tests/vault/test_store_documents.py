@@ -29,7 +29,8 @@ async def age(database: Database, one: Client, *columns: str, hours: float) -> N
     for column in columns:
         await run(
             database,
-            f"UPDATE documents SET {column} = {column} - make_interval(secs => %(s)s) WHERE client_id = %(id)s",
+            f"UPDATE documents SET {column} = {column} - make_interval(secs => %(s)s)"
+            " WHERE client_id = %(id)s",
             s=hours * 3600,
             id=one.id,
         )

@@ -173,24 +173,25 @@ class House:
 
 @pytest.fixture
 async def house(
-    database: Database, ring_path: Path, upstream: FakeUpstream, person: Person, tmp_path: Path
+    vault: Vault, database: Database, ring_path: Path, upstream: FakeUpstream, person: Person, tmp_path: Path
 ) -> AsyncIterator[House]:
+    # `vault` has made the operator's key, under the ring that the other tests have too.
     metrics = CollectorRegistry()
     ring = FileKeyRing(_two_keys(FileKeyRing.create(ring_path), ring_path, tmp_path / "keyring.json"))
-    vault = await open_vault(database, ring, upstream, metrics=metrics)
+    counted = await open_vault(database, ring, upstream, metrics=metrics)
     ana, ben = await person(), await person()
-    first = await connect(vault, upstream, ana, "first")
-    other = await connect(vault, upstream, ana, "other")
-    bens = await connect(vault, upstream, ben, "bens")
+    first = await connect(counted, upstream, ana, "first")
+    other = await connect(counted, upstream, ana, "other")
+    bens = await connect(counted, upstream, ben, "bens")
     seen = "SELECT body, secret_version FROM connections WHERE id = %s"
     async with database.connection() as link:
         row = await (await link.execute(seen, (first.id,))).fetchone()
     assert row is not None
-    await vault.credential(ana, "spotify", refused=1)
+    await counted.credential(ana, "spotify", refused=1)
     upstream.calls.clear()
     names = {"a": first.id, "a2": other.id, "b": bens.id, "body": row[0], "version": row[1]}
-    yield House(vault, database, metrics, upstream, ana, ben, names)
-    await vault.drain()
+    yield House(counted, database, metrics, upstream, ana, ben, names)
+    await counted.drain()
 
 
 def _two_keys(_: FileKeyRing, old: Path, path: Path) -> Path:

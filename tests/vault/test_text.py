@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from psycopg import sql
@@ -15,11 +16,15 @@ from tests.vault.upstreams import FakeUpstream, scalar
 from vault.ids import new_id
 from vault.keyring import FileKeyRing
 from vault.opaque import digest
+from vault.store.activity import Activity, Note
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
 from vault.store.documents import Documents
 from vault.store.flows import AuthorizeRequest, Flows
 from vault.store.grants import Grants
+from vault.store.invitations import Invitations
+from vault.store.pendings import Pending, Pendings
+from vault.store.sessions import Sessions
 from vault.store.states import State, States
 from vault.store.tokens import Code, Tokens
 from vault.store.users import Users
@@ -45,6 +50,7 @@ HOSTILE = [
 OURS = {
     "meta.name", "meta.value", "deks.purpose", "deks.kek_ref", "connections.status", "connections.reason",
     "clients.kind", "clients.auth_method", "flows.kind", "states.purpose", "schema_migrations.name",
+    "activity.client_kind",
 }  # fmt: skip
 
 
@@ -105,6 +111,37 @@ async def written(database: Database, vault: Vault, text: str) -> None:
     assert saved.label == " ".join(text.split())[:54].strip()
     got = await vault.credential(user.id, text, saved.label)
     assert got.access_token.get_secret_value() == text
+    await people(database, text, user.id)
+    await kept(database, vault, text, user.id, grant.id)
+
+
+async def people(database: Database, text: str, user: UUID) -> None:
+    """What is known of a person's browsers, of what waits for their yes, and of who may come in."""
+    sessions, session = Sessions(database), os.urandom(32)
+    await sessions.begin(session, user, text)
+    assert [visit.browser for visit in await sessions.list(user, session)] == [text]
+    pending, key, browser = (
+        Pending(text, user, new_id(), b"sealed", {text: text}),
+        os.urandom(32),
+        os.urandom(32),
+    )
+    await Pendings(database).add(key, browser, pending)
+    assert await Pendings(database).take(key, browser, user, text) == pending
+    await Pendings(database).add(key, browser, pending)
+    invitations = Invitations(database)
+    assert await invitations.add(text) and text in await invitations.entries()
+
+
+async def kept(database: Database, vault: Vault, text: str, user: UUID, grant: UUID) -> None:
+    """Apps, and what was done."""
+    app = await vault.apps.save(user, text, text, SecretStr(text), text)
+    assert (app.provider, app.client_id) == (text, text)
+    # The client of that id was registered above: its kind and its address are looked up.
+    note = Note(user, text, text, grant, text, text, text, text)
+    await Activity(database).write([note])
+    [entry] = await Activity(database).page(user, 9)
+    assert (entry.action, entry.outcome, entry.client_id, entry.client_name) == (text,) * 4
+    assert (entry.provider, entry.account, entry.redirect_uri) == (text,) * 3
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -83,7 +83,8 @@ class Clients:
     async def sweep(self) -> int:
         """Delete clients that made themselves known and are not used; returns how many.
 
-        A day without a grant, or 90 days with one: by then its last refresh token has been dead for two months.
+        A day without a grant, or 90 days with one: by then its last refresh token has been dead for two
+        months.
         """
         async with self._database.connection() as link:
             cursor = await link.execute(

@@ -1,7 +1,7 @@
 """Client-id documents: which copies we have, how old they are, and whose turn it is to fetch one.
 
-The copy itself is the row of `clients` (kind `cimd`), so every worker shares it. One at a time fetches a document,
-one that failed rests for a minute, and one host is asked for at most 20 documents a minute.
+The copy itself is the row of `clients` (kind `cimd`), so every worker shares it. One at a time fetches a
+document, one that failed rests for a minute, and one host is asked for at most 20 documents a minute.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ State = Literal["fresh", "fetch", "wait", "resting", "crowded"]
 class Turn:
     """What to do about a document now.
 
-    `fresh`: use the copy. `fetch`: it is the caller's to fetch. `wait`: somebody else is fetching it. `resting`:
-    it failed within the last minute, `failure` says how. `crowded`: its host is asked too often. `usable`: there
-    is a copy that is younger than a day.
+    `fresh`: use the copy. `fetch`: it is the caller's to fetch. `wait`: somebody else is fetching it.
+    `resting`: it failed within the last minute, `failure` says how. `crowded`: its host is asked too often.
+    `usable`: there is a copy that is younger than a day.
     """
 
     state: State
