@@ -55,10 +55,12 @@ class McpApp:
         await self._alone(scope, receive, send)
 
 
-def build(house: House, modules: Iterable[ModuleType] = MODULES) -> McpApp:
+def build(
+    house: House, modules: Iterable[ModuleType] = MODULES, kind: type[ValetServer] = ValetServer
+) -> McpApp:
     """The MCP server of that house, with the tools of those modules."""
     ladder = Ladder(house.links, house.directory, house.public_url, house.patience)
-    server = ValetServer(house, Toolbox(modules), ladder)
+    server = kind(house, Toolbox(modules), ladder)
     settings = security(house.public_url, house.origins)
     server.streamable_http_app(
         json_response=True,

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from mcp import UrlElicitationRequiredError
@@ -45,6 +45,9 @@ _INSTRUCTIONS = (
 class ValetServer(MCPServer[House]):
     """The MCP server over one house and one toolbox."""
 
+    absent: ClassVar[frozenset[str]] = frozenset({"prompts/get", "resources/read", "completion/complete"})
+    """Methods about things of which there are none here."""
+
     def __init__(self, house: House, toolbox: Toolbox, ladder: Ladder) -> None:
         self._house = house
         self._toolbox = toolbox
@@ -77,8 +80,11 @@ class ValetServer(MCPServer[House]):
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
         """Answer for what does not exist ourselves: the SDK would log the name that a stranger gave it."""
-        if ctx.method in {"prompts/get", "resources/read", "completion/complete"}:
-            raise MCPError(INVALID_PARAMS, "This server has tools only: no prompts and no resources.")
+        if ctx.method in self.absent:
+            # The error of a resource names it (MCP 2026-07-28 server/resources, "Error Handling").
+            uri = (ctx.params or {}).get("uri")
+            asked = {"uri": uri} if ctx.method == "resources/read" and isinstance(uri, str) else None
+            raise MCPError(INVALID_PARAMS, "This server has tools only: no prompts and no resources.", asked)
         return await call_next(ctx)
 
     async def _list_what_is_held(

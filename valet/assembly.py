@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -57,6 +57,8 @@ from vault.store.tokens import Tokens
 from vault.store.users import Users
 from vault.vault import Vault, open_vault
 
+McpBuilder = Callable[[mcp_server.house.House], mcp_server.app.McpApp]
+
 
 class CannotOpen(Exception):
     """Database, key ring and mode do not belong together; the text says what to do."""
@@ -77,7 +79,13 @@ class House:
 
 
 async def assemble(
-    settings: Settings, apps: dict[str, App], database_url: SecretStr, keyring: Path, mode: Mode
+    settings: Settings,
+    apps: dict[str, App],
+    database_url: SecretStr,
+    keyring: Path,
+    mode: Mode,
+    *,
+    build_mcp: McpBuilder = mcp_server.app.build,
 ) -> House:
     """Both doors over one vault. Raises CannotOpen, and KeyRingError."""
     async with AsyncExitStack() as stack:
@@ -92,7 +100,7 @@ async def assemble(
         stack.push_async_callback(vault.drain)
         diary = Diary(Activity(database), metrics=metrics)
         stack.push_async_callback(diary.close)
-        app = _app(settings, database, vault, oauth, http, registry, diary)
+        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         return House(app, link, metrics, stack.pop_all())
@@ -131,6 +139,7 @@ def _app(
     http: Http,
     registry: Registry,
     diary: Diary,
+    build_mcp: McpBuilder,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     clients, tokens = Clients(database), Tokens(database)
@@ -166,7 +175,7 @@ def _app(
         titles=mcp_server.app.titles(),
         owner_links_enabled=settings.loopback,
     )
-    mcp = _mcp(origin, tokens, vault, flows, registry, http, diary)
+    mcp = build_mcp(_tools_house(origin, tokens, vault, flows, registry, http, diary))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -176,10 +185,10 @@ def _app(
     return Starlette(routes=[_Doors(mcp.endpoint, sidecar)], lifespan=lifespan)
 
 
-def _mcp(
+def _tools_house(
     origin: str, tokens: Tokens, vault: Vault, flows: Flows, registry: Registry, http: Http, diary: Diary
-) -> mcp_server.app.McpApp:
-    house = mcp_server.house.House(
+) -> mcp_server.house.House:
+    return mcp_server.house.House(
         public_url=origin,
         version=version("valet"),
         tokens=tokens,
@@ -191,7 +200,6 @@ def _mcp(
         request_state_keys=(vault.derive("request-state"),),
         session_key=vault.derive("session-id"),
     )
-    return mcp_server.app.build(house)
 
 
 class _Doors(BaseRoute):

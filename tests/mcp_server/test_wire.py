@@ -277,3 +277,30 @@ async def test_a_token_is_never_logged(
     assert "bearer_refused" in said
     for secret in (who.token, "wrong-token", "upstream-token"):
         assert secret not in said
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "data"),
+    [
+        ("resources/read", {"uri": "test://nothing"}, {"uri": "test://nothing"}),
+        ("resources/read", {"uri": 7}, None),
+        ("prompts/get", {"name": "nothing"}, None),
+    ],
+)
+async def test_what_is_not_here_is_named_in_the_error_and_not_in_the_log(
+    serve: Serve,
+    method: str,
+    params: dict[str, Any],
+    data: object,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    async with serve() as desk:
+        who = await desk.resident()
+        response = await desk.post(
+            {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}, token=who.token
+        )
+    error = response.json()["error"]
+    assert error["code"] == -32602
+    assert error.get("data") == data
+    assert "nothing" not in caplog.text
