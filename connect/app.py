@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
@@ -21,6 +22,7 @@ from connect.activity import ActivityPage
 from connect.admission import Admission
 from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
+from connect.limits import Gate, TooMany
 from connect.link import Link
 from connect.pages import Refusal, Step, refused
 from connect.plan import Planner
@@ -28,6 +30,7 @@ from connect.session import Desk
 from connect.shield import Shield
 from connect.signin import SignIn
 from connect.trip import Trips
+from connect.words import crowded
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import Registry
@@ -86,6 +89,7 @@ def build(
     diary: Diary,
     titles: Mapping[str, str],
     owner_links_enabled: bool,
+    gate: Gate,
 ) -> Starlette:
     """The sidecar's app.
 
@@ -94,7 +98,7 @@ def build(
     `diary` takes note of what people do here; `titles` are the titles of tools by their names.
     Owner links may be on only while the bind address and `public_url` are both loopback.
     """
-    desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck)
+    desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
     trips = Trips(stores.states, vault, oauth, identities, registry, public_url)
     signin = SignIn(
         desk=desk,
@@ -106,8 +110,35 @@ def build(
         owner_links=stores.owner_links if owner_links_enabled else None,
         diary=diary,
     )
+    consent = Consent(
+        desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
+    )
+    return Starlette(
+        routes=[
+            *signin.routes(),
+            *consent.routes(),
+            *_linking(desk, trips, signin, stores, vault, registry, diary),
+            *_account(desk, stores, vault, registry, diary, titles),
+            *protocol,
+            Mount("/static", _Static(directory=_STATIC)),
+        ],
+        middleware=[Middleware(Shield, public_url=public_url)],
+        exception_handlers=_handlers(gate),
+    )
+
+
+def _linking(
+    desk: Desk,
+    trips: Trips,
+    signin: SignIn,
+    stores: Stores,
+    vault: Vault,
+    registry: Registry,
+    diary: Diary,
+) -> list[Route]:
+    """The way to a provider and back."""
     planner = Planner(registry=registry, flows=stores.flows, grants=stores.grants, vault=vault)
-    link = Link(
+    return Link(
         desk=desk,
         trips=trips,
         planner=planner,
@@ -117,22 +148,7 @@ def build(
         grants=stores.grants,
         vault=vault,
         diary=diary,
-    )
-    consent = Consent(
-        desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
-    )
-    return Starlette(
-        routes=[
-            *signin.routes(),
-            *consent.routes(),
-            *link.routes(),
-            *_account(desk, stores, vault, registry, diary, titles),
-            *protocol,
-            Mount("/static", _Static(directory=_STATIC)),
-        ],
-        middleware=[Middleware(Shield, public_url=public_url)],
-        exception_handlers=_handlers(),
-    )
+    ).routes()
 
 
 def _account(
@@ -162,10 +178,15 @@ class _Static(StaticFiles):
         return response
 
 
-def _handlers() -> dict[int | type[Exception], ExceptionHandler]:
+def _handlers(gate: Gate) -> dict[int | type[Exception], ExceptionHandler]:
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
-        return refused(request, error)
+        wait = await gate.missed(request) if error.missed else 0.0
+        return _crowd(request, wait) if wait else refused(request, error)
+
+    async def crowd(request: Request, error: Exception) -> Response:
+        assert isinstance(error, TooMany)
+        return _crowd(request, error.wait)
 
     async def plain(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -179,7 +200,20 @@ def _handlers() -> dict[int | type[Exception], ExceptionHandler]:
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return response
 
-    return {Refusal: refusal, HTTPException: plain, Busy: busy}
+    return {Refusal: refusal, HTTPException: plain, Busy: busy, TooMany: crowd}
+
+
+def _crowd(request: Request, wait: float) -> Response:
+    refusal = Refusal(
+        429,
+        "That was a lot at once",
+        "Valet takes only so many requests in a short time, from one person and from one network. "
+        "Nothing was changed.",
+        crowded(wait),
+    )
+    response = refused(request, refusal)
+    response.headers["Retry-After"] = str(math.ceil(wait))
+    return response
 
 
 _HOME = Step("Go to your account page", "/account")

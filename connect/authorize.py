@@ -8,6 +8,7 @@ redirector (RFC 6749 §4.1.2.1).
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
@@ -18,11 +19,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connect.endpoint import MAX_BODY, NO_STORE, Parameters, parameters, read_parameters
+from connect.limits import Gate, TooMany
 from connect.oautherrors import OAuthError, busy, invalid_request
 from connect.redirects import answer_url, match
 from connect.resource import require_resource
 from connect.roster import Roster
 from connect.scopes import covered, narrowed
+from connect.words import crowded
 from vault.errors import Busy
 from vault.opaque import digest, mint
 from vault.store.clients import Client
@@ -45,11 +48,12 @@ _REGISTER_AGAIN = (
 class _Untrusted(Exception):
     """The request names no client and redirect URI that belong together: a page, never a redirect."""
 
-    def __init__(self, title: str, sentence: str, status: int = 400) -> None:
+    def __init__(self, title: str, sentence: str, status: int = 400, wait: float = 0) -> None:
         super().__init__(title)
         self.title = title
         self.sentence = sentence
         self.status = status
+        self.wait = wait
 
 
 class Authorize:
@@ -66,6 +70,7 @@ class Authorize:
         roster: Roster,
         flows: Flows,
         error_page: ErrorPage,
+        gate: Gate,
     ) -> None:
         self._issuer = issuer
         self._resource = resource
@@ -73,6 +78,7 @@ class Authorize:
         self._roster = roster
         self._flows = flows
         self._error_page = error_page
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """The endpoint. It is for browsers' address bars, so it has no CORS."""
@@ -108,9 +114,10 @@ class Authorize:
     async def _begin(self, request: Request) -> Response:
         try:
             asked = await _parameters(request)
+            await self._admit(request)
             client, redirect_uri, registered = await self._trust(asked)
         except _Untrusted as error:
-            return self._page(request, error.status, error.title, error.sentence)
+            return self._page(request, error.status, error.title, error.sentence, error.wait)
         except OAuthError as error:
             return self._page(request, error.status, "This link is damaged", f"{error.description} {_AGAIN}")
         except Busy:
@@ -125,6 +132,14 @@ class Authorize:
         except Busy:
             return self._refuse(client, redirect_uri, asked, busy())
         return _redirect(f"{self._issuer}/consent?h={handle}")
+
+    async def _admit(self, request: Request) -> None:
+        """Before anything is read or fetched. Raises _Untrusted, and Busy."""
+        try:
+            await self._gate.asks(request)
+        except TooMany as error:
+            title = "Many requests came from your network"
+            raise _Untrusted(title, f"Nothing was shared. {crowded(error.wait)}", 429, error.wait) from None
 
     async def _trust(self, asked: Parameters) -> tuple[Client, str, str]:
         """The client, where to answer, and the registration that matches. Raises _Untrusted."""
@@ -184,9 +199,9 @@ class Authorize:
         """The answer's address, with the issuer (RFC 9207), so that a client can't mix up two servers."""
         return answer_url(redirect_uri, {**fields, "iss": self._issuer})
 
-    def _page(self, request: Request, status: int, title: str, sentence: str) -> Response:
+    def _page(self, request: Request, status: int, title: str, sentence: str, wait: float = 0) -> Response:
         response = self._error_page(request, status, title, sentence)
-        response.headers.update(NO_STORE)
+        response.headers.update(NO_STORE | ({"Retry-After": str(math.ceil(wait))} if wait else {}))
         return response
 
 

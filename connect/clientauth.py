@@ -75,4 +75,4 @@ def _unreadable() -> OAuthError:
 
 
 def _refused(description: str, challenge: dict[str, str]) -> OAuthError:
-    return OAuthError("invalid_client", description, status=401, headers=challenge)
+    return OAuthError("invalid_client", description, status=401, headers=challenge, missed=True)

@@ -193,4 +193,5 @@ def _gone() -> Refusal:
         "This request is over",
         "It was answered before, or it waited longer than an hour. Nothing more was shared.",
         "Go back to your chat and connect again: it makes a new request.",
+        missed=True,
     )

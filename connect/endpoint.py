@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from connect.oautherrors import OAuthError, busy, invalid_request, server_error
+from connect.limits import Gate, TooMany
+from connect.oautherrors import OAuthError, busy, invalid_request, server_error, too_many
 from vault.errors import Busy, VaultError
 
 _log = structlog.get_logger(__name__)
@@ -33,10 +34,20 @@ _CORS_HEADERS = "Authorization, Content-Type, Accept, MCP-Protocol-Version, *"
 
 
 class Endpoint:
-    """One URL as an ASGI app. `headers` go on every answer that does not set them itself."""
+    """One URL as an ASGI app. `headers` go on every answer that does not set them itself.
 
-    def __init__(self, handlers: Mapping[str, Handler], headers: Mapping[str, str] | None = None) -> None:
+    `gate` counts who presents what we do not know; without it nothing is presented there.
+    """
+
+    def __init__(
+        self,
+        handlers: Mapping[str, Handler],
+        headers: Mapping[str, str] | None = None,
+        *,
+        gate: Gate | None = None,
+    ) -> None:
         self._handlers = dict(handlers)
+        self._gate = gate
         self._headers = dict(NO_STORE if headers is None else headers)
         methods = [*self._handlers, *(["HEAD"] if "GET" in self._handlers else []), "OPTIONS"]
         self._allow = ", ".join(methods)
@@ -57,14 +68,21 @@ class Endpoint:
             if handler is None:
                 raise self._not_allowed()
             return await handler(request)
-        except OAuthError as error:
-            return error.answer()
+        except (OAuthError, TooMany) as error:
+            return (await self._counted(request, error)).answer()
         except Busy:
             return busy().answer()
         except VaultError as error:
             return _alarm(request, error)
         except ClientDisconnect:
             return Response(status_code=400)
+
+    async def _counted(self, request: Request, error: OAuthError | TooMany) -> OAuthError:
+        """What a refusal comes to once misses are counted."""
+        if isinstance(error, TooMany):
+            return too_many(error.wait)
+        wait = await self._gate.missed(request) if self._gate and error.missed else 0.0
+        return too_many(wait) if wait else error
 
     def _preflight(self) -> Response:
         return Response(

@@ -31,11 +31,17 @@ class Step:
 
 
 class Refusal(Exception):
-    """Ends a request with a page: what happened, what was not lost, the one thing to do next."""
+    """Ends a request with a page: what happened, what was not lost, the one thing to do next.
 
-    def __init__(self, status: int, title: str, sentence: str, next_step: str | Step = "") -> None:
+    `missed`: something was presented that we do not know, or somebody was turned away: counted by address.
+    """
+
+    def __init__(
+        self, status: int, title: str, sentence: str, next_step: str | Step = "", *, missed: bool = False
+    ) -> None:
         super().__init__(title)
         self.status = status
+        self.missed = missed
         self.title = title
         self.sentence = sentence
         self.next_step = next_step

@@ -127,6 +127,7 @@ class Planner:
                 "This link no longer works",
                 "It may have been cut short on its way. Nothing was changed.",
                 _fresh(provider),
+                missed=True,
             )
         handle_ = await self._flows.ask_connect(
             user_id=user.id,
@@ -152,6 +153,7 @@ class Planner:
                 "The request you came from is over",
                 "Nothing was changed.",
                 Step(f"Connect {provider.title} all the same", f"/connect/{provider.name}"),
+                missed=True,
             )
         ours = flow.scopes & self._all(provider)
         return self._make(

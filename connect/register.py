@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connect.endpoint import Endpoint, media_type, read_body
+from connect.limits import Gate
 from connect.metadata import AUTH_METHODS
 from connect.names import shown_name
 from connect.oautherrors import OAuthError
@@ -33,8 +34,9 @@ _MAX_REDIRECTS = 20
 class Register:
     """POST /register."""
 
-    def __init__(self, clients: Clients) -> None:
+    def __init__(self, clients: Clients, gate: Gate) -> None:
         self._clients = clients
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """The endpoint; open to every origin."""
@@ -54,6 +56,7 @@ class Register:
             auth_method=method,
             secret_hash=digest(secret.get_secret_value()) if secret else None,
         )
+        await self._gate.registers(request)
         issued_at = await self._clients.add(client)
         _log.info("client_registered", client_id=client.id, auth_method=method)
         return JSONResponse(_answer(client, secret, issued_at), 201)

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from connect.clientauth import ClientAuth
 from connect.endpoint import Endpoint, read_form
+from connect.limits import Gate
 from connect.roster import Roster
 from vault.opaque import digest
 from vault.store.tokens import Tokens
@@ -23,13 +24,14 @@ class Revoke:
     `token_type_hint` is passed over: one hash finds both kinds.
     """
 
-    def __init__(self, roster: Roster, tokens: Tokens) -> None:
+    def __init__(self, roster: Roster, tokens: Tokens, gate: Gate) -> None:
         self._auth = ClientAuth(roster)
         self._tokens = tokens
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """The endpoint; open to every origin."""
-        return [Route("/revoke", Endpoint({"POST": self._revoke}), name="revoke")]
+        return [Route("/revoke", Endpoint({"POST": self._revoke}, gate=self._gate), name="revoke")]
 
     async def _revoke(self, request: Request) -> Response:
         form = await read_form(request)

@@ -68,14 +68,20 @@ class Desk:
     """Sessions, cookies and CSRF. `csrf_key` is 32 bytes, the same on every worker.
 
     `welcome` says whether somebody may still come in (blocked, or off the guest list, they may not): it is
-    asked on every page, so a session outlives neither.
+    asked on every page, so a session outlives neither. `count` is told of every form before it is acted on.
     """
 
     def __init__(
-        self, sessions: Sessions, csrf_key: bytes, public_url: str, welcome: Callable[[UUID], Awaitable[bool]]
+        self,
+        sessions: Sessions,
+        csrf_key: bytes,
+        public_url: str,
+        welcome: Callable[[UUID], Awaitable[bool]],
+        count: Callable[[Request, UUID | None], Awaitable[None]],
     ) -> None:
         self._sessions = sessions
         self._welcome = welcome
+        self._count = count
         self._csrf_key = csrf_key
         parts = urlsplit(public_url)
         self._origin = f"{parts.scheme}://{parts.netloc}".lower()
@@ -121,7 +127,7 @@ class Desk:
         return response
 
     async def form(self, request: Request, guest: Guest) -> FormData:
-        """The fields of a POST that came from our own page. Raises Refusal (403)."""
+        """The fields of a POST that came from our own page. Raises Refusal (403), and TooMany."""
         self._same_origin(request)
         # Our forms are sent one way only; other encodings name charsets that Python may not decode.
         if request.headers.get("content-type", "").lower() not in _ENCODINGS:
@@ -132,6 +138,7 @@ class Desk:
         given = fields.get("csrf")
         if not isinstance(given, str) or not _same(given, guest.csrf):
             raise _forged()
+        await self._count(request, guest.user.id if guest.user else None)
         return fields
 
     def _same_origin(self, request: Request) -> None:

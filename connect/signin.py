@@ -218,6 +218,7 @@ def _spent_link() -> Refusal:
         "This link no longer opens Valet",
         "An owner link opens once, and only for a while. Nothing was lost.",
         "Run `valet link` in a terminal on this computer: it prints a new one.",
+        missed=True,
     )
 
 
@@ -230,4 +231,5 @@ def _not_on_the_list(errand: Errand, account: Account) -> Refusal:
         f"You are {account.label} at {title}, and whoever runs this Valet has not invited that account. "
         f"Nothing was kept. To be let in, give them this line for VALET_ALLOW: {entry}",
         Step(f"Use another {title} account", errand.again),
+        missed=True,
     )

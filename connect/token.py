@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from connect.clientauth import ClientAuth
 from connect.endpoint import Endpoint, Parameters, read_form
+from connect.limits import Gate
 from connect.oautherrors import OAuthError, invalid_grant
 from connect.resource import require_resource
 from connect.roster import Roster
@@ -48,6 +49,7 @@ class Token:
         recheck: Recheck,
         seal: Seal,
         unseal: Unseal,
+        gate: Gate,
     ) -> None:
         self._resource = resource
         self._roster = roster
@@ -56,10 +58,11 @@ class Token:
         self._recheck = recheck
         self._seal = seal
         self._unseal = unseal
+        self._gate = gate
 
     def routes(self) -> list[Route]:
         """The endpoint; open to every origin."""
-        return [Route("/token", Endpoint({"POST": self._token}), name="token")]
+        return [Route("/token", Endpoint({"POST": self._token}, gate=self._gate), name="token")]
 
     async def _token(self, request: Request) -> Response:
         form = await read_form(request)
@@ -90,7 +93,8 @@ class Token:
             _log.warning("code_refused", client_id=client.id, why=issued.value)
             raise invalid_grant(
                 "The code is unknown, used, expired, or does not go with this client, redirect_uri and "
-                "code_verifier. Start again at /authorize."
+                "code_verifier. Start again at /authorize.",
+                missed=issued is Refusal.UNKNOWN,
             )
         _log.info("code_exchanged", client_id=client.id, grant_id=str(issued.grant_id))
         return _answer(issued, issued.scopes)
@@ -99,19 +103,22 @@ class Token:
         presented = digest(form.require("refresh_token"))
         user_id = await self._tokens.holder(presented, client.id)
         if user_id is None:
-            raise self._refused(client, Refusal.UNKNOWN)
+            raise self._refused(client, Refusal.UNKNOWN, missed=True)
         if not await self._recheck(user_id):
             _log.info("refresh_not_allowed", client_id=client.id, user_id=str(user_id))
             raise invalid_grant("This person may not use this server any more. Ask whoever runs it.")
+        await self._gate.refreshes(user_id, client.id)
         issued = await self._tokens.refresh(presented, client.id, self._seal, self._unseal)
         if isinstance(issued, Refusal):
             raise self._refused(client, issued)
         return _answer(issued, narrowed(form.get("scope"), issued.scopes))
 
-    def _refused(self, client: Client, why: Refusal) -> OAuthError:
+    def _refused(self, client: Client, why: Refusal, *, missed: bool = False) -> OAuthError:
+        """`missed`: there is no such token. One that ended was somebody's once, so it is no guess."""
         _log.warning("refresh_refused", client_id=client.id, why=why.value)
         return invalid_grant(
-            "The refresh token is unknown, used, expired or revoked, or is another client's. Sign in again."
+            "The refresh token is unknown, used, expired or revoked, or is another client's. Sign in again.",
+            missed=missed,
         )
 
 

@@ -191,7 +191,11 @@ class Trips:
                 _START,
             )
         return Refusal(
-            400, "We do not know this way back", "Nothing was changed; it may be from an old link.", _START
+            400,
+            "We do not know this way back",
+            "Nothing was changed; it may be from an old link.",
+            _START,
+            missed=True,
         )
 
     async def collect(self, back: Return) -> tuple[TokenSet, Account]:
@@ -229,6 +233,7 @@ def _failed(errand: Errand, error: ProviderError) -> Refusal:
             f"{title} took its answer back",
             "What it sent with you was no longer good when we used it. Nothing was changed.",
             Step("Try again", errand.again),
+            missed=True,
         )
     reason = errand.provider.reasons.get(error.reason) if isinstance(error, Rejected) else None
     if reason is not None and reason.told is not None:

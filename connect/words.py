@@ -80,6 +80,12 @@ def date(moment: datetime) -> str:
     return f"{moment.day} {moment:%B %Y}"
 
 
+def crowded(wait: float) -> str:
+    """When to come back after a limit of `wait` seconds."""
+    minutes = max(1, round(wait / 60 + 0.49))
+    return f"Try again in {minutes} minutes." if minutes > 1 else "Try again in a minute."
+
+
 def reason(word: str | None) -> str:
     """Why a connection needs its person again."""
     return _REASONS.get(word or "", "the provider no longer accepts it")

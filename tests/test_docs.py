@@ -15,6 +15,7 @@ import mcp_server
 import providers
 import valet
 import vault
+from connect.limits import RULES
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.registry import PROVIDERS
@@ -66,6 +67,14 @@ def test_every_attack_of_the_threat_model_names_tests_that_exist() -> None:
         assert named, f"no test shows: {row}"
         for file, test in named:
             assert re.search(rf"^(async )?def {test}\(", read(file), re.M), f"{file} has no {test}"
+
+
+def test_the_limits_are_the_ones_that_are_documented() -> None:
+    rows = re.findall(r"^\| .* \| (an address|a person|a person and a client) \| (\d+) \| (\d+) s \|$",
+                      read("docs/limits.md"), re.M)  # fmt: skip
+    assert [(int(burst), float(seconds)) for _, burst, seconds in rows] == [
+        (rule.burst, rule.seconds) for rule in RULES
+    ]
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:

@@ -21,6 +21,7 @@ import mcp_server.app
 import mcp_server.house
 from connect.admission import Admission, Guests
 from connect.authorize import Authorize
+from connect.limits import Gate
 from connect.metadata import Metadata
 from connect.pages import Refusal, refused
 from connect.preset import read_preset
@@ -48,6 +49,7 @@ from vault.store.deks import Deks
 from vault.store.documents import Documents
 from vault.store.flows import Flows
 from vault.store.grants import Grants
+from vault.store.limits import Limits
 from vault.store.meta import Meta, Mode
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.pendings import Pendings
@@ -146,7 +148,8 @@ def _app(
     roster = Roster(clients, read_preset(settings.clients))
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
-    authorize = Authorize(origin, resource, registry.scopes, roster, flows, _error_page)
+    gate = Gate(_limits(database, vault), settings.proxies)
+    authorize = Authorize(origin, resource, registry.scopes, roster, flows, _error_page, gate)
     token = Token(
         resource,
         roster,
@@ -154,6 +157,7 @@ def _app(
         admission.recheck,
         lambda record, plaintext: vault.seal("successor", record, plaintext),
         lambda record, sealed: vault.open("successor", record, sealed),
+        gate,
     )
     sidecar = connect.app.build(
         public_url=origin,
@@ -166,14 +170,15 @@ def _app(
         authorize=authorize,
         protocol=[
             *Metadata(origin, resource, registry.scopes).routes(),
-            *Register(clients).routes(),
+            *Register(clients, gate).routes(),
             *authorize.routes(),
             *token.routes(),
-            *Revoke(roster, tokens).routes(),
+            *Revoke(roster, tokens, gate).routes(),
         ],
         diary=diary,
         titles=mcp_server.app.titles(),
         owner_links_enabled=settings.loopback,
+        gate=gate,
     )
     mcp = build_mcp(_tools_house(origin, tokens, vault, flows, registry, http, diary))
 
@@ -235,8 +240,13 @@ def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
         Clients(database),
         Documents(database),
         Activity(database),
+        _limits(database, vault),
     )
     return [table.sweep for table in tables]
+
+
+def _limits(database: Database, vault: Vault) -> Limits:
+    return Limits(database, vault.derive("limits"))
 
 
 def _error_page(request: Request, status: int, title: str, sentence: str) -> Response:

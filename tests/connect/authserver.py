@@ -20,7 +20,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from connect.address import Proxies
 from connect.authorize import Authorize
+from connect.limits import Gate
 from connect.metadata import Metadata
 from connect.register import Register
 from connect.revoke import Revoke
@@ -32,6 +34,7 @@ from vault.store.clients import Client, Clients
 from vault.store.database import Database
 from vault.store.flows import Flows
 from vault.store.grants import Grants
+from vault.store.limits import Limits
 from vault.store.tokens import Principal, Tokens
 
 ISSUER = "http://127.0.0.1:8420"
@@ -81,7 +84,8 @@ class House:
         self.grants = Grants(database)
         self.tokens = Tokens(database)
         self.safe = Safe()
-        self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.roster, self.flows, error_page)
+        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]))
+        self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.roster, self.flows, error_page, self.gate)
         self.http = self.browser()
 
     def browser(self, auth: httpx2.Auth | None = None) -> httpx2.AsyncClient:
@@ -90,14 +94,16 @@ class House:
         return httpx2.AsyncClient(transport=transport, base_url=ISSUER, auth=auth)
 
     def app(self) -> Starlette:
-        token = Token(RESOURCE, self.roster, self.tokens, self._recheck, self.safe.seal, self.safe.open)
+        token = Token(
+            RESOURCE, self.roster, self.tokens, self._recheck, self.safe.seal, self.safe.open, self.gate
+        )
         return Starlette(
             routes=[
                 *Metadata(ISSUER, RESOURCE, SCOPES).routes(),
-                *Register(self.clients).routes(),
+                *Register(self.clients, self.gate).routes(),
                 *self.authorize.routes(),
                 *token.routes(),
-                *Revoke(self.roster, self.tokens).routes(),
+                *Revoke(self.roster, self.tokens, self.gate).routes(),
                 Route("/mcp", self._mcp, methods=["POST"]),
             ]
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -18,9 +19,11 @@ import httpx2
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from connect.address import Proxies
 from connect.admission import Admission, Guests
 from connect.app import Stores, build
 from connect.authorize import Authorize
+from connect.limits import Gate
 from connect.pages import error_page
 from connect.redirects import match
 from connect.roster import Roster
@@ -38,6 +41,7 @@ from vault.opaque import digest
 from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
 from vault.store.flows import AuthorizeRequest, Flows
+from vault.store.limits import Limits
 from vault.store.users import User
 from vault.vault import Vault, open_vault
 
@@ -222,6 +226,7 @@ class Inn:
             Guests(subjects=frozenset({(ISSUER, "ana-1"), (ISSUER, "ben-1")}), everyone=everyone),
             owner_links=owner_links,
         )
+        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]))
         self.authorize = Authorize(
             public_url,
             f"{public_url}/mcp",
@@ -229,6 +234,7 @@ class Inn:
             Roster(self.clients),
             self.flows,
             error_page,
+            self.gate,
         )
         self.diary = Diary(self.stores.activity)
         self.app = build(
@@ -244,6 +250,7 @@ class Inn:
             diary=self.diary,
             titles={"spotify_play": "Play on Spotify"},
             owner_links_enabled=owner_links,
+            gate=self.gate,
         )
 
     @classmethod

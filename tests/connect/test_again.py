@@ -24,7 +24,9 @@ async def grow_stale(inn: Inn, user: User) -> None:
 
 async def seen(inn: Inn, browser: Browser) -> tuple[Desk, Guest]:
     """How the sidecar's desk sees that browser."""
-    desk = Desk(inn.stores.sessions, inn.vault.derive("csrf"), inn.public_url, inn.admission.recheck)
+    desk = Desk(
+        inn.stores.sessions, inn.vault.derive("csrf"), inn.public_url, inn.admission.recheck, inn.gate.acts
+    )
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.client.cookies.jar)
     request = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
     return desk, await desk.guest(request)

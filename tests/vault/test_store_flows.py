@@ -229,9 +229,23 @@ async def test_the_sweep_keeps_a_day(empty_database: Database) -> None:
     for handle, days in zip(kept, (0, 1, 2), strict=True):
         await rows(
             empty_database,
-            "UPDATE flows SET expires_at = now() + interval '1 hour' - make_interval(days => %s)"
-            " WHERE handle_hash = %s",
+            "UPDATE flows SET consumed_at = now(),"
+            " expires_at = now() + interval '1 hour' - make_interval(days => %s) WHERE handle_hash = %s",
             days,
+            digest(handle),
+        )
+    assert await flows.sweep() == 1
+
+
+async def test_the_sweep_keeps_an_unanswered_request_an_hour(empty_database: Database) -> None:
+    await Clients(empty_database).add(Client("sweep", "dcr", "A chat", (CALLBACK,), "none"))
+    flows = Flows(empty_database, b"k" * 32)
+    for minutes in (-5, 55, 65):
+        handle = await flows.create_authorize(request("sweep"))
+        await rows(
+            empty_database,
+            "UPDATE flows SET expires_at = now() - make_interval(mins => %s) WHERE handle_hash = %s",
+            minutes,
             digest(handle),
         )
     assert await flows.sweep() == 1

@@ -303,9 +303,15 @@ class Flows:
             return cursor.rowcount == 1
 
     async def sweep(self) -> int:
-        """Delete flows that ended more than a day ago; returns how many rows went."""
+        """Delete flows that ended more than a day ago; returns how many rows went.
+
+        An authorize request that nobody answered goes after an hour: anybody can make those.
+        """
         async with self._database.connection() as link:
-            cursor = await link.execute("DELETE FROM flows WHERE expires_at < now() - interval '1 day'")
+            cursor = await link.execute(
+                "DELETE FROM flows WHERE expires_at < now() - interval '1 day'"
+                " OR (kind = 'authorize' AND consumed_at IS NULL AND expires_at < now() - interval '1 hour')"
+            )
             return cursor.rowcount
 
     async def _read(
