@@ -20,10 +20,12 @@ from starlette.types import ExceptionHandler, Scope
 from connect.account import AccountPage
 from connect.activity import ActivityPage
 from connect.admission import Admission
+from connect.appcheck import AppCheck
 from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
 from connect.limits import Gate, TooMany
 from connect.link import Link
+from connect.ownapps import OwnAppsPage
 from connect.pages import Refusal, Step, refused
 from connect.plan import Planner
 from connect.session import Desk
@@ -118,7 +120,7 @@ def build(
             *signin.routes(),
             *consent.routes(),
             *_linking(desk, trips, signin, stores, vault, registry, diary),
-            *_account(desk, stores, vault, registry, diary, titles),
+            *_account(desk, stores, vault, registry, diary, titles, AppCheck(oauth, public_url)),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
         ],
@@ -152,13 +154,20 @@ def _linking(
 
 
 def _account(
-    desk: Desk, stores: Stores, vault: Vault, registry: Registry, diary: Diary, titles: Mapping[str, str]
+    desk: Desk,
+    stores: Stores,
+    vault: Vault,
+    registry: Registry,
+    diary: Diary,
+    titles: Mapping[str, str],
+    check: AppCheck,
 ) -> list[Route]:
     """The pages under /account."""
     return [
         *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary).routes(),
         *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
         *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),
+        *OwnAppsPage(desk=desk, registry=registry, vault=vault, check=check, diary=diary).routes(),
     ]
 
 

@@ -25,6 +25,7 @@ from providers.base import Account, AppRejected, GrantRejected, Provider, Provid
 from providers.identity import Identities
 from providers.oauth import OAuth, new_verifier
 from providers.registry import Registry
+from vault.apps import OWN
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.store.states import Misfit, Purpose, State, States
@@ -220,6 +221,13 @@ class Trips:
 
 def _failed(errand: Errand, error: ProviderError) -> Refusal:
     title = errand.provider.title
+    if isinstance(error, AppRejected) and errand.app.startswith(OWN):
+        return Refusal(
+            502,
+            f"{title} does not accept your own app",
+            "Its client ID or secret is no longer good there. Nothing was changed.",
+            Step("Look after your app", f"/account/apps/{errand.provider.name}"),
+        )
     if isinstance(error, AppRejected):
         return Refusal(
             502,

@@ -38,6 +38,7 @@ _DEEDS = {
     "identity_removed": "A way to sign in removed",
     "signed_out_everywhere": "Signed out everywhere",
     "app_added": "Own app added",
+    "app_changed": "Own app's secret changed",
     "app_removed": "Own app removed",
     "exported": "Your data downloaded",
 }

@@ -137,6 +137,20 @@ class OAuth:
         plain = {"grant_type": "authorization_code", "redirect_uri": redirect_uri}
         return await self._tokens(provider, app, "exchange", plain, grant)
 
+    async def check(self, provider: Provider, app: App, redirect_uri: str) -> None:
+        """Return where the provider knows the app: found out without a person, by a code that nobody got.
+
+        A token endpoint authenticates the app before it looks at the code (RFC 6749 §3.2.1, §4.1.3), so it
+        refuses the code of an app it knows (`invalid_grant`) and the app that it does not (`invalid_client`).
+        Raises AppRejected, and ProviderError where it gave no answer to go by.
+        """
+        code = SecretStr(f"valet-asks-{secrets.token_urlsafe(24)}")
+        try:
+            await self.exchange(provider, app, redirect_uri, code, new_verifier())
+        except GrantRejected:
+            return
+        raise Unavailable(provider.name, "check", "took a code that nobody got")
+
     async def refresh(self, provider: Provider, app: App, refresh_token: SecretStr) -> TokenSet:
         """Fresh tokens for a refresh token (RFC 6749 §6), sent once. Raises ProviderError.
 

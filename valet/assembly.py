@@ -96,7 +96,7 @@ async def assemble(
         stack.push_async_callback(database.close)
         await _claim(database, mode)
         transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
-        oauth, http, registry = OAuth(transport), Http(transport), Registry(PROVIDERS, apps)
+        oauth, http, registry = OAuth(transport), Http(transport), Registry(PROVIDERS, apps, settings.owning)
         metrics = CollectorRegistry()
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     keyring: Path | None = Field(None, alias="VALET_KEYRING")
     db_user: str | None = Field(None, alias="VALET_DB_USER")
     allow: str = Field("", alias="VALET_ALLOW")
+    own_apps: str = Field("", alias="VALET_OWN_APPS")
     trusted_proxies: str = Field("", alias="VALET_TRUSTED_PROXIES")
     clients: Path | None = Field(None, alias="VALET_CLIENTS")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
@@ -64,6 +65,11 @@ class Settings(BaseSettings):
     def loopback(self) -> bool:
         """True while both the bind address and the public URL are of this machine only."""
         return is_loopback(_split(self.public_url).hostname or "") and is_loopback(self.host)
+
+    @property
+    def owning(self) -> frozenset[str]:
+        """Providers that people may bring an app for although the operator has none there."""
+        return frozenset(_entries(self.own_apps))
 
     @property
     def allowed(self) -> frozenset[str]:
@@ -211,6 +217,11 @@ def _rules(
             f"(@gmail.com is none: list addresses), PROVIDER:ACCOUNT_ID ({', '.join(names)}) or *",
         ),
         (bool(proxy), f"VALET_TRUSTED_PROXIES: {proxy}"),
+        (
+            bool(settings.owning - {provider.name for provider in providers if provider.own_apps}),
+            "VALET_OWN_APPS: names a provider where people can't bring an app of their own; possible: "
+            + ", ".join(provider.name for provider in providers if provider.own_apps),
+        ),
         (
             emulated and not local,
             "VALET_EMULATOR_ORIGIN: is for the demo and for tests; it needs a loopback PUBLIC_URL",

@@ -206,17 +206,20 @@ class Inn:
         owner_links: bool,
         everyone: bool,
         emulator: Transport | None = None,
+        apps: dict[str, App] | None = None,
+        own: frozenset[str] = frozenset(),
     ):
         self.database, self.vault, self.public_url = database, vault, public_url
         self.clock = 0.0
         self.forget_scopes = False
         self.spotify = FakeSpotify()
         transport = Transport(httpx2.MockTransport(self.spotify.answer))
-        apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
         if emulator is not None:
             transport = emulator
-            apps = emulator_apps()
-        self.registry = Registry(PROVIDERS, apps)
+            apps = emulator_apps() if apps is None else apps
+        if apps is None:
+            apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
+        self.registry = Registry(PROVIDERS, apps, own)
         self.flows = Flows(database, vault.derive("flow-handle"))
         self.clients = Clients(database)
         self.stores = Stores.of(database, self.flows)
@@ -263,11 +266,17 @@ class Inn:
         owner_links: bool = True,
         everyone: bool = False,
         emulator: Transport | None = None,
+        apps: dict[str, App] | None = None,
+        own: frozenset[str] = frozenset(),
     ) -> Inn:
-        """With a Transport to the emulator the providers are the emulator's, else a fake Spotify's."""
+        """With a Transport to the emulator the providers are the emulator's, else a fake Spotify's.
+
+        `apps` are the operator's, `own` the providers that people may bring an app for in any case.
+        """
         upstream: Any = _NoUpstream()
         if emulator is not None:
-            upstream = RegisteredUpstream(OAuth(emulator), Registry(PROVIDERS, emulator_apps()))
+            known = Registry(PROVIDERS, emulator_apps() if apps is None else apps, own)
+            upstream = RegisteredUpstream(OAuth(emulator), known)
         vault = await open_vault(database, FileKeyRing.create(ring), upstream)
         return cls(
             database,
@@ -276,6 +285,8 @@ class Inn:
             owner_links=owner_links,
             everyone=everyone,
             emulator=emulator,
+            apps=apps,
+            own=own,
         )
 
     def browser(self) -> Browser:

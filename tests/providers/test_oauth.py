@@ -128,6 +128,39 @@ def test_verifiers() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._~-]{43,128}", verifier) for verifier in seen)
 
 
+# --- Whether an app is known ---
+
+
+@pytest.mark.parametrize("app", [PUBLIC, CONFIDENTIAL], ids=["public", "secret"])
+async def test_an_app_is_known_where_only_the_code_is_refused(app: App) -> None:
+    client, upstream = oauth(
+        reply(400, error="invalid_grant", error_description="Invalid authorization code")
+    )
+    await client.check(SPOTIFY, app, REDIRECT)
+    sent = parse_qs(upstream.last.content.decode())
+    assert sent["grant_type"] == ["authorization_code"] and sent["redirect_uri"] == [REDIRECT]
+    assert len(sent["code"][0]) > 40 and len(sent["code_verifier"][0]) >= 43
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (reply(400, error="invalid_client"), AppRejected),
+        (reply(401, error="invalid_client"), AppRejected),
+        (reply(400, error="redirect_uri_mismatch"), Rejected),
+        (reply(429), RateLimited),
+        (reply(503), Unavailable),
+        (reply(200, **TOKENS), Unavailable),
+    ],
+)
+async def test_an_app_is_not_known_by_any_other_answer(
+    answer: httpx2.Response, error: type[ProviderError]
+) -> None:
+    client, _ = oauth(answer)
+    with pytest.raises(error):
+        await client.check(SPOTIFY, CONFIDENTIAL, REDIRECT)
+
+
 # --- The token request ---
 
 

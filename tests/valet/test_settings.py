@@ -49,6 +49,13 @@ def test_a_public_url_is_an_origin_and_nothing_else(url: str) -> None:
     assert "PUBLIC_URL" in faults(PUBLIC_URL=url, VALET_ALLOW="*")
 
 
+def test_own_apps_are_for_providers_that_take_them() -> None:
+    assert load({}, PROVIDERS).owning == frozenset()
+    assert load({"VALET_OWN_APPS": "spotify, "}, PROVIDERS).owning == {"spotify"}
+    for wrong in ("google", "spotify,nothing"):
+        assert "VALET_OWN_APPS" in faults(VALET_OWN_APPS=wrong)
+
+
 def test_a_slash_at_the_end_is_not_part_of_the_issuer() -> None:
     assert load({**PUBLIC, "PUBLIC_URL": "https://valet.example.org/"}, PROVIDERS).origin.endswith(".org")
 
