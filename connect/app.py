@@ -23,6 +23,7 @@ from connect.admission import Admission
 from connect.appcheck import AppCheck
 from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
+from connect.join import Join
 from connect.limits import Gate, TooMany
 from connect.link import Link
 from connect.ownapps import OwnAppsPage
@@ -32,6 +33,7 @@ from connect.session import Desk
 from connect.shield import Shield
 from connect.signin import SignIn
 from connect.trip import Trips
+from connect.ways import WaysPage
 from connect.words import crowded
 from providers.identity import Identities
 from providers.oauth import OAuth
@@ -43,9 +45,11 @@ from vault.store.database import Database
 from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.ownerlinks import OwnerLinks
+from vault.store.pendings import Pendings
 from vault.store.sessions import Sessions
 from vault.store.states import States
 from vault.store.users import Users
+from vault.store.ways import Ways
 from vault.vault import Vault
 
 _STATIC = Path(__file__).parent / "static"
@@ -59,6 +63,8 @@ class Stores:
     sessions: Sessions
     states: States
     owner_links: OwnerLinks
+    pendings: Pendings
+    ways: Ways
     flows: Flows
     grants: Grants
     activity: Activity
@@ -71,6 +77,8 @@ class Stores:
             sessions=Sessions(database),
             states=States(database),
             owner_links=OwnerLinks(database),
+            pendings=Pendings(database),
+            ways=Ways(database),
             flows=flows,
             grants=Grants(database),
             activity=Activity(database),
@@ -102,16 +110,9 @@ def build(
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
     trips = Trips(stores.states, vault, oauth, identities, registry, public_url)
-    signin = SignIn(
-        desk=desk,
-        trips=trips,
-        registry=registry,
-        users=stores.users,
-        vault=vault,
-        admission=admission,
-        owner_links=stores.owner_links if owner_links_enabled else None,
-        diary=diary,
-    )
+    house = _House(desk, trips, stores, vault, registry, admission, diary)
+    signin = _signin(house, owner_links_enabled)
+    join = _join(house)
     consent = Consent(
         desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
     )
@@ -119,8 +120,9 @@ def build(
         routes=[
             *signin.routes(),
             *consent.routes(),
-            *_linking(desk, trips, signin, stores, vault, registry, diary),
-            *_account(desk, stores, vault, registry, diary, titles, AppCheck(oauth, public_url)),
+            *_link(house, signin, join).routes(),
+            *_account(house, titles, AppCheck(oauth, public_url)),
+            *join.routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
         ],
@@ -129,43 +131,77 @@ def build(
     )
 
 
-def _linking(
-    desk: Desk,
-    trips: Trips,
-    signin: SignIn,
-    stores: Stores,
-    vault: Vault,
-    registry: Registry,
-    diary: Diary,
-) -> list[Route]:
-    """The way to a provider and back."""
-    planner = Planner(registry=registry, flows=stores.flows, grants=stores.grants, vault=vault)
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What most pages stand on."""
+
+    desk: Desk
+    trips: Trips
+    stores: Stores
+    vault: Vault
+    registry: Registry
+    admission: Admission
+    diary: Diary
+
+
+def _signin(house: _House, owner_links: bool) -> SignIn:
+    return SignIn(
+        desk=house.desk,
+        trips=house.trips,
+        registry=house.registry,
+        users=house.stores.users,
+        vault=house.vault,
+        admission=house.admission,
+        owner_links=house.stores.owner_links if owner_links else None,
+        diary=house.diary,
+    )
+
+
+def _join(house: _House) -> Join:
+    return Join(
+        desk=house.desk,
+        trips=house.trips,
+        registry=house.registry,
+        ways=house.stores.ways,
+        pendings=house.stores.pendings,
+        vault=house.vault,
+        admission=house.admission,
+        diary=house.diary,
+    )
+
+
+def _link(house: _House, signin: SignIn, join: Join) -> Link:
+    flows, grants = house.stores.flows, house.stores.grants
     return Link(
-        desk=desk,
-        trips=trips,
-        planner=planner,
+        desk=house.desk,
+        trips=house.trips,
+        planner=Planner(registry=house.registry, flows=flows, grants=grants, vault=house.vault),
         signin=signin,
-        registry=registry,
-        flows=stores.flows,
-        grants=stores.grants,
-        vault=vault,
-        diary=diary,
-    ).routes()
+        join=join,
+        registry=house.registry,
+        flows=flows,
+        grants=grants,
+        vault=house.vault,
+        diary=house.diary,
+    )
 
 
-def _account(
-    desk: Desk,
-    stores: Stores,
-    vault: Vault,
-    registry: Registry,
-    diary: Diary,
-    titles: Mapping[str, str],
-    check: AppCheck,
-) -> list[Route]:
+def _account(house: _House, titles: Mapping[str, str], check: AppCheck) -> list[Route]:
     """The pages under /account."""
+    desk, stores, registry, diary = house.desk, house.stores, house.registry, house.diary
+    vault = house.vault
+    ways = WaysPage(
+        desk=desk,
+        registry=registry,
+        ways=stores.ways,
+        sessions=stores.sessions,
+        admission=house.admission,
+        diary=diary,
+    )
     return [
         *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary).routes(),
         *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
+        *ways.routes(),
         *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),
         *OwnAppsPage(desk=desk, registry=registry, vault=vault, check=check, diary=diary).routes(),
     ]

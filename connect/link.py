@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from connect.choice import gone
+from connect.join import Join
 from connect.pages import Refusal, Step
 from connect.plan import Plan, Planner, configured, path_of
 from connect.session import Desk, Guest, safe_next, to_signin
@@ -45,6 +46,7 @@ class Link:
         trips: Trips,
         planner: Planner,
         signin: SignIn,
+        join: Join,
         registry: Registry,
         flows: Flows,
         grants: Grants,
@@ -55,6 +57,7 @@ class Link:
         self._trips = trips
         self._planner = planner
         self._signin = signin
+        self._join = join
         self._registry = registry
         self._flows = flows
         self._grants = grants
@@ -101,7 +104,7 @@ class Link:
         return self._desk.bind(await self._trips.leave(guest, _errand(plan, guest.user)), guest)
 
     async def callback(self, request: Request) -> Response:
-        """Somebody came back from a provider, to sign in or with a connection."""
+        """Somebody came back from a provider: to sign in, with one more way in, or with a connection."""
         if request.method != "GET":
             # Starlette adds HEAD to every GET; a link preview must not use a state up.
             raise Refusal(405, "This way is for browsers", "Nothing was changed.")
@@ -110,6 +113,8 @@ class Link:
         back = await self._trips.take(request, guest, provider)
         if back.errand.purpose == "signin":
             return await self._signin.arrive(request, guest, back)
+        if back.errand.purpose == "link":
+            return await self._join.arrive(guest, back)
         return await self._arrive(guest, back)
 
     async def _arrive(self, guest: Guest, back: Return) -> Response:

@@ -22,6 +22,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from connect.agents import called
 from connect.pages import Refusal, render
 from vault.opaque import digest, mint
 from vault.store.sessions import Sessions
@@ -45,6 +46,7 @@ class Guest:
     fresh: bool
     authenticated: datetime | None = None
     recent: bool = False
+    session_hash: bytes = field(default=b"", repr=False)
 
     @property
     def browser_hash(self) -> bytes:
@@ -102,7 +104,15 @@ class Desk:
         fresh = browser.get_secret_value() != kept
         if session is None:
             return Guest(None, browser, self._csrf(browser.get_secret_value()), fresh)
-        return Guest(session.user, browser, self._csrf(cookie), fresh, session.authenticated, session.recent)
+        return Guest(
+            session.user,
+            browser,
+            self._csrf(cookie),
+            fresh,
+            session.authenticated,
+            session.recent,
+            digest(cookie),
+        )
 
     def stale(self, guest: Guest) -> bool:
         """Whether this person must sign in again before something that whoever found the browser must not do.
@@ -156,7 +166,8 @@ class Desk:
         """Begin a session under a new id, and end the one this browser had."""
         await self._end(request)
         cookie = mint().get_secret_value()
-        await self._sessions.begin(digest(cookie), user.id)
+        browser = called(request.headers.get("user-agent", ""))
+        await self._sessions.begin(digest(cookie), user.id, browser)
         self._set(response, self.session_cookie, cookie, _THIRTY_DAYS)
         self._drop(response, self.next_cookie)
 

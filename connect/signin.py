@@ -93,6 +93,7 @@ class SignIn:
             next=goal,
             switch=switch,
             again=again,
+            out=request.query_params.get("out") == "1",
             other=f"/signin?{urlencode({'next': goal, 'switch': '1'})}",
         )
         if self._owner_links is not None and goal != HOME:
@@ -104,7 +105,7 @@ class SignIn:
         guest = await self._desk.guest(request)
         fields = await self._desk.form(request, guest)
         try:
-            provider = self._registry.get(str(fields.get("provider", "")))
+            provider = self._registry.way(str(fields.get("provider", "")))
         except UnknownName:
             raise Refusal(
                 404, "There is no such way in", "Nothing was changed.", _again("/account")
@@ -141,9 +142,7 @@ class SignIn:
             title = f"You did not sign in with {errand.provider.title}"
             raise Refusal(403, title, "Nothing was kept.", Step("Choose again", errand.again))
         tokens, account = await self._trips.collect(back)
-        if not self._admission.allowed(account):
-            # What let them in before may be over: then their sessions and tokens are, too.
-            await self._users.note(*self._identity(account))
+        if not await self._admitted(account):
             _log.info("signin_refused", provider=errand.provider.name)
             raise _not_on_the_list(errand, account)
         user = await self._known(account)
@@ -155,14 +154,23 @@ class SignIn:
             self._diary.note(user_id=user.id, action="connected", connection=made.id)
         return await self._enter(request, user, errand.back)
 
-    def _identity(self, account: Account) -> tuple[str, bytes, str, frozenset[bytes]]:
-        """What a row keeps of an account: issuer, keyed hash of the subject, label, claims."""
-        index = self._vault.index(account.issuer, account.subject)
-        return account.issuer, index, account.label, self._admission.claims(account)
+    async def _admitted(self, account: Account) -> bool:
+        """Whether the guest list lets this identity in, or its person by another of theirs."""
+        if await self._admission.allowed(account):
+            return True
+        # What let them in before may be over: then their sessions and tokens are, too.
+        identity = self._admission.identity(account)
+        person = await self._users.note(
+            identity.issuer, identity.subject_index, identity.label, identity.claims
+        )
+        return person is not None and await self._admission.recheck(person.id)
 
     async def _known(self, account: Account) -> User:
         """The person behind an identity. Raises Refusal when they are shut out."""
-        user = await self._users.sign_in(*self._identity(account))
+        identity = self._admission.identity(account)
+        user = await self._users.sign_in(
+            identity.issuer, identity.subject_index, identity.label, identity.claims
+        )
         if user.blocked:
             raise Refusal(
                 403,

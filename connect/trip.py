@@ -95,7 +95,9 @@ class Trips:
     async def leave(self, guest: Guest, errand: Errand) -> Response:
         """Note the errand and answer with the page that goes on to the provider."""
         provider, state, record = errand.provider, mint(), new_id()
-        app = await self._apps.choose(provider, errand.user, errand.app)
+        # Who signs in, or will, does so by the operator's app: a person's own app could say anything.
+        owner = errand.user if errand.purpose == "connect" else None
+        app = await self._apps.choose(provider, owner, errand.app)
         verifier, nonce = new_verifier(), mint()
         secrets = {
             "verifier": verifier.get_secret_value(),
@@ -140,6 +142,9 @@ class Trips:
         if row is None:
             raise self._misfit(await self._states.misfit(key, guest.browser_hash, user))
         errand, verifier, nonce = self._open(row)
+        issuer = request.query_params.get("iss")
+        if issuer is not None and issuer != errand.provider.issuer:
+            raise _mixed_up(errand)
         code, error = request.query_params.get("code"), request.query_params.get("error")
         if error:
             _log.info("provider_said_no", provider=provider.name, denied=error == "access_denied")
@@ -217,6 +222,19 @@ class Trips:
             raise _failed(back.errand, error) from None
         label = shown_name(account.label, provider.title)
         return tokens, replace(account, label=label, nickname=shown_name(account.nickname, label))
+
+
+def _mixed_up(errand: Errand) -> Refusal:
+    """Somebody else answered (RFC 9207 §2.4)."""
+    _log.warning("answer_mixed_up", provider=errand.provider.name)
+    title = errand.provider.title
+    return Refusal(
+        400,
+        f"That answer is not {title}’s",
+        f"It names another address than the one {title} answers from, so it was thrown away. Nothing was "
+        "changed.",
+        Step("Try again", errand.again),
+    )
 
 
 def _failed(errand: Errand, error: ProviderError) -> Refusal:

@@ -85,6 +85,13 @@ class Registry:
                 return provider
         raise UnknownName("provider", name, (provider.name for provider in self.configured))
 
+    def way(self, name: str) -> Provider:
+        """The provider of that name that signs people in. Raises UnknownName."""
+        for provider in self.operated:
+            if provider.name == name:
+                return provider
+        raise UnknownName("way in", name, (provider.name for provider in self.operated))
+
     def app(self, provider: str, ref: str) -> App:
         """The operator's app that `ref` names at a provider. Raises UnknownName."""
         app = self._apps.get(self.get(provider).name)

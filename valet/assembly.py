@@ -49,6 +49,7 @@ from vault.store.deks import Deks
 from vault.store.documents import Documents
 from vault.store.flows import Flows
 from vault.store.grants import Grants
+from vault.store.invitations import Invitations
 from vault.store.limits import Limits
 from vault.store.meta import Meta, Mode
 from vault.store.ownerlinks import OwnerLinks
@@ -256,4 +257,9 @@ def _error_page(request: Request, status: int, title: str, sentence: str) -> Res
 def _admission(settings: Settings, database: Database, vault: Vault) -> Admission:
     issuers = {provider.name: provider.issuer for provider in PROVIDERS}
     guests = Guests.read(settings.allowed, issuers)
-    return Admission(Users(database), vault.index, guests, owner_links=settings.loopback)
+    invitations = Invitations(database)
+
+    async def invited() -> Guests:
+        return Guests.read_known(await invitations.entries(), issuers)
+
+    return Admission(Users(database), vault.index, guests, owner_links=settings.loopback, invited=invited)

@@ -309,7 +309,7 @@ async def test_the_owner_counts_only_while_owner_links_are_on(inn: Inn) -> None:
     for everyone in (False, True):
         public = Admission(inn.stores.users, inn.vault.index, Guests(everyone=everyone))
         assert not await public.recheck(owner.id)
-        assert not public.allowed(Account(OWNER_ISSUER, OWNER_SUBJECT, "the owner"))
+        assert not await public.allowed(Account(OWNER_ISSUER, OWNER_SUBJECT, "the owner"))
 
 
 async def test_the_star_lets_everybody_in(inn_database: Database, inn_ring: Path) -> None:
@@ -318,10 +318,10 @@ async def test_the_star_lets_everybody_in(inn_database: Database, inn_ring: Path
 
 
 async def test_a_list_entry_of_one_issuer_is_nothing_at_another(inn: Inn) -> None:
-    assert inn.admission.allowed(Account(ISSUER, "ana-1", "Ana"))
-    assert not inn.admission.allowed(Account("https://elsewhere.example", "ana-1", "Ana"))
-    assert not inn.admission.allowed(Account(ISSUER, "ana", "Ana"))
-    assert not inn.admission.allowed(Account(ISSUER, os.urandom(4).hex(), "Ana"))
+    assert await inn.admission.allowed(Account(ISSUER, "ana-1", "Ana"))
+    assert not await inn.admission.allowed(Account("https://elsewhere.example", "ana-1", "Ana"))
+    assert not await inn.admission.allowed(Account(ISSUER, "ana", "Ana"))
+    assert not await inn.admission.allowed(Account(ISSUER, os.urandom(4).hex(), "Ana"))
 
 
 GOOGLE = "https://accounts.google.com"
@@ -350,7 +350,7 @@ async def test_who_is_on_the_list_and_still_is_at_the_next_page(
 ) -> None:
     guests = Guests.read([entry], {"google": GOOGLE, "spotify": ISSUER})
     admission = Admission(inn.stores.users, inn.vault.index, guests)
-    assert admission.allowed(account) is in_
+    assert await admission.allowed(account) is in_
     claims = admission.claims(account)
     subject = inn.vault.index(account.issuer, account.subject)
     user = await inn.stores.users.sign_in(account.issuer, subject, account.label, claims)

@@ -6,7 +6,7 @@ An identity is (issuer, keyed hash of the subject); two identities are never mer
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -29,13 +29,15 @@ class User:
 class Identity:
     """One way a person signs in. `subject_index` is `Vault.index(issuer, subject)`.
 
-    `claims` are keyed hashes of what else the issuer vouches for: a verified address, a domain.
+    `claims` are keyed hashes of what else the issuer vouches for: a verified address, a domain. `id` is the
+    row's, where it comes from one.
     """
 
     issuer: str
     subject_index: bytes
     label: str
     claims: frozenset[bytes] = frozenset()
+    id: UUID | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "claims", frozenset(self.claims))
@@ -113,7 +115,7 @@ class Users:
             link.cursor(row_factory=class_row(Identity)) as cursor,
         ):
             await cursor.execute(
-                "SELECT issuer, subject_index, label, claims FROM identities"
+                "SELECT issuer, subject_index, label, claims, id FROM identities"
                 " WHERE user_id = %(id)s ORDER BY created_at, issuer",
                 {"id": user},
             )
