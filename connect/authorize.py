@@ -25,6 +25,7 @@ from connect.redirects import answer_url, match
 from connect.resource import require_resource
 from connect.roster import Roster
 from connect.scopes import covered, narrowed
+from connect.vouched import NotVouched
 from connect.words import crowded
 from vault.errors import Busy
 from vault.opaque import digest, mint
@@ -40,6 +41,7 @@ ErrorPage = Callable[[Request, int, str, str], Response]
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43,128}")
 _AGAIN = "Nothing was shared. Go back to your chat and connect again from there."
+_CHECK_AGAIN = "Nothing was shared. Go back to your chat and connect again in a minute."
 _REGISTER_AGAIN = (
     "Nothing was shared. Remove this server in your chat client and add it again, so that it registers anew."
 )
@@ -148,7 +150,10 @@ class Authorize:
             raise _Untrusted(
                 "This link is incomplete", f"It does not say which chat client sent you. {_AGAIN}"
             )
-        client = await self._roster.meet(client_id)
+        try:
+            client = await self._roster.meet(client_id)
+        except NotVouched as error:
+            raise _Untrusted("Valet could not check this chat client", f"{error} {_CHECK_AGAIN}") from None
         if client is None:
             raise _Untrusted("Valet does not know this chat client", _REGISTER_AGAIN)
         if presented is None:

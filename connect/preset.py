@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from connect.names import shown_name
-from connect.redirects import refusal
+from connect.redirects import several
 from vault.opaque import digest
 from vault.store.clients import Client
 
@@ -78,16 +78,7 @@ def _client(entry: object) -> Client:
         id=client_id,
         kind="static",
         name=name,
-        redirect_uris=_redirect_uris(fields.get("redirect_uris")),
+        redirect_uris=several(fields.get("redirect_uris")),
         auth_method="none" if secret is None else "client_secret_basic",
         secret_hash=None if secret is None else digest(secret),
     )
-
-
-def _redirect_uris(given: object) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(uri, str) for uri in given):
-        raise ValueError("redirect_uris must be a list with at least one URI")
-    why = next((why for why in map(refusal, cast("list[str]", given)) if why), None)
-    if why:
-        raise ValueError(f"redirect_uris: {why.rstrip('.')}")
-    return tuple(dict.fromkeys(cast("list[str]", given)))

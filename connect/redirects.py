@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 from urllib.parse import urlencode, urlsplit
 
 KNOWN_CUSTOM: Mapping[str, str] = {"cursor://anysphere.cursor-mcp/oauth/callback": "Cursor"}
@@ -21,6 +22,8 @@ _CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=%-]+")
 _AUTHORITY = re.compile(r"(?P<host>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _MAX = 2000
+MAX_REDIRECTS = 20
+"""The most redirect URIs of one client."""
 
 
 def refusal(uri: str) -> str | None:
@@ -36,6 +39,19 @@ def refusal(uri: str) -> str | None:
         ),
     )
     return next((sentence for fine, sentence in rules if not fine), None) or _place(uri)
+
+
+def several(given: object) -> tuple[str, ...]:
+    """The redirect URIs of a client's metadata. Raises ValueError, with a sentence, for any we don't take."""
+    if not isinstance(given, list) or not given or not all(isinstance(uri, str) for uri in given):
+        raise ValueError("redirect_uris must be a list with at least one URI.")
+    uris = tuple(dict.fromkeys(cast("list[str]", given)))
+    if len(uris) > MAX_REDIRECTS:
+        raise ValueError(f"A client may have at most {MAX_REDIRECTS} redirect URIs.")
+    why = next((why for why in map(refusal, uris) if why), None)
+    if why is not None:
+        raise ValueError(why)
+    return uris
 
 
 def _place(uri: str) -> str | None:

@@ -22,13 +22,11 @@ from connect.metadata import AUTH_METHODS
 from connect.names import shown_name
 from connect.oautherrors import OAuthError
 from connect.preset import OWN_PREFIX
-from connect.redirects import display_host, refusal
+from connect.redirects import display_host, several
 from vault.opaque import digest, mint
 from vault.store.clients import AuthMethod, Client, Clients
 
 _log = structlog.get_logger(__name__)
-
-_MAX_REDIRECTS = 20
 
 
 class Register:
@@ -75,16 +73,10 @@ async def _read(request: Request) -> dict[str, Any]:
 
 
 def _redirect_uris(given: object) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(uri, str) for uri in given):
-        raise _unsafe("redirect_uris must be a list with at least one URI.")
-    uris = tuple(dict.fromkeys(cast("list[str]", given)))
-    if len(uris) > _MAX_REDIRECTS:
-        raise _unsafe(f"A client may register at most {_MAX_REDIRECTS} redirect URIs.")
-    for uri in uris:
-        why = refusal(uri)
-        if why is not None:
-            raise _unsafe(why)
-    return uris
+    try:
+        return several(given)
+    except ValueError as error:
+        raise OAuthError("invalid_redirect_uri", str(error)) from None
 
 
 def _check_kinds(metadata: dict[str, Any]) -> None:
@@ -125,7 +117,3 @@ def _answer(client: Client, secret: SecretStr | None, issued_at: int) -> dict[st
 
 def _invalid(description: str) -> OAuthError:
     return OAuthError("invalid_client_metadata", description)
-
-
-def _unsafe(description: str) -> OAuthError:
-    return OAuthError("invalid_redirect_uri", description)

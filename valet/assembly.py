@@ -21,6 +21,7 @@ import mcp_server.app
 import mcp_server.house
 from connect.admission import Admission, Guests
 from connect.authorize import Authorize
+from connect.fetch import Fetcher, PublicFetcher
 from connect.limits import Gate
 from connect.metadata import Metadata
 from connect.pages import Refusal, refused
@@ -29,6 +30,7 @@ from connect.register import Register
 from connect.revoke import Revoke
 from connect.roster import Roster
 from connect.token import Token
+from connect.vouched import Vouched
 from providers.base import App
 from providers.http import Http
 from providers.identity import Identities
@@ -89,8 +91,12 @@ async def assemble(
     mode: Mode,
     *,
     build_mcp: McpBuilder = mcp_server.app.build,
+    fetcher: Fetcher | None = None,
 ) -> House:
-    """Both doors over one vault. Raises CannotOpen, and KeyRingError."""
+    """Both doors over one vault. Raises CannotOpen, and KeyRingError.
+
+    `fetcher` fetches client-id documents; tests give one of their own.
+    """
     async with AsyncExitStack() as stack:
         database = Database(database_url.get_secret_value())
         await database.open()
@@ -103,7 +109,8 @@ async def assemble(
         stack.push_async_callback(vault.drain)
         diary = Diary(Activity(database), metrics=metrics)
         stack.push_async_callback(diary.close)
-        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp)
+        roster = _roster(settings, database, fetcher)
+        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         return House(app, link, metrics, stack.pop_all())
@@ -134,6 +141,13 @@ async def _vault(
         ) from None
 
 
+def _roster(settings: Settings, database: Database, fetcher: Fetcher | None) -> Roster:
+    clients, vouched = Clients(database), None
+    if settings.client_documents:
+        vouched = Vouched(Documents(database), clients, fetcher or PublicFetcher())
+    return Roster(clients, read_preset(settings.clients), vouched)
+
+
 def _app(
     settings: Settings,
     database: Database,
@@ -143,10 +157,10 @@ def _app(
     registry: Registry,
     diary: Diary,
     build_mcp: McpBuilder,
+    roster: Roster,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     clients, tokens = Clients(database), Tokens(database)
-    roster = Roster(clients, read_preset(settings.clients))
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
     gate = Gate(_limits(database, vault), settings.proxies)
@@ -170,7 +184,7 @@ def _app(
         admission=admission,
         authorize=authorize,
         protocol=[
-            *Metadata(origin, resource, registry.scopes).routes(),
+            *Metadata(origin, resource, registry.scopes, cimd=settings.client_documents).routes(),
             *Register(clients, gate).routes(),
             *authorize.routes(),
             *token.routes(),

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     allow: str = Field("", alias="VALET_ALLOW")
     own_apps: str = Field("", alias="VALET_OWN_APPS")
     trusted_proxies: str = Field("", alias="VALET_TRUSTED_PROXIES")
+    client_documents: bool = Field(True, alias="VALET_CLIENT_DOCUMENTS")
     clients: Path | None = Field(None, alias="VALET_CLIENTS")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")

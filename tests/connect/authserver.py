@@ -22,16 +22,19 @@ from starlette.routing import Route
 
 from connect.address import Proxies
 from connect.authorize import Authorize
+from connect.fetch import Fetcher
 from connect.limits import Gate
 from connect.metadata import Metadata
 from connect.register import Register
 from connect.revoke import Revoke
 from connect.roster import Roster
 from connect.token import Token
+from connect.vouched import Vouched
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
+from vault.store.documents import Documents
 from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.limits import Limits
@@ -74,12 +77,20 @@ class Safe:
 class House:
     """The endpoints as one app, and a client that speaks to it."""
 
-    def __init__(self, database: Database, preset: Mapping[str, Client] | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        preset: Mapping[str, Client] | None = None,
+        fetcher: Fetcher | None = None,
+    ) -> None:
         self.database = database
         self.user = new_id()
         self.banned: set[UUID] = set()
         self.clients = Clients(database)
-        self.roster = Roster(self.clients, preset)
+        self.roster = Roster(
+            self.clients, preset, fetcher and Vouched(Documents(database), self.clients, fetcher)
+        )
+        self.cimd = fetcher is not None
         self.flows = Flows(database, b"k" * 32)
         self.grants = Grants(database)
         self.tokens = Tokens(database)
@@ -99,8 +110,8 @@ class House:
         )
         return Starlette(
             routes=[
-                *Metadata(ISSUER, RESOURCE, SCOPES).routes(),
                 *Register(self.clients, self.gate).routes(),
+                *Metadata(ISSUER, RESOURCE, SCOPES, cimd=self.cimd).routes(),
                 *self.authorize.routes(),
                 *token.routes(),
                 *Revoke(self.roster, self.tokens, self.gate).routes(),
@@ -225,9 +236,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(database: Database, preset: Mapping[str, Client] | None = None) -> AsyncIterator[House]:
+async def open_house(
+    database: Database,
+    preset: Mapping[str, Client] | None = None,
+    fetcher: Fetcher | None = None,
+) -> AsyncIterator[House]:
     """A house with one person in it; `preset` are the clients of the operator's file."""
-    house = House(database, preset)
+    house = House(database, preset, fetcher)
     async with house.http:
         house.user = await house.person()
         yield house

@@ -167,6 +167,6 @@ def test_a_wrong_file_of_clients_is_told_with_its_entry(tmp_path: Path) -> None:
     file = tmp_path / "clients.json"
     assert "VALET_CLIENTS: the file can't be read" in faults(VALET_CLIENTS=str(file))
     file.write_text('[{"client_id": "a-client", "client_name": "A client", "redirect_uris": ["ftp://x"]}]')
-    assert "VALET_CLIENTS: entry 1: redirect_uris" in faults(VALET_CLIENTS=str(file))
+    assert "VALET_CLIENTS: entry 1: A redirect URI" in faults(VALET_CLIENTS=str(file))
     file.write_text('[{"client_id": "a", "client_name": "A", "redirect_uris": ["http://127.0.0.1/cb"]}]')
     assert load({"VALET_CLIENTS": str(file)}, PROVIDERS).clients == file

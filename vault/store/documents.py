@@ -82,8 +82,16 @@ class Documents:
             return cursor.rowcount == 1
 
     async def keep(self, client: Client, seconds: int) -> None:
-        """Keep what a document says; the copy is fresh for so many seconds."""
+        """Keep what a document says; the copy is fresh for so many seconds.
+
+        Under the lock of a claim: a claim that waits for this row would see it new and the client not yet.
+        """
         async with self._database.transaction() as link:
+            await link.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended('documents:' || host, 0)) FROM documents"
+                " WHERE client_id = %(id)s",
+                {"id": client.id},
+            )
             await put_client(link, client)
             await link.execute(
                 "UPDATE documents SET fetched_at = now(), busy_until = NULL, retry_at = NULL, failure = NULL,"
