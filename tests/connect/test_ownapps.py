@@ -339,7 +339,7 @@ async def test_without_the_operators_app_ones_own_is_what_there_is(
     page = await browser.get("/signin")
     assert [form.fields["provider"] for form in page.forms if form.action == "/signin"] == ["google"]
     forged = {**page.form("/signin").fields, "provider": "spotify"}
-    assert (await browser.post("/signin", forged)).status == 410
+    assert (await browser.post("/signin", forged)).status == 404
     page = await browser.submit(page.form("/signin"))
     assert (await browser.get(spotify.agree(page.refresh))).location == "/account"
     page = await browser.get("/connect/spotify")
