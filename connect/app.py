@@ -23,6 +23,7 @@ from connect.admission import Admission
 from connect.appcheck import AppCheck
 from connect.chats import ChatsPage
 from connect.consent import Answers, Consent
+from connect.data import DataPage
 from connect.join import Join
 from connect.limits import Gate, TooMany
 from connect.link import Link
@@ -39,9 +40,11 @@ from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.registry import Registry
 from vault.diary import Diary
+from vault.erasure import Erasure
 from vault.errors import Busy
 from vault.store.activity import Activity
 from vault.store.database import Database
+from vault.store.dossier import Dossiers
 from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.ownerlinks import OwnerLinks
@@ -68,6 +71,7 @@ class Stores:
     flows: Flows
     grants: Grants
     activity: Activity
+    dossiers: Dossiers
 
     @classmethod
     def of(cls, database: Database, flows: Flows) -> Stores:
@@ -82,6 +86,7 @@ class Stores:
             flows=flows,
             grants=Grants(database),
             activity=Activity(database),
+            dossiers=Dossiers(database),
         )
 
 
@@ -203,8 +208,22 @@ def _account(house: _House, titles: Mapping[str, str], check: AppCheck) -> list[
         *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
         *ways.routes(),
         *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),
+        *_data(house).routes(),
         *OwnAppsPage(desk=desk, registry=registry, vault=vault, check=check, diary=diary).routes(),
     ]
+
+
+def _data(house: _House) -> DataPage:
+    return DataPage(
+        desk=house.desk,
+        registry=house.registry,
+        vault=house.vault,
+        grants=house.stores.grants,
+        activity=house.stores.activity,
+        dossiers=house.stores.dossiers,
+        erasure=Erasure(house.stores.dossiers, house.vault),
+        diary=house.diary,
+    )
 
 
 class _Static(StaticFiles):

@@ -176,6 +176,10 @@ class Desk:
         await self._end(request)
         self._drop(response, self.session_cookie)
 
+    def forget(self, response: Response) -> None:
+        """Take the cookie of a session that is gone already."""
+        self._drop(response, self.session_cookie)
+
     async def _end(self, request: Request) -> None:
         session = request.cookies.get(self.session_cookie)
         if session:
