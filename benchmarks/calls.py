@@ -19,9 +19,12 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from itertools import cycle
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 from mcp.server.mcpserver import MCPServer
@@ -29,6 +32,7 @@ from pydantic import SecretStr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from mcp_server.buckets import BURST
 from providers.base import Account, TokenSet
 from providers.registry import PROVIDERS
 from tests.support.emulator import EmulatorProcess
@@ -71,13 +75,13 @@ def request(tool: str, arguments: dict[str, Any]) -> tuple[dict[str, str], bytes
 
 
 async def measure(
-    http: httpx2.AsyncClient, token: str, tool: str, arguments: dict[str, Any], n: int
+    http: httpx2.AsyncClient, tokens: Iterator[str], tool: str, arguments: dict[str, Any], n: int
 ) -> float:
     """CPU milliseconds per call, user and system, of this process."""
     headers, body = request(tool, arguments)
-    headers["Authorization"] = f"Bearer {token}"
     started = time.process_time()
     for _ in range(n):
+        headers["Authorization"] = f"Bearer {next(tokens)}"
         answer = await http.post("/mcp", headers=headers, content=body)
         assert answer.status_code == 200 and not answer.json()["result"].get("isError"), answer.text
     return (time.process_time() - started) * 1000 / n
@@ -93,9 +97,9 @@ def bare() -> MCPServer[Any]:
     return server
 
 
-async def seed(database: Database, vault: Any, emulator: EmulatorProcess) -> str:
-    """One person with a connection and a chat client's access token."""
-    user, grant, family, token = new_id(), new_id(), new_id(), mint("vlt_at_").get_secret_value()
+async def seed(database: Database, vault: Any, emulator: EmulatorProcess, chats: int) -> list[str]:
+    """One person with a connection and the access tokens of so many chats: each may call only so often."""
+    user = new_id()
     issued = emulator.sign_in(*SCOPES)
     async with database.connection() as link:
         for statement, values in (
@@ -105,10 +109,24 @@ async def seed(database: Database, vault: Any, emulator: EmulatorProcess) -> str
                 " VALUES ('bench', 'dcr', 'bench', '{http://127.0.0.1/}', 'none')",
                 (),
             ),
+        ):
+            await link.execute(statement, values)
+    held = [await chat(database, user, number) for number in range(chats)]
+    tokens = TokenSet(SecretStr(issued["access_token"]), 3600, SecretStr(issued["refresh_token"]))
+    account = Account("https://accounts.spotify.com", "bench", "Bench")
+    await vault.save(user, "spotify", "operator", account, tokens, frozenset(SCOPES), None)
+    return held
+
+
+async def chat(database: Database, user: UUID, number: int) -> str:
+    """The access token of one more chat."""
+    grant, family, token = new_id(), new_id(), mint("vlt_at_").get_secret_value()
+    async with database.connection() as link:
+        for statement, values in (
             (
                 "INSERT INTO grants (id, user_id, client_id, redirect_uri, scopes)"
-                " VALUES (%s, %s, 'bench', 'http://127.0.0.1/', '{spotify:read,spotify:write}')",
-                (grant, user),
+                " VALUES (%s, %s, 'bench', %s, '{spotify:read,spotify:write}')",
+                (grant, user, f"http://127.0.0.1/{number}"),
             ),
             (
                 "INSERT INTO families (id, grant_id, resource) VALUES (%s, %s, %s)",
@@ -121,9 +139,6 @@ async def seed(database: Database, vault: Any, emulator: EmulatorProcess) -> str
             ),
         ):
             await link.execute(statement, values)
-    tokens = TokenSet(SecretStr(issued["access_token"]), 3600, SecretStr(issued["refresh_token"]))
-    account = Account("https://accounts.spotify.com", "bench", "Bench")
-    await vault.save(user, "spotify", "operator", account, tokens, frozenset(SCOPES), None)
     return token
 
 
@@ -139,7 +154,9 @@ async def compare(folder: Path, url: SecretStr, emulator: EmulatorProcess, n: in
         stack.push_async_callback(database.close)
         ring = folder / "keyring.json"
         vault = await open_vault(database, FileKeyRing.create(ring), NoUpstream())  # type: ignore[abstract]
-        token = await seed(database, vault, emulator)
+        # Three cases, each a warm-up and the rounds.
+        chats = 3 * (ROUNDS + 1) * n // BURST + 1
+        tokens = cycle(await seed(database, vault, emulator, chats))
         house = await assemble(load(values, PROVIDERS), apps(values, PROVIDERS), url, ring, "demo")
         stack.push_async_callback(house.close)
         echo = bare().streamable_http_app(json_response=True, stateless_http=True)
@@ -159,7 +176,7 @@ async def compare(folder: Path, url: SecretStr, emulator: EmulatorProcess, n: in
         rows: dict[str, list[float]] = {name: [] for name in cases}
         for round_ in range(ROUNDS + 1):
             for name, (http, tool, arguments) in cases.items():
-                took = await measure(http, token, tool, arguments, n)
+                took = await measure(http, tokens, tool, arguments, n)
                 if round_:  # the first round warms up
                     rows[name].append(took)
     show(rows, n)

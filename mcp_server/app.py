@@ -1,6 +1,6 @@
 """The ASGI app for exactly `/mcp`, from the outside in:
 
-    CORS → Host and Origin → bearer check → one JSON POST → session id → 403 challenge → the SDK
+    CORS → Host and Origin → bearer check → bucket → one JSON POST → session id → 403 challenge → the SDK
 
 Stateless and JSON only: any worker can serve any request, and a restart loses nothing.
 """
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.bearer import Bearer
+from mcp_server.buckets import Throttle
 from mcp_server.challenge import Challenge
 from mcp_server.door import MAX_BODY, Door, Intake, is_loopback, security
 from mcp_server.house import House
@@ -72,6 +73,7 @@ def build(
     app = Challenge(app, house.metadata_url)
     app = SessionIds(app, house.session_key)
     app = Intake(app)
+    app = Throttle(app, house.buckets)
     app = Bearer(app, house)
     app = Door(app, settings)
     return McpApp(server, _cors(app, house))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
 from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck
 from providers.http import Http
@@ -17,7 +18,8 @@ class House:
     `public_url` has no trailing slash; the issuer is the same URL, the resource is `public_url/mcp`.
     `request_state_keys` seal what a client carries between two rounds (the first one seals, all open),
     `session_key` signs legacy session ids; both are 32 bytes of `Vault.derive`. `origins` are browser
-    origins allowed beside our own. `pause` waits between looks at a player.
+    origins allowed beside our own. `pause` waits between looks at a player. `buckets` bound what one
+    grant may ask.
     """
 
     public_url: str
@@ -30,6 +32,7 @@ class House:
     diary: Diary
     request_state_keys: tuple[bytes, ...] = field(repr=False)
     session_key: bytes = field(repr=False)
+    buckets: Buckets = field(default_factory=Buckets)
     origins: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
     pause: Sleep = asyncio.sleep

@@ -16,6 +16,7 @@ import providers
 import valet
 import vault
 from connect.limits import RULES
+from mcp_server.buckets import BURST, PER_SECOND
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.registry import PROVIDERS
@@ -75,6 +76,7 @@ def test_the_limits_are_the_ones_that_are_documented() -> None:
     assert [(int(burst), float(seconds)) for _, burst, seconds in rows] == [
         (rule.burst, rule.seconds) for rule in RULES
     ]
+    assert f"{BURST} requests at once, and {PER_SECOND:.0f} come back every second" in read("docs/limits.md")
 
 
 def test_the_readmes_commands_are_targets_of_the_makefile() -> None:

@@ -17,6 +17,7 @@ from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from mcp_server.app import McpApp, build
+from mcp_server.buckets import Buckets
 from mcp_server.call import UI_EXTENSION
 from mcp_server.house import House
 from mcp_server.ladder import Patience
@@ -180,6 +181,7 @@ async def serving(
     directory: Directory | None = None,
     upstream: Transport | None = None,
     activity: Activity | None = None,
+    buckets: Buckets | None = None,
 ) -> AsyncIterator[Desk]:
     """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double."""
     pauses: list[float] = []
@@ -203,6 +205,7 @@ async def serving(
         diary=diary,
         request_state_keys=(b"r" * 32,),
         session_key=b"s" * 32,
+        buckets=buckets or Buckets(),
         patience=Patience(looks=looks, gap=0.5, sleep=pause),
         pause=pause,
     )
