@@ -169,14 +169,7 @@ EXTENSIONS = frozenset(
 )
 """Scenarios of extensions that Valet does not declare (tasks, skills). They belong to no revision."""
 
-AUTHORIZATION = [
-    Exempt(
-        "authorization-server-metadata-endpoint",
-        ("2025-11-25", "2026-07-28"),
-        {"authorization-server-metadata-cimd": "WARNING"},
-        "Client-id documents are not read yet, and so not announced.",
-    ),
-]
+AUTHORIZATION: list[Exempt] = []
 """Of Valet's authorization server."""
 
 
