@@ -21,7 +21,8 @@ test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-proof: $(VENV)/ready-test ## the long proofs: many processes, kill -9, a database that dies under load
+proof: $(VENV)/ready-test ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load
+	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -s tests/proof
 
 check: $(VENV)/ready-test ## lint, types, import rule

@@ -73,16 +73,26 @@ class Person:
         self.headings.append(heading)
         return heading
 
-    async def _authorize(self, url: str) -> None:
+    async def allow(self, url: str) -> str:
+        """Say yes on the consent page that a client opened; the address that the browser is sent back to."""
         self.consents += 1
-        await self.page.route(
-            f"{REDIRECT}**", lambda route: route.fulfill(status=200, body="back in the chat")
-        )
         await self.page.goto(url)
         await self.see()
         await self.page.get_by_role("button", name="Allow", exact=True).click()
-        await self.page.wait_for_url(f"{REDIRECT}**")
-        self.caught = self.page.url
+        await self.page.wait_for_url(lambda address: not address.startswith(self.url))
+        return self.page.url
+
+    async def cut_off(self) -> None:
+        """Cut off the one chat client that has access, on its page."""
+        await self.page.goto(f"{self.url}/account/chats")
+        await self.page.get_by_role("button", name="Cut off").click()
+        await self.page.get_by_role("status").wait_for()
+
+    async def _authorize(self, url: str) -> None:
+        await self.page.route(
+            f"{REDIRECT}**", lambda route: route.fulfill(status=200, body="back in the chat")
+        )
+        self.caught = await self.allow(url)
 
     async def _callback(self) -> AuthorizationCodeResult:
         answer = {name: values[0] for name, values in parse_qs(urlsplit(self.caught).query).items()}
