@@ -101,7 +101,7 @@ class Token:
 
     async def _refresh(self, client: Client, form: Parameters) -> Response:
         presented = digest(form.require("refresh_token"))
-        user_id = await self._tokens.holder(presented, client.id)
+        user_id = await self._tokens.holder(presented, client.id, self._resource)
         if user_id is None:
             raise self._refused(client, Refusal.UNKNOWN, missed=True)
         if not await self._recheck(user_id):

@@ -82,6 +82,7 @@ class House:
         database: Database,
         preset: Mapping[str, Client] | None = None,
         fetcher: Fetcher | None = None,
+        safe: Safe | None = None,
     ) -> None:
         self.database = database
         self.user = new_id()
@@ -94,7 +95,7 @@ class House:
         self.flows = Flows(database, b"k" * 32)
         self.grants = Grants(database)
         self.tokens = Tokens(database)
-        self.safe = Safe()
+        self.safe = safe or Safe()
         self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]))
         self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.roster, self.flows, error_page, self.gate)
         self.http = self.browser()
@@ -246,6 +247,19 @@ async def open_house(
     async with house.http:
         house.user = await house.person()
         yield house
+
+
+@asynccontextmanager
+async def another_worker(database_url: str, safe: Safe) -> AsyncIterator[House]:
+    """A house over a pool of its own, as another worker process would be."""
+    database = Database(database_url)
+    await database.open()
+    try:
+        house = House(database, safe=safe)
+        async with house.http:
+            yield house
+    finally:
+        await database.close()
 
 
 def assert_error(answer: httpx2.Response, error: str, status: int = 400) -> str:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from tests.connect.authserver import (
     SCOPES,
     House,
+    another_worker,
     assert_error,
     open_house,
 )
@@ -52,6 +53,20 @@ async def test_a_burst_of_refreshes_gets_one_successor(house: House, client: str
     assert len({body["access_token"] for body in bodies}) == 50
     assert all([await house.who(body["access_token"]) for body in bodies])
     assert (await house.refresh(client, bodies[0]["refresh_token"])).status_code == 200
+
+
+async def test_a_burst_over_two_workers_gets_one_successor(
+    house: House, client: str, database_url: str
+) -> None:
+    first = await house.login(client)
+    async with another_worker(database_url, house.safe) as second:
+        answers = await asyncio.gather(
+            *(each.refresh(client, first["refresh_token"]) for _ in range(25) for each in (house, second))
+        )
+    assert {answer.status_code for answer in answers} == {200}
+    (successor,) = {answer.json()["refresh_token"] for answer in answers}
+    assert all([await house.who(answer.json()["access_token"]) for answer in answers])
+    assert (await house.refresh(client, successor)).status_code == 200
 
 
 async def test_within_the_grace_the_end_of_the_line_is_answered(house: House, client: str) -> None:
@@ -118,6 +133,17 @@ async def test_a_successor_rests_sealed_and_only_for_its_grace(house: House, cli
     await house.age(first)
     await house.refresh(client, second)
     assert [bool(row) for row in await sealed()] == [False, True, False]
+
+
+async def test_a_refresh_token_for_another_resource_is_no_use(house: House, client: str) -> None:
+    """As after a move of the server: its access tokens would be refused at /mcp for ever."""
+    tokens = await house.login(client)
+    await house.execute(
+        "UPDATE families SET resource = 'https://moved.example/mcp' WHERE id ="
+        " (SELECT family_id FROM refresh_tokens WHERE hash = %s)",
+        digest(tokens["refresh_token"]),
+    )
+    assert_error(await house.refresh(client, tokens["refresh_token"]), "invalid_grant")
 
 
 async def test_an_expired_refresh_token_is_no_use(house: House, client: str) -> None:

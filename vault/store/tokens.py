@@ -39,6 +39,8 @@ class Refusal(StrEnum):
     """No such code or token; or it expired, is another client's, or what it stands on was revoked."""
     MISMATCH = "mismatch"
     """The code was real and the proof was not. The code is spent."""
+    REPEATED = "repeated"
+    """The code was used a moment ago, by the same client with the right proof. What it gave lives on."""
     REPLAYED = "replayed"
     """It was used before; its family is revoked now."""
 
@@ -78,7 +80,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class _Spent:
-    """A code just consumed, with the grant it stands on."""
+    """A code that was consumed, now or before, with the grant it stands on and the family it gave."""
 
     redirect_uri: str | None
     registered_uri: str
@@ -86,6 +88,13 @@ class _Spent:
     resource: str
     grant_id: UUID
     scopes: list[str]
+    family_id: UUID | None
+    recent: bool
+
+    @property
+    def code(self) -> Code:
+        """What it was made for."""
+        return Code(self.redirect_uri, self.registered_uri, self.code_challenge, self.resource)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +147,15 @@ class Tokens:
         """Spend a code of this client: a new family with its first tokens.
 
         `fits` decides on redirect URI, verifier and resource. The code is spent whatever it decides, so
-        nobody gets a second guess at the verifier. A code presented again revokes what it had given
-        (RFC 6749 §4.1.2); another client's attempt changes nothing.
+        nobody gets a second guess at the verifier. A code presented again is refused, and revokes what it had
+        given (RFC 6749 §4.1.2) unless it fits and comes within ten seconds: then it is the same client
+        sending its request more than once. Another client's attempt changes nothing.
         """
         async with self._database.transaction() as link:
             spent = await _spend(link, code_hash, client_id)
             if spent is None:
-                return await _replayed(link, code_hash, client_id)
-            code = Code(spent.redirect_uri, spent.registered_uri, spent.code_challenge, spent.resource)
-            if not fits(code):
+                return await _replayed(link, code_hash, client_id, fits)
+            if not fits(spent.code):
                 return Refusal.MISMATCH
             family_id = new_id()
             await link.execute(
@@ -160,14 +169,14 @@ class Tokens:
             refresh = await _add_refresh(link, family_id)
             return await _issue(link, family_id, refresh, spent.grant_id, spent.scopes)
 
-    async def holder(self, refresh_hash: bytes, client_id: str) -> UUID | None:
-        """The user behind a refresh token of this client, whatever its state."""
+    async def holder(self, refresh_hash: bytes, client_id: str, resource: str) -> UUID | None:
+        """The user behind a refresh token of this client for this resource, whatever its state."""
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "SELECT g.user_id FROM refresh_tokens r JOIN families f ON f.id = r.family_id"
                 " JOIN grants g ON g.id = f.grant_id"
-                " WHERE r.hash = %(hash)s AND g.client_id = %(client_id)s",
-                {"hash": refresh_hash, "client_id": client_id},
+                " WHERE r.hash = %(hash)s AND g.client_id = %(client_id)s AND f.resource = %(resource)s",
+                {"hash": refresh_hash, "client_id": client_id, "resource": resource},
             )
             row = await cursor.fetchone()
             return row[0] if row else None
@@ -255,22 +264,28 @@ async def _spend(link: Link, code_hash: bytes, client_id: str) -> _Spent | None:
             " AND c.expires_at > now() AND g.id = c.grant_id AND g.revoked_at IS NULL"
             " AND u.id = g.user_id AND u.blocked_at IS NULL"
             " RETURNING c.redirect_uri, g.redirect_uri AS registered_uri, c.code_challenge, c.resource,"
-            " c.grant_id, g.scopes",
+            " c.grant_id, g.scopes, c.family_id, true AS recent",
             {"hash": code_hash, "client_id": client_id},
         )
         return await cursor.fetchone()
 
 
-async def _replayed(link: Link, code_hash: bytes, client_id: str) -> Refusal:
-    cursor = await link.execute(
-        "SELECT c.family_id FROM codes c WHERE c.hash = %(hash)s AND c.client_id = %(client_id)s"
-        " AND c.consumed_at IS NOT NULL",
-        {"hash": code_hash, "client_id": client_id},
-    )
-    row = await cursor.fetchone()
-    if row is None or row[0] is None:
+async def _replayed(link: Link, code_hash: bytes, client_id: str, fits: Callable[[Code], bool]) -> Refusal:
+    """Refuse a code that is spent. Of many requests at once, all but the first get here, after its commit."""
+    async with link.cursor(row_factory=class_row(_Spent)) as cursor:
+        await cursor.execute(
+            "SELECT c.redirect_uri, g.redirect_uri AS registered_uri, c.code_challenge, c.resource,"
+            " c.grant_id, g.scopes, c.family_id, c.consumed_at > now() - interval '10 seconds' AS recent"
+            " FROM codes c JOIN grants g ON g.id = c.grant_id"
+            " WHERE c.hash = %(hash)s AND c.client_id = %(client_id)s AND c.consumed_at IS NOT NULL",
+            {"hash": code_hash, "client_id": client_id},
+        )
+        spent = await cursor.fetchone()
+    if spent is None or spent.family_id is None:
         return Refusal.UNKNOWN
-    await _revoke(link, row[0])
+    if spent.recent and fits(spent.code):
+        return Refusal.REPEATED
+    await _revoke(link, spent.family_id)
     return Refusal.REPLAYED
 
 
