@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
-
 from valet import running
-from valet.embedded import connection_urls
+from valet.reach import reached
 from valet.settings import Settings
 from vault.opaque import digest, mint
 from vault.store.database import Database
@@ -33,22 +31,6 @@ async def owner_link(settings: Settings, mode: Mode) -> str:
             "owner links exist only while Valet listens on and is known by a loopback address; sign in "
             "with a provider instead"
         )
-    database = Database(_url(settings, mode).get_secret_value())
-    await database.open()
-    try:
+    async with reached(settings, mode) as database:
         note = running.read(folder(settings, mode))
         return await mint_owner_link(database, note.public_url if note else settings.origin)
-    finally:
-        await database.close()
-
-
-def _url(settings: Settings, mode: Mode) -> SecretStr:
-    if settings.database_url is not None:
-        return settings.database_url
-    from valet.serve import folder
-
-    urls = connection_urls(folder(settings, mode))
-    if urls is None:
-        command = "valet demo" if mode == "demo" else "valet serve"
-        raise NoLink(f"no Valet runs here. Start one first: {command}")
-    return urls.app
