@@ -22,11 +22,13 @@ from connect.activity import ActivityPage
 from connect.admission import Admission
 from connect.appcheck import AppCheck
 from connect.chats import ChatsPage
+from connect.confirm import Confirm
 from connect.consent import Answers, Consent
 from connect.data import DataPage
 from connect.join import Join
 from connect.limits import Gate, TooMany
 from connect.link import Link
+from connect.offer import Offers
 from connect.ownapps import OwnAppsPage
 from connect.pages import Refusal, Step, refused
 from connect.plan import Planner
@@ -177,17 +179,25 @@ def _join(house: _House) -> Join:
 
 def _link(house: _House, signin: SignIn, join: Join) -> Link:
     flows, grants = house.stores.flows, house.stores.grants
+    confirm = Confirm(
+        desk=house.desk,
+        trips=house.trips,
+        offers=Offers(pendings=house.stores.pendings, vault=house.vault, registry=house.registry),
+        registry=house.registry,
+        flows=flows,
+        grants=grants,
+        vault=house.vault,
+        diary=house.diary,
+    )
     return Link(
         desk=house.desk,
         trips=house.trips,
         planner=Planner(registry=house.registry, flows=flows, grants=grants, vault=house.vault),
         signin=signin,
         join=join,
+        confirm=confirm,
         registry=house.registry,
-        flows=flows,
-        grants=grants,
         vault=house.vault,
-        diary=house.diary,
     )
 
 

@@ -7,33 +7,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from urllib.parse import urlencode
-from uuid import UUID
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from connect.choice import gone
+from connect.confirm import Confirm, finished
 from connect.join import Join
-from connect.pages import Refusal, Step
+from connect.pages import Refusal
 from connect.plan import Plan, Planner, configured, path_of
-from connect.session import Desk, Guest, safe_next, to_signin
+from connect.session import Desk, safe_next, to_signin
 from connect.signin import SignIn
-from connect.trip import Errand, Return, Trips
+from connect.trip import Errand, Trips
 from connect.words import lines
 from providers.registry import Registry
-from vault.diary import Diary
-from vault.errors import UnknownApp
-from vault.store.connections import Connection
-from vault.store.flows import Flows
-from vault.store.grants import Grants
 from vault.store.users import User
 from vault.vault import Vault
-
-_log = structlog.get_logger(__name__)
 
 
 class Link:
@@ -47,22 +37,18 @@ class Link:
         planner: Planner,
         signin: SignIn,
         join: Join,
+        confirm: Confirm,
         registry: Registry,
-        flows: Flows,
-        grants: Grants,
         vault: Vault,
-        diary: Diary,
     ) -> None:
         self._desk = desk
         self._trips = trips
         self._planner = planner
         self._signin = signin
         self._join = join
+        self._confirm = confirm
         self._registry = registry
-        self._flows = flows
-        self._grants = grants
         self._vault = vault
-        self._diary = diary
 
     def routes(self) -> list[Route]:
         """The pages of connecting, and the way back from providers (sign-in uses it too)."""
@@ -70,6 +56,7 @@ class Link:
             Route("/connect/{provider}", self.page, methods=["GET"]),
             Route("/connect/{provider}", self.leave, methods=["POST"]),
             Route("/callback/{provider}", self.callback, methods=["GET"]),
+            *self._confirm.routes(),
             Route("/connected/{connection:uuid}", self.done, methods=["GET"]),
         ]
 
@@ -99,8 +86,8 @@ class Link:
         fields = await self._desk.form(request, guest)
         plan = await self._planner.plan(provider, guest.user, fields)
         if plan.settled and plan.current is not None:
-            await self._finish(guest.user, plan.flow.id if plan.flow else None, plan.grant, plan.ours)
-            return _finished(plan.current, {"asked": " ".join(sorted(plan.ours))})
+            await self._confirm.finish(guest.user, plan.flow.id if plan.flow else None, plan.grant, plan.ours)
+            return finished(plan.current, {"asked": " ".join(sorted(plan.ours))})
         return self._desk.bind(await self._trips.leave(guest, _errand(plan, guest.user)), guest)
 
     async def callback(self, request: Request) -> Response:
@@ -115,57 +102,7 @@ class Link:
             return await self._signin.arrive(request, guest, back)
         if back.errand.purpose == "link":
             return await self._join.arrive(guest, back)
-        return await self._arrive(guest, back)
-
-    async def _arrive(self, guest: Guest, back: Return) -> Response:
-        errand, user = back.errand, guest.user
-        assert user is not None, "a connect state is only taken together with its person"
-        if back.denied:
-            raise _declined(errand)
-        tokens, account = await self._trips.collect(back)
-        try:
-            connection = await self._vault.save(
-                user.id,
-                errand.provider.name,
-                errand.app,
-                account,
-                tokens,
-                errand.scopes,
-                errand.provider.grant_lifetime,
-                adds=errand.provider.incremental,
-            )
-        except UnknownApp:
-            raise gone(errand.provider) from None
-        self._diary.note(user_id=user.id, action="connected", connection=connection.id)
-        ours, grant = frozenset(errand.notes["ours"]), errand.notes["grant"]
-        if str(connection.id) in errand.notes.get("beside", ()):
-            # One more account was asked for, and they chose one that they have.
-            return _finished(connection, {"same": "1", "then": errand.back, "again": errand.again})
-        meant = errand.notes.get("meant")
-        if meant is not None and meant != str(connection.id):
-            # Another account than the chat asked about: connected, but it does not answer the question.
-            return _finished(connection, {"meant": meant, "then": errand.back, "again": errand.again})
-        enough = ours & self._registry.satisfied(errand.provider.name, connection.scopes)
-        complete = frozenset(errand.notes["needed"]) <= errand.provider.widened(connection.scopes)
-        await self._finish(user, errand.flow if complete else None, UUID(grant) if grant else None, enough)
-        if complete and errand.back:
-            return RedirectResponse(safe_next(errand.back), 303)
-        query = {
-            "asked": " ".join(sorted(ours)),
-            "then": errand.back,
-            "again": "" if complete else errand.again,
-        }
-        return _finished(connection, query)
-
-    async def _finish(
-        self, user: User, flow: UUID | None, grant: UUID | None, scopes: frozenset[str]
-    ) -> None:
-        """Raise the client's grant by what the person just allowed, then let its tool know."""
-        if grant is not None and scopes:
-            held = await self._grants.raise_(user.id, grant, scopes)
-            _log.info("grant_raised", live=held is not None, scopes=sorted(scopes))
-        if flow is not None:
-            await self._flows.finish_connect(flow, user.id)
+        return await self._confirm.arrive(guest, back)
 
     async def done(self, request: Request) -> Response:
         """What came of it. In a popup the page closes itself; in a tab it says where to go."""
@@ -216,24 +153,6 @@ def _errand(plan: Plan, user: User) -> Errand:
     )
 
 
-def _finished(connection: Connection, query: Mapping[str, str]) -> Response:
-    shown = {name: value for name, value in query.items() if value}
-    return RedirectResponse(f"/connected/{connection.id}?{urlencode(shown)}", 303)
-
-
 def _here(request: Request) -> str:
     query = request.url.query
     return request.url.path + (f"?{query}" if query else "")
-
-
-def _retry(errand: Errand) -> Step:
-    return Step("Try again", errand.again)
-
-
-def _declined(errand: Errand) -> Refusal:
-    title = f"You did not connect {errand.provider.title}"
-    if errand.back.startswith("/consent"):
-        return Refusal(403, title, "Nothing was changed.", Step("Go back to the request", errand.back))
-    if errand.back:
-        return Refusal(403, title, "Nothing was changed.", Step("Back to your account page", errand.back))
-    return Refusal(403, title, "Nothing was changed. You can go back to your chat.", _retry(errand))

@@ -21,11 +21,11 @@ from connect.choice import AppChoice
 from connect.names import shown_name
 from connect.pages import Refusal, Step, leave
 from connect.session import Guest
-from providers.base import Account, AppRejected, GrantRejected, Provider, ProviderError, Rejected, TokenSet
+from connect.trouble import failed, said
+from providers.base import Account, Provider, ProviderError, TokenSet
 from providers.identity import Identities
 from providers.oauth import OAuth, new_verifier
 from providers.registry import Registry
-from vault.apps import OWN
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.store.states import Misfit, Purpose, State, States
@@ -69,7 +69,13 @@ class Return:
     verifier: SecretStr
     nonce: SecretStr
     code: SecretStr | None
-    denied: bool
+    word: str = ""
+    """The provider's `error` (RFC 6749 §4.1.2.1): somebody else's text, to be compared and never shown."""
+
+    @property
+    def denied(self) -> bool:
+        """They said no there."""
+        return self.word == "access_denied"
 
 
 class Trips:
@@ -145,16 +151,10 @@ class Trips:
         issuer = request.query_params.get("iss")
         if issuer is not None and issuer != errand.provider.issuer:
             raise _mixed_up(errand)
-        code, error = request.query_params.get("code"), request.query_params.get("error")
+        code, error = request.query_params.get("code"), request.query_params.get("error", "")
         if error:
             _log.info("provider_said_no", provider=provider.name, denied=error == "access_denied")
-        return Return(
-            errand,
-            verifier,
-            nonce,
-            SecretStr(code) if code and not error else None,
-            error == "access_denied",
-        )
+        return Return(errand, verifier, nonce, SecretStr(code) if code and not error else None, error)
 
     def _open(self, row: State) -> tuple[Errand, SecretStr, SecretStr]:
         secrets = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
@@ -207,19 +207,18 @@ class Trips:
     async def collect(self, back: Return) -> tuple[TokenSet, Account]:
         """The tokens and the account behind them. Raises Refusal when the provider does not play along."""
         provider = back.errand.provider
+        redirect_uri = self._redirect_uri(provider)
         if back.code is None:
-            raise _no_answer(back.errand)
+            raise said(back.errand, back.word, redirect_uri)
         app = await self._apps.named(provider, back.errand.user, back.errand.app)
         try:
-            tokens = await self._oauth.exchange(
-                provider, app, self._redirect_uri(provider), back.code, back.verifier
-            )
+            tokens = await self._oauth.exchange(provider, app, redirect_uri, back.code, back.verifier)
             account = await self._identities.account(provider, app, tokens, back.nonce)
         except ProviderError as error:
             _log.warning(
                 "trip_failed", provider=provider.name, operation=error.operation, error=type(error).__name__
             )
-            raise _failed(back.errand, error) from None
+            raise failed(back.errand, error, redirect_uri) from None
         label = shown_name(account.label, provider.title)
         return tokens, replace(account, label=label, nickname=shown_name(account.nickname, label))
 
@@ -234,46 +233,4 @@ def _mixed_up(errand: Errand) -> Refusal:
         f"It names another address than the one {title} answers from, so it was thrown away. Nothing was "
         "changed.",
         Step("Try again", errand.again),
-    )
-
-
-def _failed(errand: Errand, error: ProviderError) -> Refusal:
-    title = errand.provider.title
-    if isinstance(error, AppRejected) and errand.app.startswith(OWN):
-        return Refusal(
-            502,
-            f"{title} does not accept your own app",
-            "Its client ID or secret is no longer good there. Nothing was changed.",
-            Step("Look after your app", f"/account/apps/{errand.provider.name}"),
-        )
-    if isinstance(error, AppRejected):
-        return Refusal(
-            502,
-            f"{title} does not accept this Valet",
-            f"The app that Valet is registered as at {title} is set up wrong. Nothing was changed.",
-            f"Tell whoever runs this Valet: the client id and secret for {title} are not accepted.",
-        )
-    if isinstance(error, GrantRejected) and error.operation == "exchange":
-        return Refusal(
-            502,
-            f"{title} took its answer back",
-            "What it sent with you was no longer good when we used it. Nothing was changed.",
-            Step("Try again", errand.again),
-            missed=True,
-        )
-    reason = errand.provider.reasons.get(error.reason) if isinstance(error, Rejected) else None
-    if reason is not None and reason.told is not None:
-        return Refusal(403, reason.told.title, reason.told.sentence, reason.told.step)
-    if isinstance(error, Rejected) and error.message:
-        return Refusal(502, f"{title} did not finish this", error.message, Step("Try again", errand.again))
-    return _no_answer(errand)
-
-
-def _no_answer(errand: Errand) -> Refusal:
-    title = errand.provider.title
-    return Refusal(
-        502,
-        f"{title} did not finish this",
-        f"{title} gave no answer we could use. Nothing was changed, and what was connected before still is.",
-        Step("Try again in a minute", errand.again),
     )

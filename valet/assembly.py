@@ -24,6 +24,7 @@ from connect.authorize import Authorize
 from connect.fetch import Fetcher, PublicFetcher
 from connect.limits import Gate
 from connect.metadata import Metadata
+from connect.offer import Offers
 from connect.pages import Refusal, refused
 from connect.preset import read_preset
 from connect.register import Register
@@ -111,7 +112,7 @@ async def assemble(
         stack.push_async_callback(diary.close)
         roster = _roster(settings, database, fetcher)
         app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster)
-        await stack.enter_async_context(housekeeping(_sweeps(database, vault)))
+        await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         return House(app, link, metrics, stack.pop_all())
 
@@ -242,12 +243,14 @@ class _Doors(BaseRoute):
         await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, send)
 
 
-def _sweeps(database: Database, vault: Vault) -> list[Sweep]:
+def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]:
     flows = Flows(database, vault.derive("flow-handle"))
+    pendings = Pendings(database)
     tables = (
         Sessions(database),
         States(database),
-        Pendings(database),
+        Offers(pendings=pendings, vault=vault, registry=registry),
+        pendings,
         OwnerLinks(database),
         Tokens(database),
         flows,

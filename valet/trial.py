@@ -152,6 +152,9 @@ class Trial:
         self.say(f"at {heading.rpartition(' ')[2]}", f"{page.title} (the emulator)")
         button = next((name for name in ("Agree", "Continue") if self.browser.offers(name)), "Agree")
         page = await self.browser.press(button, account=self._account)
+        if self.browser.offers("Connect this account"):
+            self.say("confirm page", page.heading.strip())
+            page = await self.browser.press("Connect this account")
         self.say("connected", page.heading.strip())
 
 

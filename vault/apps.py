@@ -25,7 +25,7 @@ from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
 from vault.store.leases import SealedConnection
-from vault.upstream import Upstream
+from vault.upstream import Granted, Upstream
 
 OWN = "own:"
 """How the ref of a person's own app begins."""
@@ -155,7 +155,7 @@ class Through:
         self._upstream = upstream
         self._apps = apps
 
-    async def app(self, row: SealedConnection, operation: str) -> App | str:
+    async def app(self, row: Granted, operation: str) -> App | str:
         """The row's app: the operator's by its ref, its person's own opened.
 
         Raises AppRejected where it is gone or does not open, Unavailable while the database is away.

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from uuid import UUID
 
 import structlog
 from pydantic import SecretStr
@@ -18,7 +19,7 @@ from providers.base import App, ProviderError, RateLimited, Unavailable
 from vault.apps import Through
 from vault.errors import Busy
 from vault.store.connections import Connection, Connections
-from vault.store.leases import SealedConnection
+from vault.upstream import Granted
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +36,16 @@ _PASSING = (Busy, Unavailable, RateLimited)
 
 Sure = Callable[[], Awaitable[bool]]
 """Whether a grant is over here. Raises Busy while that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A grant that no connection holds: its person did not want it after all."""
+
+    owner: UUID
+    provider: str
+    app: str
+    account_index: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +79,7 @@ class Revoker:
     def __repr__(self) -> str:
         return f"Revoker({len(self._tasks)} pending)"
 
-    async def end(self, row: SealedConnection, token: SecretStr) -> bool:
+    async def end(self, row: Granted, token: SecretStr) -> bool:
         """Whether the provider has ended that grant of the row. Raises nothing.
 
         False too where it is not known within a few seconds. It goes on in the background, whatever becomes
@@ -79,9 +90,7 @@ class Revoker:
                 return await asyncio.shield(self.begin(row, token))
         return False
 
-    def begin(
-        self, row: SealedConnection, token: SecretStr, sure: Sure | None = None
-    ) -> asyncio.Future[bool]:
+    def begin(self, row: Granted, token: SecretStr, sure: Sure | None = None) -> asyncio.Future[bool]:
         """Start to end that grant; the future has what became of the first try.
 
         With `sure` nothing is ended before that says that the grant is over here.
@@ -95,7 +104,7 @@ class Revoker:
 
     async def _work(
         self,
-        row: SealedConnection,
+        row: Granted,
         token: SecretStr,
         sure: Sure | None,
         pauses: Sequence[float],
@@ -134,7 +143,7 @@ class Revoker:
                 await self._closing.wait()
         return self._closing.is_set()
 
-    async def _tell(self, row: SealedConnection, app: App | str, token: SecretStr) -> bool:
+    async def _tell(self, row: Granted, app: App | str, token: SecretStr) -> bool:
         """One try. Raises Busy, Unavailable, RateLimited: then another may do."""
         if self._upstream.sweeping(row.provider) and await self._connections.alive(
             row.provider, row.account_index, row.app

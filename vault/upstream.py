@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Protocol
+from uuid import UUID
 
 from pydantic import SecretStr
 
@@ -26,3 +27,27 @@ class Upstream(Protocol):
     def sweeping(self, provider: str) -> bool:
         """Whether ending one token there ends everything that the account granted the app."""
         return False
+
+
+class Granted(Protocol):
+    """What a grant at a provider stands on."""
+
+    @property
+    def owner(self) -> UUID:
+        """The person."""
+        ...
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        ...
+
+    @property
+    def app(self) -> str:
+        """The ref of the app that it was given to."""
+        ...
+
+    @property
+    def account_index(self) -> bytes:
+        """The keyed hash of the account that gave it."""
+        ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
@@ -22,7 +23,7 @@ from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
 from vault.records import Tokens, context, credential, encode, next_version, open_tokens
 from vault.refresh import Refresher
-from vault.revocation import Ended, Revoker
+from vault.revocation import Ended, Revoker, Stray
 from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
@@ -33,6 +34,10 @@ from vault.timing import Timing
 from vault.upstream import Upstream
 
 _LONGEST_LABEL = 60
+
+Claim = Callable[[Link, UUID], Awaitable[None]]
+"""What must come true together with a saved connection of that id, or neither does."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -76,14 +81,15 @@ class Vault:
         lifetime: timedelta | None,
         *,
         adds: bool = False,
+        claim: Claim | None = None,
     ) -> Connection:
         """Store a fresh consent of the owner; the same account through the same app replaces itself.
 
         `asked` is what was requested: it counts as granted where the token answer does not say
         (RFC 6749 §5.1), beside what was granted before where the consent `adds` to that. `lifetime` is how
         long the provider's grants live from now, if they end by themselves. A label that its person gave
-        stays. Raises NotConnected when there is no such owner, UnknownApp where `app` is no app of theirs
-        (any more), Busy, Sealed.
+        stays. `claim` runs in the same transaction: what it raises undoes all of it. Raises NotConnected when
+        there is no such owner, UnknownApp where `app` is no app of theirs (any more), Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
         async with self._database.transaction() as link:
@@ -93,6 +99,8 @@ class Vault:
                 raise UnknownApp(provider)
             row = await self._connections.same(link, owner, provider, index, app)
             connection = row.id if row is not None else new_id()
+            if claim is not None:
+                await claim(link, connection)
             version = next_version(row.secret_version) if row is not None else 1
             wrapped, dek, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
@@ -173,6 +181,10 @@ class Vault:
     async def list(self, owner: UUID) -> list[Connection]:
         """The owner's connections, oldest first."""
         return await self._connections.live(owner)
+
+    async def standing(self, owner: UUID, provider: str, app: str, account_index: bytes) -> UUID | None:
+        """The owner's connection of that account (`index`) through that app, while it is not disconnected."""
+        return await self._connections.standing(owner, provider, app, account_index)
 
     async def rename(self, owner: UUID, connection: UUID, label: str) -> str:
         """Give the owner's connection another label, on one line; returns the label as it is now.
@@ -266,6 +278,13 @@ class Vault:
                     await self.apps.drop(link, owner, provider)
                     _log.info("own_app_deleted", provider=provider, connections=len(ended))
                     return ended
+
+    async def forsake(self, stray: Stray, tokens: TokenSet) -> bool:
+        """Tell the provider that a consent which is not stored is over; whether it has ended it.
+
+        False where it can't be told, or where that would end what somebody has connected. Raises nothing.
+        """
+        return await self._revoker.end(stray, tokens.refresh_token or tokens.access_token)
 
     async def _gone(self, row: SealedConnection, token: SecretStr | None) -> bool:
         """Whether a disconnect without an answer was done after all. Raises Busy where nobody can tell now;

@@ -190,6 +190,15 @@ class Browser:
         fields = {**form.fields, **{name.replace("__", "-"): value for name, value in changes.items()}}
         return await self.post(form.action, {k: v for k, v in fields.items() if v is not None})
 
+    async def arrive(self, callback: str, decision: str = "connect") -> Page:
+        """Come back from a provider and answer its question: whether to connect that account."""
+        page = await self.get(callback)
+        if page.status != 303 or "/confirm?p=" not in page.location:
+            return page
+        page = await self.get(page.location)
+        assert page.status == 200, page.text
+        return await self.submit(page.forms[0], decision=decision)
+
     def cookie(self, name: str) -> str | None:
         return self.client.cookies.get(name)
 

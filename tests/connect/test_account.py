@@ -14,7 +14,7 @@ from vault.store.users import User
 async def connected(inn: Inn, browser: Browser, user: User, **how: frozenset[str]) -> Connection:
     page = await browser.get("/connect/spotify")
     page = await browser.submit(page.forms[0])
-    await browser.get(inn.spotify.consent(page.refresh, "ana", **how))
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana", **how))
     return (await inn.vault.list(user.id))[0]
 
 

@@ -19,7 +19,7 @@ async def add(inn: Inn, browser: Browser, person: str, path: str = "/connect/spo
     """Connect that person's account; the page that says what came of it."""
     page = await browser.get(path)
     page = await browser.submit(page.forms[0])
-    page = await browser.get(inn.spotify.consent(page.refresh, person))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, person))
     return await browser.get(page.location) if page.status == 303 else page
 
 
@@ -195,7 +195,7 @@ async def test_a_link_for_one_more_account_asks_for_the_chooser(inn: Inn) -> Non
     assert "So far you are connected" not in page.text
     page = await browser.submit(page.forms[0])
     assert parse_qs(urlsplit(page.refresh).query)["show_dialog"] == ["true"]
-    page = await browser.get(inn.spotify.consent(page.refresh, "ben"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ben"))
     assert "Spotify is connected as Ben" in (await browser.get(page.location)).text
     assert await inn.flows.connected(parse_qs(urlsplit(link).query)["h"][0], user.id)
     assert [c.label for c in await inn.vault.list(user.id)] == ["Ana", "Ben"]

@@ -87,7 +87,7 @@ async def test_a_tool_that_is_gone_and_a_provider_that_is_gone_still_read_well(i
 async def test_what_people_do_on_the_pages_is_there(inn: Inn) -> None:
     browser, user = await inn.guest()
     page = await browser.get("/connect/spotify")
-    await browser.get(inn.spotify.consent((await browser.submit(page.forms[0])).refresh, "ana"))
+    await browser.arrive(inn.spotify.consent((await browser.submit(page.forms[0])).refresh, "ana"))
     client = await inn.client("Cursor")
     page = await browser.get(f"/consent?h={await inn.asks(client)}")
     await browser.submit(page.form("/consent"), decision="allow")

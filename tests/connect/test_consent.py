@@ -29,7 +29,7 @@ async def test_without_a_session_it_leads_to_sign_in_and_back(inn: Inn) -> None:
     assert page.status == 303
     page = await browser.get(page.location)
     page = await browser.submit(page.form("/signin"))
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.location == f"/consent?h={handle}"
     assert (await browser.get(page.location)).status == 200
 
@@ -185,7 +185,7 @@ async def test_it_says_what_is_connected_and_offers_what_is_not(inn: Inn) -> Non
     assert f"/connect/spotify?consent={handle}" in page.links
     page = await browser.get(f"/connect/spotify?consent={handle}")
     page = await browser.submit(page.forms[0])
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.location == f"/consent?h={handle}"
     page = await browser.get(page.location)
     assert "connected as <b>Ana</b>" in page.text

@@ -64,7 +64,7 @@ class Planted:
     async def _at_providers(self, person: str) -> None:
         inn, browser = self.inn, self.browser
         page = await browser.submit((await browser.get("/connect/spotify")).forms[0])
-        await browser.get(inn.spotify.consent(page.refresh, person))
+        await browser.arrive(inn.spotify.consent(page.refresh, person))
         secret = SecretStr(f"app-secret-{person}")
         await inn.vault.apps.save(self.user.id, "google", "my-client", secret, "Mine")
         self.secrets.add(secret.get_secret_value())
@@ -199,7 +199,7 @@ async def test_the_copy_says_what_there_is(inn: Inn) -> None:
     [chat] = copy["chats"]
     assert (chat["client_id"], chat["name"], chat["scopes"]) == (client.id, "Claude", sorted(ALL))
     assert {each["token"] for each in copy["tokens"]} == {"access", "refresh", "code"}
-    assert copy["activity"][0]["action"] == "spotify_play"
+    assert {each["action"] for each in copy["activity"]} >= {"spotify_play", "connected"}
     assert copy["activity"][0]["at"].endswith("+00:00")
 
 
@@ -292,7 +292,7 @@ async def test_stopped_halfway_it_is_finished_by_doing_it_again(
     before = await everything(inn)
     ana = await Planted.plant(inn, client)
     page = await ana.browser.submit((await ana.browser.get("/connect/spotify?another=1")).forms[0])
-    await ana.browser.get(inn.spotify.consent(page.refresh, "ben"))
+    await ana.browser.arrive(inn.spotify.consent(page.refresh, "ben"))
     assert len(await inn.vault.list(ana.user.id)) == 2
     with monkeypatch.context() as stopped:
         _stop(inn, stopped, step)

@@ -11,9 +11,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from connect.admission import Guests
+from connect.offer import Offers
 from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
 from providers.transport import Transport
-from tests.connect.inn import Browser, Inn, Page
+from tests.connect.inn import Browser, Form, Inn, Page
 from tests.support.emulator import EmulatorProcess as Emulator
 from vault.errors import ConnectionExpired, NotConnected
 from vault.store.database import Database
@@ -79,7 +80,7 @@ async def connect(
 ) -> Page:
     page = await browser.get(path)
     page = await browser.submit(page.forms[0])
-    page = await browser.get(google.agree(page.refresh, account))
+    page = await browser.arrive(google.agree(page.refresh, account))
     return await browser.get(page.location) if page.status == 303 else page
 
 
@@ -111,7 +112,7 @@ async def test_signing_in_asks_who_it_is_and_for_nothing_that_lasts(inn: Inn, go
     assert not {"access_type", "prompt", "include_granted_scopes", "login_hint"} & wanted.keys()
     assert len(wanted["nonce"]) == 43
     assert wanted["code_challenge_method"] == "S256"
-    page = await browser.get(google.agree(page.refresh, "ana"))
+    page = await browser.arrive(google.agree(page.refresh, "ana"))
     assert page.location == "/account"
     assert "Signed in as ana.duarte@gmail.com" in (await browser.get("/account")).text
     assert google.tokens()["refresh"] == []
@@ -216,7 +217,7 @@ async def test_a_consent_that_does_not_name_its_scopes_adds_to_what_there_was(
     page = await browser.submit((await browser.get(link)).forms[0])
     callback = google.agree(page.refresh, "ana")
     inn.forget_scopes = True
-    await browser.get(callback)
+    await browser.arrive(callback)
     [row] = await inn.vault.list(user.id)
     assert row.scopes >= before | {EVENTS}
 
@@ -267,7 +268,7 @@ async def test_connecting_asks_for_what_lasts(inn: Inn, google: Emulator) -> Non
     assert wanted["prompt"] == "consent"
     # What is covered by another scope is not asked for twice.
     assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}
-    await browser.get(google.agree(page.refresh, "ana"))
+    await browser.arrive(google.agree(page.refresh, "ana"))
     [row] = await inn.vault.list(user.id)
     assert (row.account_label, row.label) == ("ana.duarte@gmail.com", "personal")
     assert row.scopes >= {CALENDAR_LIST, EVENTS}
@@ -281,7 +282,7 @@ async def test_a_second_account_is_called_by_its_organisation(inn: Inn, google: 
     page = await browser.submit(page.forms[0])
     assert asked(page.refresh)["prompt"] == "consent select_account"
     assert "login_hint" not in asked(page.refresh)
-    await browser.get(google.agree(page.refresh, "ana-work"))
+    await browser.arrive(google.agree(page.refresh, "ana-work"))
     rows = await inn.vault.list(user.id)
     assert [(r.label, r.is_default) for r in rows] == [("personal", True), ("duarte-atelier.example", False)]
 
@@ -298,7 +299,7 @@ async def test_a_link_asks_for_what_is_missing_only_and_the_consents_add_up(
     page = await browser.submit((await browser.get(link)).forms[0])
     assert scopes(page.refresh) == {"openid", "email", EVENTS}
     assert asked(page.refresh)["login_hint"] == "ana.duarte@gmail.com"
-    await browser.get(google.agree(page.refresh, "ana"))
+    await browser.arrive(google.agree(page.refresh, "ana"))
     [row] = await inn.vault.list(user.id)
     assert row.scopes >= {CALENDAR_LIST, EVENTS_READ, EVENTS}
 
@@ -330,7 +331,7 @@ async def test_what_was_revoked_is_asked_for_again_as_a_whole(inn: Inn, google: 
     _, link = await chat(inn, user, READ)
     page = await browser.submit((await browser.get(link)).forms[0])
     assert scopes(page.refresh) >= {CALENDAR_LIST, EVENTS}
-    await browser.get(google.agree(page.refresh, "ana"))
+    await browser.arrive(google.agree(page.refresh, "ana"))
     assert (await inn.vault.credential(user.id, "google")).scopes >= {CALENDAR_LIST, EVENTS}
 
 
@@ -438,3 +439,82 @@ async def test_a_disconnect_during_a_refresh_wins_and_what_was_got_is_revoked(
     assert await inn.vault.list(user.id) == []
     assert all(grant["ended"] for grant in google.tokens()["grants"] if grant["account"] == "ana")
     assert google.counters()["calls"][REVOKE] >= 2, "the stored token and the one that was just got"
+
+
+# The question before it is connected
+
+
+async def offered(inn: Inn, google: Emulator, browser: Browser, account: str = "ana") -> Form:
+    """The form of the page that asks, for an account that came back from Google."""
+    page = await browser.submit((await browser.get("/connect/google?another=1")).forms[0])
+    page = await browser.get(google.agree(page.refresh, account))
+    return (await browser.get(page.location)).forms[0]
+
+
+def ended(google: Emulator, account: str = "ana") -> bool:
+    return all(grant["ended"] for grant in google.tokens()["grants"] if grant["account"] == account)
+
+
+async def test_what_nobody_wants_is_ended_at_google(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    page = await browser.submit(await offered(inn, google, browser), decision="no")
+    assert "Google has ended it too" in page.text
+    assert ended(google)
+    assert await inn.vault.list(user.id) == []
+
+
+async def test_a_question_that_nobody_answers_ends_at_google(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    form = await offered(inn, google, browser)
+    offers = Offers(pendings=inn.stores.pendings, vault=inn.vault, registry=inn.registry)
+    assert await offers.sweep() == 0
+    assert not ended(google)
+    await inn.run("UPDATE pendings SET expires_at = now()")
+    assert await offers.sweep() == 1
+    assert ended(google)
+    assert (await browser.submit(form, decision="connect")).status == 410
+    assert await inn.vault.list(user.id) == []
+
+
+async def test_what_nobody_wants_is_left_alone_while_somebody_uses_the_account(
+    inn: Inn, google: Emulator
+) -> None:
+    """Google ends all that an account granted: a no must not take away what stands, whoever's it is."""
+    ben, his = await guest(inn, google, "ben")
+    await connect(inn, google, ben)
+    browser, user = await guest(inn, google)
+    page = await browser.submit(await offered(inn, google, browser), decision="no")
+    assert "may still list Valet" in page.text and "ends theirs too" in page.text
+    assert GOOGLE.manage_url in page.links
+    await inn.run("UPDATE connections SET access_expires_at = now()")
+    [row] = await inn.vault.list(his.id)
+    assert (await inn.vault.credential(his.id, "google")).connection == str(row.id)
+    assert await inn.vault.list(user.id) == []
+
+
+async def test_a_no_in_one_tab_spares_the_question_in_another(inn: Inn, google: Emulator) -> None:
+    browser, user = await guest(inn, google)
+    first, second = [await offered(inn, google, browser) for _ in range(2)]
+    await browser.submit(first, decision="no")
+    assert not ended(google)
+    await browser.submit(second, decision="connect")
+    await inn.run("UPDATE connections SET access_expires_at = now()")
+    [row] = await inn.vault.list(user.id)
+    assert (await inn.vault.credential(user.id, "google")).connection == str(row.id)
+
+
+async def test_another_account_ends_the_first_and_asks_for_all_of_it(inn: Inn, google: Emulator) -> None:
+    """The first had allowed reading, so only writing was asked of it; the other has allowed nothing."""
+    browser, user = await guest(inn, google)
+    _, link = await chat(inn, user, READ)
+    await connect(inn, google, browser, link)
+    _, link = await chat(inn, user, WRITE)
+    page = await browser.submit((await browser.get(link)).forms[0])
+    assert scopes(page.refresh) == {"openid", "email", EVENTS}
+    page = await browser.get((await browser.get(google.agree(page.refresh, "emil"))).location)
+    assert "The question was about your account <b>ana.duarte@gmail.com</b>" in page.text
+    page = await browser.submit(page.forms[0], decision="other")
+    assert ended(google, "emil")
+    assert asked(page.refresh)["prompt"] == "consent select_account"
+    assert "login_hint" not in asked(page.refresh)
+    assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}

@@ -56,7 +56,7 @@ async def connect(
 ) -> Page:
     """The whole way; the answer of the callback."""
     page = await set_out(browser, path)
-    return await browser.get(inn.spotify.consent(page.refresh, person, granted=granted))
+    return await browser.arrive(inn.spotify.consent(page.refresh, person, granted=granted))
 
 
 def asked(url: str) -> dict[str, str]:
@@ -102,7 +102,7 @@ async def test_it_leads_through_sign_in_and_back(inn: Inn) -> None:
     assert page.location == f"/signin?next=%2Fconnect%2Fspotify%3Fh%3D{handle}"
     page = await browser.get(page.location)
     page = await browser.submit(page.form("/signin"))
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.location == f"/connect/spotify?h={handle}"
 
 
@@ -132,7 +132,7 @@ async def test_only_what_is_missing_is_shown_and_the_union_is_asked(inn: Inn) ->
     page = await browser.submit(page.forms[0])
     assert frozenset(asked(page.refresh)["scope"].split()) == WRITE
     assert "show_dialog" not in asked(page.refresh)
-    await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     [connection] = await inn.vault.list(user.id)
     assert connection.scopes == WRITE
 
@@ -145,7 +145,7 @@ async def test_a_read_link_does_not_lose_what_was_granted_before(inn: Inn) -> No
     page = await set_out(browser, f"/connect/spotify?h={handle}")
     assert frozenset(asked(page.refresh)["scope"].split()) == WRITE
     assert asked(page.refresh)["show_dialog"] == "true"
-    await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     [connection] = await inn.vault.list(user.id)
     assert (connection.status, connection.scopes) == ("active", WRITE)
 
@@ -221,7 +221,7 @@ async def test_a_link_of_a_chat_that_was_cut_off_asks_for_nothing(inn: Inn) -> N
     page = await set_out(browser, f"/connect/spotify?h={handle}")
     await inn.stores.grants.cut(user.id, grant.id)
     assert (await browser.get(f"/connect/spotify?h={handle}")).status == 410
-    await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert await inn.stores.grants.list(user.id) == []
 
 
@@ -276,7 +276,7 @@ async def test_another_browser_of_the_same_person_cannot_finish_it(inn: Inn) -> 
     assert page.status == 403
     assert "started somewhere else" in page.text
     assert await inn.vault.list(user.id) == []
-    assert (await browser.get(callback)).status == 303
+    assert (await browser.arrive(callback)).status == 303
 
 
 async def test_another_person_in_the_same_browser_cannot_finish_it(inn: Inn) -> None:
@@ -293,7 +293,7 @@ async def test_signed_out_meanwhile_connects_nothing(inn: Inn) -> None:
     browser, user = await inn.guest()
     page = await set_out(browser, "/connect/spotify")
     await inn.run("DELETE FROM sessions")
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.status == 403
     assert await inn.vault.list(user.id) == []
 
@@ -302,7 +302,7 @@ async def test_a_replayed_callback_does_nothing_twice(inn: Inn) -> None:
     browser, user = await inn.guest()
     page = await set_out(browser, "/connect/spotify")
     callback = inn.spotify.consent(page.refresh, "ana")
-    assert (await browser.get(callback)).status == 303
+    assert (await browser.arrive(callback)).status == 303
     page = await browser.get(callback)
     assert page.status == 409
     assert "already done" in page.text
@@ -314,7 +314,7 @@ async def test_a_preview_of_the_callback_does_not_use_it_up(inn: Inn) -> None:
     page = await set_out(browser, "/connect/spotify")
     callback = inn.spotify.consent(page.refresh, "ana")
     assert (await browser.client.head(callback)).status_code == 405
-    assert (await browser.get(callback)).status == 303
+    assert (await browser.arrive(callback)).status == 303
 
 
 async def test_an_expired_state_offers_to_start_afresh(inn: Inn) -> None:
@@ -322,7 +322,7 @@ async def test_an_expired_state_offers_to_start_afresh(inn: Inn) -> None:
     _, handle = await chat(inn, user)
     page = await set_out(browser, f"/connect/spotify?h={handle}")
     await inn.run("UPDATE states SET expires_at = now() WHERE hash = %s", state_of(page.refresh))
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.status == 410
     assert f"/connect/spotify?h={handle}" in page.links
     assert await inn.vault.list(user.id) == []
@@ -363,7 +363,7 @@ async def test_a_provider_that_fails_changes_nothing_and_is_not_quoted(
     before = await inn.vault.list(user.id)
     page = await set_out(browser, f"/connect/spotify?reconnect={before[0].id}")
     inn.spotify.token_status, inn.spotify.me_status = token_status, me_status
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.status == 502
     assert "server_error" not in page.text
     assert "Traceback" not in page.text
@@ -400,7 +400,7 @@ async def test_a_person_the_app_does_not_list_is_told_whom_to_ask(inn: Inn) -> N
     page = await set_out(browser, "/connect/spotify")
     inn.spotify.me_status = 403
     inn.spotify.me_error = "User not registered in the Developer Dashboard"
-    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     assert page.status == 403
     assert "does not know you at this app yet" in page.text
 
@@ -411,12 +411,12 @@ async def test_no_secret_of_a_trip_reaches_the_log(inn: Inn) -> None:
         _, handle = await chat(inn, user)
         page = await set_out(browser, f"/connect/spotify?h={handle}")
         callback = inn.spotify.consent(page.refresh, "ana")
-        page = await browser.get(callback)
+        page = await browser.arrive(callback)
         await browser.get(page.location)
         await browser.get(callback)
         page = await set_out(browser, "/connect/spotify")
         inn.spotify.token_status = 503
-        await browser.get(inn.spotify.consent(page.refresh, "ana"))
+        await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     cookies = [cookie.value for cookie in browser.client.cookies.jar]
     secrets = [handle, asked(callback)["code"], asked(callback)["state"], *inn.spotify.tokens, *cookies]
     said = json.dumps(logs, default=str)
@@ -443,7 +443,7 @@ async def test_another_account_stands_beside_the_first(inn: Inn) -> None:
     await connect(inn, browser)
     page = await set_out(browser, "/connect/spotify?another=1")
     assert asked(page.refresh)["show_dialog"] == "true"
-    await browser.get(inn.spotify.consent(page.refresh, "cleo"))
+    await browser.arrive(inn.spotify.consent(page.refresh, "cleo"))
     labels = [(c.account_label, c.is_default) for c in await inn.vault.list(user.id)]
     assert labels == [("Ana", True), ("Cleo", False)]
 

@@ -77,12 +77,7 @@ async def leave(browser: Browser, path: str = "/connect/spotify") -> str:
 async def connect(
     inn: Inn, browser: Browser, spotify: Emulator, path: str = "/connect/spotify", account: str = "ana"
 ) -> Page:
-    page = await browser.get(spotify.agree(await leave(browser, path), account))
-    # Where a page asks before it keeps the account, say yes.
-    if page.status == 303 and page.location.startswith("/confirm"):
-        page = await browser.get(page.location)
-        page = await browser.submit(page.forms[0])
-    return page
+    return await browser.arrive(spotify.agree(await leave(browser, path), account))
 
 
 def app_of(url: str) -> str:
@@ -280,6 +275,19 @@ async def test_an_app_that_is_deleted_on_the_way_connects_nothing(inn: Inn, spot
     url = await leave(browser)
     await inn.vault.delete_app(user.id, "spotify")
     page = await browser.get(spotify.agree(url))
+    assert page.status == 410 and "Nothing was connected" in page.text
+    assert await held(inn, user) == []
+
+
+async def test_an_app_that_is_deleted_while_the_last_question_is_open_connects_nothing(
+    inn: Inn, spotify: Emulator
+) -> None:
+    browser, user = await guest(inn, spotify)
+    await add(browser)
+    page = await browser.get(spotify.agree(await leave(browser)))
+    form = (await browser.get(page.location)).forms[0]
+    await inn.vault.delete_app(user.id, "spotify")
+    page = await browser.submit(form, decision="connect")
     assert page.status == 410 and "Nothing was connected" in page.text
     assert await held(inn, user) == []
 

@@ -79,7 +79,9 @@ async def posts(inn: Inn, browser: Browser) -> list[tuple[str, dict[str, str]]]:
     handle = await inn.asks(client)
     page = await browser.get("/connect/spotify")
     page = await browser.submit(page.forms[0])
-    await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
+    page = await browser.submit((await browser.get("/connect/spotify")).forms[0])
+    offered = (await browser.get(inn.spotify.consent(page.refresh, "ana"))).location.partition("?p=")[2]
     user = await inn.user("ana")
     await inn.grant(user, client, frozenset({"spotify:read"}))
     [connection] = await inn.vault.list(user.id)
@@ -90,6 +92,9 @@ async def posts(inn: Inn, browser: Browser) -> list[tuple[str, dict[str, str]]]:
         ("/owner", {"t": "t" * 43}),
         ("/consent", {"h": handle, "decision": "allow", "service-spotify": "write"}),
         ("/connect/spotify", {}),
+        ("/connect/spotify/confirm", {"p": offered, "decision": "connect"}),
+        ("/connect/spotify/confirm", {"p": offered, "decision": "other"}),
+        ("/connect/spotify/confirm", {"p": offered, "decision": "no"}),
         (f"/disconnect/{connection.id}", {}),
         (f"/chats/{grant.id}/cut", {}),
     ]
@@ -110,6 +115,7 @@ async def test_no_form_works_without_its_token(inn: Inn) -> None:
     assert len(await inn.vault.list(user.id)) == 1
     assert len(await inn.stores.grants.list(user.id)) == 1
     assert await inn.count("SELECT count(*) FROM states") == before
+    assert await inn.count("SELECT count(*) FROM pendings WHERE sealed IS NOT NULL") == 1
     assert await inn.count("SELECT count(*) FROM flows WHERE consumed_at IS NULL") == 1
 
 

@@ -197,7 +197,9 @@ async def test_two_people_never_see_each_others_accounts(
         assert len(await connections(his)) == 1
         # It was not used up by her: it still is his.
         await ben.page.goto(callback)
-        assert await ben.see() == "Spotify is connected as Emil Nowak"
+        assert await ben.see() == "Connect Emil Nowak (Spotify) to Valet as ben.okafor@gmail.com?"
+        assert len(await connections(his)) == 1
+        assert await ben.confirm() == "Spotify is connected as Emil Nowak"
         assert len(await connections(his)) == 2
 
 

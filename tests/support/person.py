@@ -65,6 +65,17 @@ class Person:
             decision = "Continue"
         await self.page.get_by_role("button", name=decision).click()
         await self.page.wait_for_url(f"{self.url}/**")
+        return await self.confirm()
+
+    async def confirm(self) -> str:
+        """Say yes to the account, where that is asked; the heading of the last page."""
+        heading = await self.see()
+        yes = self.page.get_by_role("button", name="Connect this account")
+        if not await yes.count():
+            return heading
+        asked = self.page.url
+        await yes.click()
+        await self.page.wait_for_url(lambda url: url != asked)
         return await self.see()
 
     async def see(self) -> str:

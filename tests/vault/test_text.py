@@ -121,7 +121,7 @@ async def people(database: Database, text: str, user: UUID) -> None:
     await sessions.begin(session, user, text)
     assert [visit.browser for visit in await sessions.list(user, session)] == [text]
     pending, key, browser = (
-        Pending(text, user, new_id(), b"sealed", {text: text}),
+        Pending(text, user, new_id(), b"sealed", {text: text}, text, text, b"index"),
         os.urandom(32),
         os.urandom(32),
     )

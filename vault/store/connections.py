@@ -137,12 +137,16 @@ class Connections(Leases):
             )
 
     async def alive(self, provider: str, account_index: bytes, app: str) -> bool:
-        """Whether anybody has a live connection of that account through that app: yes or no, never whose."""
+        """Whether anybody has a live connection of that account through that app, or is about to say yes to
+        one: yes or no, never whose.
+        """
         # Across owners on purpose: two people may connect one account, and what ends it ends it for both.
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "SELECT EXISTS (SELECT FROM connections WHERE provider = %(provider)s"
-                " AND account_index = %(index)s AND app = %(app)s AND status <> 'disconnected')",
+                " AND account_index = %(index)s AND app = %(app)s AND status <> 'disconnected')"
+                " OR EXISTS (SELECT FROM pendings WHERE provider = %(provider)s AND account_index = %(index)s"
+                " AND app = %(app)s AND sealed IS NOT NULL AND expires_at > now())",
                 {"provider": provider, "index": account_index, "app": app},
             )
             row = await cursor.fetchone()
@@ -156,6 +160,17 @@ class Connections(Leases):
             {"owner": owner, "provider": provider, "app": app},
         )
         return await cursor.fetchone() is not None
+
+    async def standing(self, owner: UUID, provider: str, app: str, account_index: bytes) -> UUID | None:
+        """The owner's connection of that account through that app, while it is not disconnected."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "SELECT id FROM connections WHERE owner = %(owner)s AND provider = %(provider)s"
+                " AND account_index = %(index)s AND app = %(app)s AND status <> 'disconnected'",
+                {"owner": owner, "provider": provider, "index": account_index, "app": app},
+            )
+            row = await cursor.fetchone()
+        return None if row is None else row[0]
 
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""

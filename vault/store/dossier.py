@@ -123,8 +123,8 @@ async def _at_providers(link: Link, user_id: UUID) -> dict[str, Rows]:
         "waiting": await _rows(
             link,
             user_id,
-            "SELECT purpose, created_at, expires_at FROM pendings WHERE user_id = %(user_id)s"
-            " ORDER BY created_at, record_id",
+            "SELECT purpose, provider, app, created_at, expires_at, answered_at FROM pendings"
+            " WHERE user_id = %(user_id)s ORDER BY created_at, record_id",
         ),
     }
 

@@ -145,7 +145,11 @@ async def _end_all(link: Link, user: UUID) -> None:
     names = {"id": user}
     await link.execute("DELETE FROM sessions WHERE user_id = %(id)s", names)
     await link.execute("DELETE FROM states WHERE user_id = %(id)s", names)
-    await link.execute("DELETE FROM pendings WHERE user_id = %(id)s", names)
+    await link.execute("DELETE FROM pendings WHERE user_id = %(id)s AND account_index IS NULL", names)
+    # A grant hangs on these: what lapses is ended at its provider.
+    await link.execute(
+        "UPDATE pendings SET expires_at = now() WHERE user_id = %(id)s AND expires_at > now()", names
+    )
     await link.execute("DELETE FROM flows WHERE user_id = %(id)s AND consumed_at IS NULL", names)
     await link.execute(
         "UPDATE grants SET revoked_at = now(), updated_at = now() WHERE user_id = %(id)s"
