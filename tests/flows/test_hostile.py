@@ -178,8 +178,8 @@ async def test_a_refresh_token_or_a_token_in_the_query_opens_nothing(
     assert answer.status_code == 401
 
 
-async def test_a_code_works_once_and_its_replay_ends_what_it_gave(http: httpx2.Client, grant: Grant) -> None:
-    answer = exchange(http, grant.client_id, grant.code, grant.verifier)
+async def test_a_code_works_once_and_its_theft_ends_what_it_gave(http: httpx2.Client, grant: Grant) -> None:
+    answer = exchange(http, grant.client_id, grant.code, "another" * 8)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
     plain(answer)
     assert call(http, grant.tokens["access_token"]).status_code == 401
