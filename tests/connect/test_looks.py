@@ -1,0 +1,169 @@
+"""How every page looks and works in Chromium: axe-core, two themes, two widths, the keyboard, no script.
+
+axe-core's rules of WCAG 2.0 to 2.2 (A and AA) and its best practices find nothing on any page.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Page
+
+import connect
+from tests.connect.stage import APPS, staged
+from tests.connect.visits import VISITS, Visit
+from tests.support.chromium import launched
+from tests.support.node import package
+from vault.store.database import Database
+
+TEMPLATES = Path(connect.__file__).parent / "templates"
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS = [("light", 320), ("dark", 320), ("light", 1280), ("dark", 1280)]
+
+AXE = """async tags => {
+  const found = await axe.run(document, {runOnly: {type: "tag", values: tags}, resultTypes: ["violations"]});
+  return found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 160)).join(" | "));
+}"""
+
+SMALL = """() => [...document.querySelectorAll("button, .button, .tick, .tabs a, .front a, input[type=text]")]
+  .filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML.slice(0, 120))"""
+
+ORDER = """() => {
+  const seen = new Set();
+  return [...document.querySelectorAll("a[href], button, input, select, textarea, summary")].filter(e => {
+    if (!e.offsetParent || e.disabled || e.type === "hidden" || e.tabIndex < 0) return false;
+    if (e.type !== "radio") return true;
+    // Of a group of radio buttons the keyboard stops at the chosen one.
+    const chosen = document.querySelector(`input[name="${e.name}"]:checked`) || e;
+    return chosen === e && !seen.has(e.name) && seen.add(e.name);
+  }).map(e => e.outerHTML);
+}"""
+
+FOCUSED = """() => {
+  const e = document.activeElement;
+  if (!e || e === document.body) return null;
+  const around = getComputedStyle(e);
+  return [e.outerHTML, around.outlineStyle !== "none" && parseFloat(around.outlineWidth) >= 2];
+}"""
+
+
+@pytest.fixture(scope="module")
+async def chromium() -> AsyncIterator[Chromium]:
+    async with launched() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """axe-core as one script."""
+    return (package("axe-core") / "axe.min.js").read_text(encoding="utf-8")
+
+
+def of(names: tuple[str, ...]) -> Any:
+    return {name: APPS[name] for name in names}
+
+
+@pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.name)
+async def test_a_page_is_right_for_everybody(
+    visit: Visit, inn_database: Database, inn_ring: Path, chromium: Chromium, axe: str
+) -> None:
+    async with staged(
+        inn_database, inn_ring, chromium, apps=of(visit.apps), owner_links=visit.owner_links
+    ) as stage:
+        await visit.go(stage)
+        assert visit.template in stage.shown, "the visit did not get to its page"
+        page = stage.page
+        await page.evaluate(axe)
+        for theme, width in LOOKS:
+            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            await page.set_viewport_size({"width": width, "height": 900})
+            where = f"{theme}, {width} px"
+            assert await page.evaluate(AXE, TAGS) == [], where
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, where
+            assert await page.evaluate(SMALL) == [], where
+        await _by_keyboard(page)
+        assert stage.complaints == []
+        assert [url for url in stage.foreign if not visit.leaves] == []
+
+
+async def _by_keyboard(page: Page) -> None:
+    """Tab stops at everything there is to use, in the order of the page, and shows where it is."""
+    wanted = await page.evaluate(ORDER)
+    assert wanted, "a page without anything to go on with is a dead end"
+    await page.evaluate("document.activeElement?.blur()")
+    got = []
+    for _ in range(len(wanted)):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(FOCUSED)
+        assert focused is not None
+        html, visible = focused
+        assert visible, f"nothing shows that the focus is at {html[:120]}"
+        got.append(html)
+    assert got == wanted
+
+
+def test_every_template_is_visited() -> None:
+    visited = {visit.template for visit in VISITS}
+    used = set(visited)
+    while True:
+        more = {
+            name
+            for template in used
+            for name in re.findall(r"{% (?:extends|include) \"([^\"]+)\"", (TEMPLATES / template).read_text())
+        }
+        if more <= used:
+            break
+        used |= more
+    assert used == {path.name for path in TEMPLATES.glob("*.html")}
+
+
+def test_axe_is_the_version_that_is_named(axe: str) -> None:
+    wanted = json.loads((Path(__file__).parents[1] / "package.json").read_text())["dependencies"]["axe-core"]
+    assert f"axe v{wanted}" in axe[:200]
+
+
+async def test_axe_would_find_something(
+    inn_database: Database, inn_ring: Path, chromium: Chromium, axe: str
+) -> None:
+    """A page with a fault of each sort that the test is there for."""
+    async with staged(inn_database, inn_ring, chromium) as stage:
+        await stage.open("/signin")
+        await stage.page.evaluate(axe)
+        await stage.page.evaluate(
+            """() => {
+              const main = document.querySelector("main");
+              const add = (tag, made) => main.append(Object.assign(document.createElement(tag), made));
+              add("p", {textContent: "pale", id: "pale"});
+              document.getElementById("pale").style.color = "#fff8e8";
+              add("input", {type: "text"});
+              add("h5", {textContent: "Too deep"});
+              add("button", {textContent: ""});
+            }"""
+        )
+        found = {line.split(":")[0] for line in await stage.page.evaluate(AXE, TAGS)}
+    assert {"color-contrast", "label", "heading-order", "button-name"} <= found
+
+
+async def test_a_page_that_breaks_the_policy_or_asks_elsewhere_is_noticed(
+    inn_database: Database, inn_ring: Path, chromium: Chromium
+) -> None:
+    async with staged(inn_database, inn_ring, chromium) as stage:
+        await stage.open("/signin")
+        await stage.page.evaluate(
+            """() => {
+              document.body.append(Object.assign(document.createElement("script"), {textContent: "1"}));
+              document.body.append(Object.assign(document.createElement("img"), {src: "data:,x"}));
+              location.assign("https://elsewhere.example/");
+            }"""
+        )
+        await stage.page.wait_for_timeout(0)
+        while not (stage.complaints and stage.foreign):
+            await stage.page.evaluate("1")
+    assert any("Content Security Policy" in line for line in stage.complaints)
+    assert stage.foreign == ["https://elsewhere.example/"]
