@@ -13,7 +13,9 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -55,10 +57,21 @@ class Fetcher(Protocol):
         """The document at `url`, an https URL that was checked. Raises NotFetched."""
 
 
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host, as the system knows them. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+class Names:
+    """The addresses of a host, as the system knows them.
+
+    In threads of its own: a name whose server never answers holds one up for long, and the event loop's own
+    threads look up the providers' hosts.
+    """
+
+    def __init__(self, threads: int = 4) -> None:
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="names")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Each address once. Raises OSError, and UnicodeError for what can't be a name."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class PublicFetcher:
@@ -71,12 +84,12 @@ class PublicFetcher:
         self,
         tls: ssl.SSLContext | None = None,
         *,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         allowed: Callable[[str], bool] = is_public,
         seconds: float = SECONDS,
     ) -> None:
         self._tls = tls or httpx2.create_ssl_context(trust_env=False)
-        self._resolve = resolve
+        self._resolve = resolve or Names()
         self._allowed = allowed
         self._seconds = seconds
 

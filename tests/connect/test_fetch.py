@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 import ssl
+import threading
 import time
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -217,6 +220,31 @@ async def test_a_resolver_that_hangs_or_fails_is_given_up_on(authority: Authorit
     for resolve in (hangs, fails, odd):
         fetch = PublicFetcher(authority.trusted(), resolve=resolve, allowed=lambda _: True, seconds=0.2)
         assert await refused(fetch, f"https://{HOST}/client.json") == "could not be reached"
+
+
+async def test_names_that_never_resolve_hold_up_nobody_else(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, asked, answered = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def slow(host: Any, *more: Any, **named: Any) -> Any:
+        if host == HOST:
+            asked.set()
+            answered.wait(20)
+            raise socket.gaierror("no answer")
+        return real(host, *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    fetch = PublicFetcher(authority.trusted(), seconds=15)
+    waiting = [asyncio.create_task(refused(fetch, f"https://{HOST}/{n}")) for n in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            while not asked.is_set():
+                await asyncio.sleep(0.01)
+            assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
+    finally:
+        answered.set()
+    assert set(await asyncio.gather(*waiting)) == {"could not be reached"}
 
 
 async def test_proxies_of_the_environment_are_not_used(
