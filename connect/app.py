@@ -31,6 +31,7 @@ from connect.link import Link
 from connect.offer import Offers
 from connect.ownapps import OwnAppsPage
 from connect.pages import Refusal, Step, refused
+from connect.personal import TokensPage
 from connect.plan import Planner
 from connect.session import Desk
 from connect.shield import Shield
@@ -51,6 +52,7 @@ from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.pendings import Pendings
+from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
 from vault.store.states import States
 from vault.store.users import Users
@@ -72,6 +74,7 @@ class Stores:
     ways: Ways
     flows: Flows
     grants: Grants
+    personal: PersonalTokens
     activity: Activity
     dossiers: Dossiers
 
@@ -87,6 +90,7 @@ class Stores:
             ways=Ways(database),
             flows=flows,
             grants=Grants(database),
+            personal=PersonalTokens(database),
             activity=Activity(database),
             dossiers=Dossiers(database),
         )
@@ -128,7 +132,7 @@ def build(
             *signin.routes(),
             *consent.routes(),
             *_link(house, signin, join).routes(),
-            *_account(house, titles, AppCheck(oauth, public_url)),
+            *_account(house, titles, AppCheck(oauth, public_url), public_url),
             *join.routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
@@ -201,7 +205,7 @@ def _link(house: _House, signin: SignIn, join: Join) -> Link:
     )
 
 
-def _account(house: _House, titles: Mapping[str, str], check: AppCheck) -> list[Route]:
+def _account(house: _House, titles: Mapping[str, str], check: AppCheck, public_url: str) -> list[Route]:
     """The pages under /account."""
     desk, stores, registry, diary = house.desk, house.stores, house.registry, house.diary
     vault = house.vault
@@ -213,9 +217,18 @@ def _account(house: _House, titles: Mapping[str, str], check: AppCheck) -> list[
         admission=house.admission,
         diary=diary,
     )
+    tokens = TokensPage(
+        desk=desk,
+        registry=registry,
+        tokens=stores.personal,
+        grants=stores.grants,
+        diary=diary,
+        public_url=public_url,
+    )
     return [
         *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary).routes(),
         *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
+        *tokens.routes(),
         *ways.routes(),
         *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),
         *_data(house).routes(),

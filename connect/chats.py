@@ -49,7 +49,9 @@ class ChatsPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_HERE)
-        chats = [self._chat(grant) for grant in await self._grants.list(guest.user.id)]
+        held = await self._grants.list(guest.user.id)
+        # Personal tokens have a page of their own.
+        chats = [self._chat(grant) for grant in held if grant.client_kind != "personal"]
         cut = request.query_params.get("cut") == "1"
         return self._desk.page(guest, "chats.html", tab="chats", chats=chats, cut=cut)
 

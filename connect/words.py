@@ -155,6 +155,8 @@ def asker(name: str, kind: str, client_id: str, redirect_uri: str) -> Asker:
     """The asker of a client's record. One that registered itself is called by its place, not by its claim."""
     returns = place(redirect_uri)
     shown = shown_name(name, "")
+    if kind == "personal":
+        return Asker(f"your token “{shown}”", "", "", returns)
     if kind == "dcr" or not shown:
         return Asker(returns.phrase, shown, "", returns)
     vouched = place(client_id).host if kind == "cimd" else ""

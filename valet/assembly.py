@@ -40,6 +40,7 @@ from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from valet.housekeeping import Sweep, housekeeping
 from valet.links import mint_owner_link
+from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
 from vault.diary import Diary
@@ -57,6 +58,7 @@ from vault.store.limits import Limits
 from vault.store.meta import Meta, Mode
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.pendings import Pendings
+from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
 from vault.store.states import States
 from vault.store.tokens import Tokens
@@ -196,7 +198,9 @@ def _app(
         owner_links_enabled=settings.loopback,
         gate=gate,
     )
-    mcp = build_mcp(_tools_house(origin, tokens, vault, flows, registry, http, diary))
+    mcp = build_mcp(
+        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, registry, http, diary)
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -207,12 +211,12 @@ def _app(
 
 
 def _tools_house(
-    origin: str, tokens: Tokens, vault: Vault, flows: Flows, registry: Registry, http: Http, diary: Diary
+    origin: str, checked: Welcomed, vault: Vault, flows: Flows, registry: Registry, http: Http, diary: Diary
 ) -> mcp_server.house.House:
     return mcp_server.house.House(
         public_url=origin,
         version=version("valet"),
-        tokens=tokens,
+        tokens=checked,
         vault=vault,
         links=flows,
         directory=registry,
@@ -257,6 +261,7 @@ def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]
         Grants(database),
         Clients(database),
         Documents(database),
+        PersonalTokens(database),
         Activity(database),
         _limits(database, vault),
     )

@@ -129,6 +129,8 @@ async def connections_connect(
         if _state(rows, provider, found.upstream(access)) == "connected":
             done = Asked(service=found.name, access=access, state="connected")
             return answer(done, f"{found.title} is connected, and this chat has {access} access.")
+    if me.principal.personal and not holds(me.principal.scopes, found.name, access):
+        raise Refusal("scope_missing", _fixed(me, found, access))
     upstream = provider.least(found.upstream(access))
     label = ANOTHER if another else None
     raise Wanted(provider.name, ours, upstream, partial(_waiting, found, access), label)
@@ -222,6 +224,15 @@ def _service(me: Person, name: str) -> tuple[Provider, Service]:
         if not names or name.strip().lower() in {each.name for each in provider.services}:
             raise Unconfigured(provider.name, me.directory.unset)
     raise Refusal("invalid_argument", f"`service` must be one of: {', '.join(names)}.")
+
+
+def _fixed(me: Person, service: Service, access: Access) -> str:
+    """Why a personal token gets no more: whoever holds it could ask, and it lives long."""
+    page = me.principal.resource.removesuffix("/mcp") + "/account/tokens"
+    return (
+        f"This personal token was made without {access} access to {service.title}, and what it may do never "
+        f"changes. The person can make another one at {page}"
+    )
 
 
 def _waiting(service: Service, access: Access, url: str) -> CallToolResult:

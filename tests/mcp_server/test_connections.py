@@ -270,3 +270,19 @@ async def test_a_wrong_name_lists_the_right_ones(serve: Serve) -> None:
             result = await client.call_tool("connections_disconnect", {"connection": "holiday"})
     assert code_of(result) == "not_found"
     assert "“private” and “work”" in text_of(result)
+
+
+@ERAS
+async def test_a_personal_token_asks_for_no_more_than_it_was_made_with(serve: Serve, mode: str) -> None:
+    """Whoever holds it could ask, for a year: its person makes another one, after a proof of who they are."""
+    async with serve() as desk:
+        who = await desk.resident(("spotify:read",))
+        async with desk.database.connection() as link:
+            await link.execute("UPDATE clients SET kind = 'personal' WHERE id = %s", (who.client_id,))
+        async with chat(desk, who, mode) as client:
+            refused = await client.call_tool("connections_connect", {"service": "spotify", "access": "write"})
+            allowed = await client.call_tool("connections_connect", {"service": "spotify"})
+        assert refused.is_error and code_of(refused) == "scope_missing"
+        assert f"{PUBLIC}/account/tokens" in text_of(refused)
+        assert await Grants(desk.database).raise_(who.user_id, who.grant_id, frozenset({"x:y"})) is None
+    assert f"{PUBLIC}/connect/spotify?h=" in text_of(allowed), "an account may be connected within it"

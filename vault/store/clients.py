@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 
-Kind = Literal["dcr", "cimd", "static"]
+Kind = Literal["dcr", "cimd", "static", "personal"]
 AuthMethod = Literal["none", "client_secret_basic", "client_secret_post"]
 
 _SEEN: LiteralString = "SELECT id, kind, name, redirect_uris, auth_method, secret_hash FROM clients"
@@ -19,7 +19,7 @@ _SEEN: LiteralString = "SELECT id, kind, name, redirect_uris, auth_method, secre
 @dataclass(frozen=True, slots=True)
 class Client:
     """A chat program. `dcr` names itself and is unverified; `cimd` is vouched for by the host of its id,
-    `static` by the operator.
+    `static` by the operator. `personal` is none: it is what a person's own token is called.
 
     `secret_hash` is SHA-256 of a minted secret, None for a public client.
     """
@@ -66,9 +66,9 @@ class Clients:
             await put_client(link, client)
 
     async def find(self, client_id: str) -> Client | None:
-        """The client of that id."""
+        """The client of that id. Never a `personal` one: there is nobody behind it that could sign in."""
         async with self._database.connection() as link, link.cursor(row_factory=class_row(Client)) as cursor:
-            await cursor.execute(_SEEN + " WHERE id = %(id)s", {"id": client_id})
+            await cursor.execute(_SEEN + " WHERE id = %(id)s AND kind <> 'personal'", {"id": client_id})
             return await cursor.fetchone()
 
     async def touch(self, client_id: str) -> None:

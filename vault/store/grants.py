@@ -67,12 +67,17 @@ class Grants:
             return await cursor.fetchone()
 
     async def raise_(self, user_id: UUID, grant_id: UUID, scopes: frozenset[str]) -> frozenset[str] | None:
-        """Add scopes to a live grant; returns what it holds now, None where there is no such grant."""
+        """Add scopes to a live grant; returns what it holds now, None where there is no such grant.
+
+        A personal token keeps the scopes it was made with: it lives long, and whoever holds it could ask.
+        """
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "UPDATE grants SET updated_at = now(), scopes = ARRAY("
                 "  SELECT unnest(scopes) UNION SELECT unnest(%(scopes)s::text[]) ORDER BY 1)"
-                " WHERE id = %(id)s AND user_id = %(user_id)s AND revoked_at IS NULL RETURNING scopes",
+                " WHERE id = %(id)s AND user_id = %(user_id)s AND revoked_at IS NULL AND NOT EXISTS ("
+                "  SELECT FROM clients c WHERE c.id = grants.client_id AND c.kind = 'personal')"
+                " RETURNING scopes",
                 {"id": grant_id, "user_id": user_id, "scopes": sorted(scopes)},
             )
             row = await cursor.fetchone()

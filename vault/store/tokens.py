@@ -47,7 +47,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a live access token speaks for, and what they may do; `scopes` are ours (`spotify:read`)."""
+    """Who a live access token speaks for, and what they may do; `scopes` are ours. `personal`: it is one."""
 
     user_id: UUID
     client_id: str
@@ -56,6 +56,7 @@ class Principal:
     scopes: frozenset[str]
     resource: str
     expires_at: datetime
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,7 @@ class Tokens:
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "SELECT g.user_id, g.client_id, c.name, g.id, g.scopes, f.resource, t.expires_at,"
+                " c.kind = 'personal',"
                 " coalesce(g.last_used_at < now() - interval '1 minute', true) AS stale"
                 " FROM access_tokens t JOIN families f ON f.id = t.family_id"
                 " JOIN grants g ON g.id = f.grant_id JOIN clients c ON c.id = g.client_id"
@@ -136,10 +138,10 @@ class Tokens:
             row = await cursor.fetchone()
             if row is None:
                 return None
-            user_id, client_id, client_name, grant_id, scopes, resource, expires_at, stale = row
+            user, client, name, grant, scopes, resource, expires_at, personal, stale = row
             if stale:
-                await _touch(link, grant_id)
-        return Principal(user_id, client_id, client_name, grant_id, frozenset(scopes), resource, expires_at)
+                await _touch(link, grant)
+        return Principal(user, client, name, grant, frozenset(scopes), resource, expires_at, personal)
 
     async def exchange(
         self, code_hash: bytes, client_id: str, fits: Callable[[Code], bool]
