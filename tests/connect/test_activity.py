@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+import connect
+from connect import words
 from tests.connect.inn import ALL, Browser, Inn
 from vault.ids import new_id
 from vault.store.activity import Note
@@ -47,7 +50,7 @@ async def test_a_call_in_plain_words(inn: Inn) -> None:
     await done(inn, user, client, provider="spotify", account="private", milliseconds=1234)
     text = await read(inn, browser)
     assert "Play on Spotify Spotify “private”" in text
-    assert "Done in 1.2 s · Claude " in text
+    assert "Done · 1.2 s · Claude " in text
     assert "spotify_play" not in text
     assert "unverified" not in text
 
@@ -108,6 +111,16 @@ async def test_what_people_do_on_the_pages_is_there(inn: Inn) -> None:
     ]
     assert positions == sorted(positions), "newest first"
     assert "you, on these pages" in text
+
+
+def test_everything_noted_on_the_pages_has_its_words() -> None:
+    room = Path(connect.__file__).parent
+    calls = re.findall(
+        r"note\((?:[^()]|\([^()]*\))*\)", "".join(path.read_text() for path in room.glob("*.py"))
+    )
+    noted = {word for call in calls for word in re.findall(r'"([a-z_]+)"', call)}
+    assert {"signed_in", "connected", "chat_allowed", "app_changed", "exported"} <= noted
+    assert noted <= words._DEEDS.keys()
 
 
 async def test_times_say_which_day_and_that_they_are_utc(inn: Inn) -> None:

@@ -5,6 +5,7 @@ axe-core's rules of WCAG 2.0 to 2.2 (A and AA) and its best practices find nothi
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page
 
 import connect
-from tests.connect.stage import APPS, staged
+from tests.connect.stage import APPS, Stage, staged
 from tests.connect.visits import VISITS, Visit
 from tests.support.chromium import launched
 from tests.support.node import package
@@ -162,8 +163,97 @@ async def test_a_page_that_breaks_the_policy_or_asks_elsewhere_is_noticed(
               location.assign("https://elsewhere.example/");
             }"""
         )
-        await stage.page.wait_for_timeout(0)
         while not (stage.complaints and stage.foreign):
             await stage.page.evaluate("1")
     assert any("Content Security Policy" in line for line in stage.complaints)
     assert stage.foreign == ["https://elsewhere.example/"]
+
+
+class Keys:
+    """Somebody with a keyboard and nothing else."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    async def to(self, name: str, role: str = "button") -> None:
+        """Tab on until the focus is at what has that name."""
+        wanted = self.page.get_by_role(role, name=name, exact=True).first  # type: ignore[arg-type]
+        await wanted.wait_for()
+        for _ in range(60):
+            await self.page.keyboard.press("Tab")
+            if await wanted.evaluate("e => e === document.activeElement"):
+                return
+        raise AssertionError(f"Tab never comes to {name}")
+
+    async def press(self, name: str, role: str = "button") -> None:
+        """Go there and press Enter; the next page is there when this returns."""
+        await self.to(name, role)
+        async with self.page.expect_event("load"):
+            await self.page.keyboard.press("Enter")
+
+    async def heading(self) -> str:
+        return (await self.page.locator("h1").first.inner_text()).replace("\n", " ")
+
+
+async def test_everything_works_without_script_and_without_a_mouse(
+    inn_database: Database, inn_ring: Path, chromium: Chromium
+) -> None:
+    async with staged(inn_database, inn_ring, chromium, script=False) as stage:
+        keys, inn = Keys(stage.page), stage.inn
+        client = await inn.client("Claude", "cimd")
+        await _sign_in(stage, keys, f"/consent?h={await inn.asks(client)}")
+        assert "Claude wants to use your Spotify" in await keys.heading()
+        await keys.press("Connect Spotify", "link")
+        await _there_and_back(stage, keys, "Continue to Spotify")
+        await keys.press("Connect this account")
+        assert "Claude wants to use your Spotify" in await keys.heading()
+        await keys.to("Read and write It may also start, pause and skip music on your devices.", "radio")
+        await stage.page.keyboard.press("ArrowUp")
+        await keys.press("Allow")
+        assert await keys.heading() == "Going back to Claude…"
+        assert stage.foreign[-1].startswith("https://claude.ai/api/mcp/auth_callback?")
+        user = await inn.user("ana")
+        [grant] = await inn.stores.grants.list(user.id)
+        assert grant.scopes == {"spotify:read"}, "the arrow key chose to read only"
+
+        await stage.spotify(user, "work")
+        await stage.open("/account")
+        await keys.to("Chats call it", "textbox")
+        await stage.page.keyboard.press("Control+A")
+        await stage.page.keyboard.type("at home")
+        await keys.press("Rename")
+        assert "“at home” now" in await stage.page.get_by_role("status").inner_text()
+        await keys.press("Chats", "link")
+        await keys.press("Cut off")
+        assert await inn.stores.grants.list(user.id) == []
+        await keys.press("Activity", "link")
+        assert "Chat cut off" in await stage.page.locator("main").inner_text()
+        await keys.press("My data", "link")
+        await keys.to("Download my data")
+        async with stage.page.expect_download() as download:
+            await stage.page.keyboard.press("Enter")
+        assert "at home" in Path(await (await download.value).path()).read_text()
+        await keys.press("Delete my account", "link")
+        await keys.to("I am sure Delete everything that Valet has of me.", "checkbox")
+        await stage.page.keyboard.press("Space")
+        await keys.press("Delete my account")
+        assert await keys.heading() == "It is done"
+        assert await inn.stores.users.find(user.id) is None
+        assert stage.complaints == []
+
+
+async def _sign_in(stage: Stage, keys: Keys, path: str) -> None:
+    await stage.open(path)
+    assert await keys.heading() == "Good to see you"
+    await _there_and_back(stage, keys, "Continue with Spotify")
+
+
+async def _there_and_back(stage: Stage, keys: Keys, button: str) -> None:
+    """Press a button that leads to the provider, agree there, and come back."""
+    before = len(stage.foreign)
+    await keys.press(button)
+    async with asyncio.timeout(20):
+        while len(stage.foreign) == before:
+            await asyncio.sleep(0.01)
+    back = stage.inn.spotify.consent(stage.foreign[-1], "ana")
+    await stage.open(back.removeprefix(stage.inn.public_url))
