@@ -15,7 +15,9 @@ OWNER_ISSUER = "valet"
 OWNER_SUBJECT = "owner"
 
 _EMAIL, _DOMAIN = "email", "domain"
-_SUBJECT = re.compile(r"([a-z0-9_-]+):([A-Za-z0-9._|-]{1,128})")
+# What a subject looks like is its issuer's business (OpenID Core 1.0 §2: at most 255 ASCII characters);
+# an entry ends at a blank or a comma.
+_SUBJECT = re.compile(r"([a-z0-9_-]+):([!-+\--~]{1,255})")
 _HOST = r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}"
 # Everybody's mail: no organisation, so no account says that it belongs to one.
 _NOBODYS = frozenset({"gmail.com", "googlemail.com"})

@@ -41,6 +41,7 @@ from connect.ways import WaysPage
 from connect.words import crowded
 from providers.identity import Identities
 from providers.oauth import OAuth
+from providers.oidc import Discovery
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.erasure import Erasure
@@ -103,6 +104,7 @@ def build(
     vault: Vault,
     oauth: OAuth,
     identities: Identities,
+    discovery: Discovery,
     registry: Registry,
     admission: Admission,
     authorize: Answers,
@@ -120,7 +122,7 @@ def build(
     Owner links may be on only while the bind address and `public_url` are both loopback.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
-    trips = Trips(stores.states, vault, oauth, identities, registry, public_url)
+    trips = Trips(stores.states, vault, oauth, identities, discovery, registry, public_url)
     house = _House(desk, trips, stores, vault, registry, admission, diary)
     signin = _signin(house, owner_links_enabled)
     join = _join(house)

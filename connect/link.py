@@ -16,7 +16,7 @@ from starlette.routing import Route
 from connect.confirm import Confirm, finished
 from connect.join import Join
 from connect.pages import Refusal
-from connect.plan import Plan, Planner, configured, path_of
+from connect.plan import Plan, Planner, configured, path_of, reachable
 from connect.session import Desk, safe_next, to_signin
 from connect.signin import SignIn
 from connect.trip import Errand, Trips
@@ -95,7 +95,7 @@ class Link:
         if request.method != "GET":
             # Starlette adds HEAD to every GET; a link preview must not use a state up.
             raise Refusal(405, "This way is for browsers", "Nothing was changed.")
-        provider = configured(self._registry, request.path_params["provider"])
+        provider = reachable(self._registry, request.path_params["provider"])
         guest = await self._desk.guest(request)
         back = await self._trips.take(request, guest, provider)
         if back.errand.purpose == "signin":

@@ -240,6 +240,14 @@ def configured(registry: Registry, name: str) -> Provider:
         ) from None
 
 
+def reachable(registry: Registry, name: str) -> Provider:
+    """The provider of that name that people come back from, connected or signed in. Raises Refusal (404)."""
+    try:
+        return registry.way(name)
+    except UnknownName:
+        return configured(registry, name)
+
+
 def path_of(provider: Provider, fields: Mapping[str, object]) -> str:
     """The page that a form came from, as far as its fields tell."""
     kept = {name: handle(fields.get(name)) for name in ("h", "consent")}

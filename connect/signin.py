@@ -111,7 +111,7 @@ class SignIn:
                 404, "There is no such way in", "Nothing was changed.", _again("/account")
             ) from None
         goal = safe_next(str(fields.get("next", "")))
-        connect = fields.get("connect") == "1"
+        connect = fields.get("connect") == "1" and bool(provider.services)
         again = fields.get("again") == "1"
         held = [each.label for each in await self._held(guest) if each.issuer == provider.issuer]
         scopes = provider.identity_scopes

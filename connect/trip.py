@@ -25,6 +25,7 @@ from connect.trouble import failed, said
 from providers.base import Account, Provider, ProviderError, TokenSet
 from providers.identity import Identities
 from providers.oauth import OAuth, new_verifier
+from providers.oidc import Discovery
 from providers.registry import Registry
 from vault.ids import new_id
 from vault.opaque import digest, mint
@@ -87,6 +88,7 @@ class Trips:
         vault: Vault,
         oauth: OAuth,
         identities: Identities,
+        discovery: Discovery,
         registry: Registry,
         public_url: str,
     ) -> None:
@@ -95,12 +97,13 @@ class Trips:
         self._vault = vault
         self._oauth = oauth
         self._identities = identities
+        self._discovery = discovery
         self._registry = registry
         self._public_url = public_url
 
     async def leave(self, guest: Guest, errand: Errand) -> Response:
         """Note the errand and answer with the page that goes on to the provider."""
-        provider, state, record = errand.provider, mint(), new_id()
+        provider, state, record = await self._complete(errand), mint(), new_id()
         # Who signs in, or will, does so by the operator's app: a person's own app could say anything.
         owner = errand.user if errand.purpose == "connect" else None
         app = await self._apps.choose(provider, owner, errand.app)
@@ -110,6 +113,7 @@ class Trips:
             "nonce": nonce.get_secret_value(),
             "back": errand.back,
             "again": errand.again,
+            "proof": errand.proof,
         }
         row = State(
             purpose=errand.purpose,
@@ -137,6 +141,19 @@ class Trips:
         )
         return leave(url, f"Going to {provider.title}", f"Continue at {provider.title}")
 
+    async def _complete(self, errand: Errand) -> Provider:
+        """The record with all its addresses. Raises Refusal where the provider does not tell them."""
+        try:
+            return await self._discovery.complete(errand.provider)
+        except ProviderError as error:
+            raise self._heard_wrong(errand, error) from None
+
+    def _heard_wrong(self, errand: Errand, error: ProviderError) -> Refusal:
+        _log.warning(
+            "trip_failed", provider=error.provider, operation=error.operation, error=type(error).__name__
+        )
+        return failed(errand, error, self._redirect_uri(errand.provider))
+
     def _redirect_uri(self, provider: Provider) -> str:
         return f"{self._public_url}/callback/{provider.name}"
 
@@ -149,7 +166,8 @@ class Trips:
             raise self._misfit(await self._states.misfit(key, guest.browser_hash, user))
         errand, verifier, nonce = self._open(row)
         issuer = request.query_params.get("iss")
-        if issuer is not None and issuer != errand.provider.issuer:
+        missing = issuer is None and (await self._complete(errand)).answers_issuer
+        if missing or issuer not in {None, errand.provider.issuer}:
             raise _mixed_up(errand)
         code, error = request.query_params.get("code"), request.query_params.get("error", "")
         if error:
@@ -160,7 +178,7 @@ class Trips:
         secrets = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
         errand = Errand(
             purpose=row.purpose,
-            provider=self._registry.get(row.provider),
+            provider=self._registry.record(row.provider),
             scopes=frozenset(row.params["scopes"]),
             back=secrets["back"],
             again=secrets["again"],
@@ -168,6 +186,7 @@ class Trips:
             user=row.user_id,
             flow=row.flow_id,
             app=row.app,
+            proof=secrets.get("proof", False),
         )
         return errand, SecretStr(secrets["verifier"]), SecretStr(secrets.get("nonce", ""))
 
@@ -206,19 +225,18 @@ class Trips:
 
     async def collect(self, back: Return) -> tuple[TokenSet, Account]:
         """The tokens and the account behind them. Raises Refusal when the provider does not play along."""
-        provider = back.errand.provider
+        provider = await self._complete(back.errand)
         redirect_uri = self._redirect_uri(provider)
         if back.code is None:
             raise said(back.errand, back.word, redirect_uri)
         app = await self._apps.named(provider, back.errand.user, back.errand.app)
         try:
             tokens = await self._oauth.exchange(provider, app, redirect_uri, back.code, back.verifier)
-            account = await self._identities.account(provider, app, tokens, back.nonce)
-        except ProviderError as error:
-            _log.warning(
-                "trip_failed", provider=provider.name, operation=error.operation, error=type(error).__name__
+            account = await self._identities.account(
+                provider, app, tokens, back.nonce, proof=back.errand.proof
             )
-            raise failed(back.errand, error, redirect_uri) from None
+        except ProviderError as error:
+            raise self._heard_wrong(back.errand, error) from None
         label = shown_name(account.label, provider.title)
         return tokens, replace(account, label=label, nickname=shown_name(account.nickname, label))
 

@@ -204,12 +204,14 @@ class OpenId:
     """A provider that says in a signed id_token whose account it is (OpenID Connect Core 1.0).
 
     `keys_url` is its key document (RFC 7517), on one of the record's hosts. `issuers` are the spellings of
-    itself that it uses; `account` reads a verified token's claims.
+    itself that it uses; `account` reads a verified token's claims; `algorithms` are those it may sign with.
     """
 
     keys_url: str
     issuers: frozenset[str]
     account: Callable[[Mapping[str, object]], Account]
+    # Every OpenID provider must support it (Core 1.0 §15.1); taking no other rules out `none` and HMAC.
+    algorithms: tuple[str, ...] = ("RS256",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +243,11 @@ class Provider:
     telling the provider to end one token ends everything that the account granted this app. `grant_lifetime`
     is set where a grant dies by itself however often it is refreshed. `complaint` reads the reason out of an
     error answer of its API, `reasons` says what that comes to. Whose account it is comes from `openid` where
-    the provider has it, else from `account`. `dashboard` says how an app is registered; where people may
-    bring one of their own, `own_apps` says why they would.
+    the provider has it, else from `account`. One without `services` is a way to sign in and nothing to
+    connect; one that `discovers` gets its addresses from its own description (`oidc.py`). `secret_in_body`:
+    its token endpoint wants the app's secret there; `answers_issuer`: its answers always say whose they are
+    (RFC 9207). `dashboard` says how an app is registered; where people may bring one of their own, `own_apps`
+    says why they would.
     """
 
     name: str
@@ -271,6 +276,9 @@ class Provider:
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     dashboard: Dashboard | None = None
     own_apps: str = ""
+    discovers: bool = False
+    secret_in_body: bool = False
+    answers_issuer: bool = False
 
     def service(self, name: str) -> Service:
         """The service of that name. Raises KeyError."""

@@ -314,8 +314,8 @@ def _allowed(provider: Provider, url: str) -> bool:
     except httpx2.InvalidURL:
         return False
     # httpx2.URL normalises: the default port reads None, the host is lower case.
-    plain = target.scheme == "https" and target.port is None and not target.userinfo
-    return plain and target.host in provider.hosts
+    host = target.host if target.port is None else f"{target.host}:{target.port}"
+    return target.scheme == "https" and not target.userinfo and host in provider.hosts
 
 
 def _request(call: _Call, bearer: _Bearer | None) -> httpx2.Request:

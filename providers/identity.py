@@ -33,10 +33,9 @@ from providers.http import Http
 log = structlog.get_logger(__name__)
 
 _OPERATION = "identify"
-# Every OpenID provider must support it (Core 1.0 §15.1); taking no other rules out `none` and HMAC.
-_ALGORITHMS = ("RS256",)
 # The nonce, which lives ten minutes and once, proves that the token is fresh: so a host's clock may be wrong.
 _LEEWAY = 900
+_TRIP = 600.0
 _KEPT = 3600.0
 _OLDEST = 86400.0
 _UNKNOWN_KEY_PAUSE = 5.0
@@ -73,10 +72,18 @@ class Identities:
         self._flights: dict[str, asyncio.Task[_Keys]] = {}
 
     async def account(
-        self, provider: Provider, app: App, tokens: TokenSet, nonce: SecretStr | None
+        self,
+        provider: Provider,
+        app: App,
+        tokens: TokenSet,
+        nonce: SecretStr | None,
+        *,
+        proof: bool = False,
     ) -> Account:
         """The account behind tokens that were just exchanged; `nonce` is the one sent with the person.
 
+        `proof`: the provider was told to ask who it is, and must not say that it did so long ago
+        (Rejected(NOT_ASKED)).
         Raises Rejected(ID_TOKEN) where the id_token is missing or not genuine, Rejected(NO_SUBJECT) where
         the provider names nobody, and ProviderError.
         """
@@ -86,7 +93,10 @@ class Identities:
         elif tokens.id_token is None or nonce is None or not nonce.get_secret_value():
             raise _not_genuine(provider, "missing")
         else:
-            found = await self._verified(provider, provider.openid, app, tokens.id_token, nonce)
+            claims = await self._verified(provider, provider.openid, app, tokens.id_token, nonce)
+            if proof and _was_long_ago(claims):
+                raise _not_asked(provider)
+            found = provider.openid.account(claims)
         # Whoever shares a subject is one person here, so an empty one would be everybody.
         if not (found.subject and found.subject.isascii() and found.subject.isprintable()):
             raise Rejected(provider.name, _OPERATION, "NO_SUBJECT", _nobody(provider))
@@ -94,7 +104,7 @@ class Identities:
 
     async def _verified(
         self, provider: Provider, openid: OpenId, app: App, id_token: SecretStr, nonce: SecretStr
-    ) -> Account:
+    ) -> dict[str, object]:
         try:
             claims = await self._signed(provider, openid, id_token)
             jwt.JWTClaimsRegistry(
@@ -118,17 +128,17 @@ class Identities:
             raise _not_genuine(provider, "nonce")
         if not isinstance(claims["sub"], str):
             raise _not_genuine(provider, "sub")
-        return openid.account(claims)
+        return claims
 
     async def _signed(self, provider: Provider, openid: OpenId, id_token: SecretStr) -> dict[str, object]:
         """The claims of a token whose signature holds. Raises JoseError, ValueError."""
         document = await self._keys(provider, openid, older_than=_KEPT)
         try:
-            return _decoded(id_token, document.keys)
+            return _decoded(id_token, document.keys, openid)
         except InvalidKeyIdError:
             # Providers change keys between two readings; a stranger's key id must not make us read on and on.
             fresh = await self._keys(provider, openid, older_than=_UNKNOWN_KEY_PAUSE)
-            return _decoded(id_token, fresh.keys)
+            return _decoded(id_token, fresh.keys, openid)
 
     async def _keys(self, provider: Provider, openid: OpenId, older_than: float) -> _Keys:
         """The key document; all who need it at once share one reading, and its failure."""
@@ -167,8 +177,28 @@ def _nobody(provider: Provider) -> str:
     return f"{provider.title} did not say which account this is, so nothing was changed. Try again later."
 
 
-def _decoded(id_token: SecretStr, keys: KeySet) -> dict[str, object]:
-    return dict(jwt.decode(id_token.get_secret_value(), keys, algorithms=_ALGORITHMS).claims)
+def _decoded(id_token: SecretStr, keys: KeySet, openid: OpenId) -> dict[str, object]:
+    return dict(jwt.decode(id_token.get_secret_value(), keys, algorithms=openid.algorithms).claims)
+
+
+def _was_long_ago(claims: dict[str, object]) -> bool:
+    """Whether the provider says that it asked the person longer ago than a trip lasts.
+
+    Both times are by its own clock. One that does not say when it asked can't be held to it (Core 1.0 §2).
+    """
+    asked, issued = claims.get("auth_time"), claims.get("iat")
+    if not isinstance(asked, (int, float)) or not isinstance(issued, (int, float)):
+        return asked is not None
+    return issued - asked > _TRIP
+
+
+def _not_asked(provider: Provider) -> Rejected:
+    log.warning("proof_too_old", provider=provider.name)
+    sentence = (
+        f"{provider.title} let you through without asking who you are, so this is no new proof of it. "
+        f"Nothing was changed. Sign out at {provider.title}, then try again."
+    )
+    return Rejected(provider.name, _OPERATION, "NOT_ASKED", sentence)
 
 
 def _not_genuine(provider: Provider, why: str) -> Rejected:

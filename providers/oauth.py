@@ -222,7 +222,14 @@ class OAuth:
             raise AppRejected(provider.name, operation)
         try:
             borrowed = self._transport.within(self._deadline)
-            async with _Client(app.client_id, secret, transport=borrowed, trust_env=False) as client:
+            method = "client_secret_post" if secret and provider.secret_in_body else None
+            async with _Client(
+                app.client_id,
+                secret,
+                token_endpoint_auth_method=method,
+                transport=borrowed,
+                trust_env=False,
+            ) as client:
                 answer = await ask(client)
             status = answer.status_code
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):

@@ -59,7 +59,7 @@ class Registry:
     @property
     def configured(self) -> tuple[Provider, ...]:
         """Providers that a person can connect: by the operator's app, or by their own."""
-        return tuple(p for p in self.known if p.name in self._own or p.name in self._apps)
+        return tuple(p for p in self.known if p.services and (p.name in self._own or p.name in self._apps))
 
     @property
     def operated(self) -> tuple[Provider, ...]:
@@ -69,7 +69,9 @@ class Registry:
     @property
     def unset(self) -> tuple[Provider, ...]:
         """Providers that the operator could still set up."""
-        return tuple(p for p in self.known if p.name not in self._own and p.name not in self._apps)
+        return tuple(
+            p for p in self.known if p.services and p.name not in self._own and p.name not in self._apps
+        )
 
     def record(self, name: str) -> Provider:
         """The provider of that name, configured or not. Raises UnknownName."""
@@ -94,7 +96,7 @@ class Registry:
 
     def app(self, provider: str, ref: str) -> App:
         """The operator's app that `ref` names at a provider. Raises UnknownName."""
-        app = self._apps.get(self.get(provider).name)
+        app = self._apps.get(self.record(provider).name)
         if app is None or app.ref != ref:
             raise UnknownName(f"{provider} app", ref, [app.ref] if app else [])
         return app

@@ -36,6 +36,7 @@ from providers.base import App
 from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
+from providers.oidc import Discovery
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from valet.housekeeping import Sweep, housekeeping
@@ -106,7 +107,11 @@ async def assemble(
         stack.push_async_callback(database.close)
         await _claim(database, mode)
         transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
-        oauth, http, registry = OAuth(transport), Http(transport), Registry(PROVIDERS, apps, settings.owning)
+        oauth, http, registry = (
+            OAuth(transport),
+            Http(transport),
+            Registry(settings.known(PROVIDERS), apps, settings.owning),
+        )
         metrics = CollectorRegistry()
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)
@@ -183,6 +188,7 @@ def _app(
         vault=vault,
         oauth=oauth,
         identities=Identities(http),
+        discovery=Discovery(http),
         registry=registry,
         admission=admission,
         authorize=authorize,
@@ -277,7 +283,7 @@ def _error_page(request: Request, status: int, title: str, sentence: str) -> Res
 
 
 def _admission(settings: Settings, database: Database, vault: Vault) -> Admission:
-    issuers = {provider.name: provider.issuer for provider in PROVIDERS}
+    issuers = {provider.name: provider.issuer for provider in settings.known(PROVIDERS)}
     guests = Guests.read(settings.allowed, issuers)
     invitations = Invitations(database)
 

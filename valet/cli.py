@@ -11,6 +11,7 @@ import typer
 from providers.registry import PROVIDERS
 from valet import banner, logging, running, users
 from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
+from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json, refuse, spoken
 
@@ -32,7 +33,8 @@ def demo() -> None:
 
     values = environment()
     chosen = values.get("VALET_EMULATOR_ORIGIN")
-    for provider in PROVIDERS:
+    values |= DEMO
+    for provider in known(PROVIDERS, values):
         values[provider.client_id_setting] = demo_client_id(provider.name)
         values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
     with spoken():

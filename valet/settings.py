@@ -23,6 +23,7 @@ from connect.address import Proxies
 from connect.admission import Guests
 from connect.preset import read_preset
 from providers.base import App, Provider
+from valet import oidc
 
 DEFAULT_PORT = 8420
 
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field("", alias="VALET_TRUSTED_PROXIES")
     client_documents: bool = Field(True, alias="VALET_CLIENT_DOCUMENTS")
     clients: Path | None = Field(None, alias="VALET_CLIENTS")
+    oidc_issuer: str = Field("", alias="OIDC_ISSUER")
+    oidc_title: str = Field("", alias="OIDC_TITLE")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")
     log_format: Literal["console", "json"] = Field("console", alias="VALET_LOG_FORMAT")
@@ -78,6 +81,10 @@ class Settings(BaseSettings):
         entries = frozenset(_entries(self.allow))
         return entries or (frozenset({"*"}) if self.loopback else frozenset())
 
+    def known(self, providers: tuple[Provider, ...]) -> tuple[Provider, ...]:
+        """`providers` and the operator's own OpenID provider, where there is one."""
+        return oidc.known(providers, {"OIDC_ISSUER": self.oidc_issuer, "OIDC_TITLE": self.oidc_title})
+
     @property
     def proxies(self) -> Proxies:
         """The reverse proxies whose X-Forwarded-For is believed. Raises ValueError."""
@@ -101,7 +108,9 @@ def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides
     except ValidationError as error:
         # Field names and rules only: a value may be a secret.
         raise SettingsError([f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]) from None
-    rules = [*_rules(settings, apps(values, providers), providers), _clients_rule(settings.clients)]
+    every = oidc.known(providers, values)
+    rules = [*_rules(settings, apps(values, providers), every), _clients_rule(settings.clients)]
+    rules += oidc.rules(providers, values)
     faults = [sentence for bad, sentence in rules if bad]
     if faults:
         raise SettingsError(faults)
@@ -111,7 +120,7 @@ def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides
 def apps(values: Mapping[str, str], providers: tuple[Provider, ...]) -> dict[str, App]:
     """The operator's apps by provider name, for the providers that have a client id."""
     found = {}
-    for provider in providers:
+    for provider in oidc.known(providers, values):
         client_id = values.get(provider.client_id_setting, "").strip()
         secret = values.get(provider.client_secret_setting, "").strip()
         if client_id:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import typer
 
+from providers.base import Provider
 from providers.registry import PROVIDERS
+from valet.oidc import known_in_demo
 from valet.people import Known, entry_of, known, whose
 from valet.reach import mode_of, reached
-from valet.settings import environment, load
+from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, spoken
 from vault.store.database import Database
 from vault.store.invitations import Invitations
@@ -29,17 +32,33 @@ Entry = Annotated[
 ]
 Who = Annotated[str, typer.Argument(help="The beginning of an id, or the label of a way in (an address).")]
 
-_ISSUERS = {provider.name: provider.issuer for provider in PROVIDERS}
-_TITLES = {provider.issuer: provider.title for provider in PROVIDERS}
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a command works with: the database, the settings as they are here, and the providers there are."""
+
+    database: Database
+    settings: Settings
+    providers: tuple[Provider, ...]
+
+    @property
+    def issuers(self) -> dict[str, str]:
+        """The providers' issuers by their names."""
+        return {provider.name: provider.issuer for provider in self.providers}
+
+    async def everybody(self) -> list[Known]:
+        """All people, ready to show."""
+        titles = {provider.issuer: provider.title for provider in self.providers}
+        return known(await People(self.database).list(), titles)
 
 
 @app.command()
 def allow(entry: Entry, demo: Demo = False) -> None:
     """Put an entry on the guest list, beside VALET_ALLOW. It counts at once."""
 
-    async def act(database: Database) -> str:
-        kept = entry_of(entry, _ISSUERS)
-        added = await Invitations(database).add(kept)
+    async def act(desk: Desk) -> str:
+        kept = entry_of(entry, desk.issuers)
+        added = await Invitations(desk.database).add(kept)
         return f"{kept} may sign in now" if added else f"{kept} was on the list already"
 
     typer.echo(_work(act, demo))
@@ -49,9 +68,9 @@ def allow(entry: Entry, demo: Demo = False) -> None:
 def disallow(entry: Entry, demo: Demo = False) -> None:
     """Take an entry off. Who came in by it is out at their next page, their chats within the hour."""
 
-    async def act(database: Database) -> str:
-        kept = entry_of(entry, _ISSUERS)
-        if await Invitations(database).remove(kept):
+    async def act(desk: Desk) -> str:
+        kept = entry_of(entry, desk.issuers)
+        if await Invitations(desk.database).remove(kept):
             return f"{kept} is off the list; to have somebody out at once: valet users block"
         return f"{kept} was not on the list (what VALET_ALLOW says is changed there)"
 
@@ -62,9 +81,9 @@ def disallow(entry: Entry, demo: Demo = False) -> None:
 def block(who: Who, demo: Demo = False) -> None:
     """Shut somebody out at once: their sessions, their chats' tokens, their personal tokens."""
 
-    async def act(database: Database) -> str:
-        one = whose(await _everybody(database), who)
-        await Users(database).block(one.person.id)
+    async def act(desk: Desk) -> str:
+        one = whose(await desk.everybody(), who)
+        await Users(desk.database).block(one.person.id)
         return f"blocked {one.line}\nsigned out everywhere; every chat and every token of theirs is cut off"
 
     typer.echo(_work(act, demo))
@@ -74,11 +93,11 @@ def block(who: Who, demo: Demo = False) -> None:
 def unblock(who: Who, demo: Demo = False) -> None:
     """Let somebody sign in again. Their chats have to connect anew."""
 
-    async def act(database: Database) -> str:
-        one = whose(await _everybody(database), who)
+    async def act(desk: Desk) -> str:
+        one = whose(await desk.everybody(), who)
         if not one.person.blocked:
             return f"{one.line}\nwas not blocked"
-        await Users(database).unblock(one.person.id)
+        await Users(desk.database).unblock(one.person.id)
         return f"unblocked {one.line}\nmay sign in again, if the guest list says so"
 
     typer.echo(_work(act, demo))
@@ -88,12 +107,11 @@ def unblock(who: Who, demo: Demo = False) -> None:
 def list_(demo: Demo = False, as_json: Json = False) -> None:
     """Everybody who ever signed in, and the guest list."""
 
-    async def act(database: Database) -> tuple[list[Known], list[str]]:
-        return await _everybody(database), await Invitations(database).entries()
+    async def act(desk: Desk) -> tuple[list[Known], list[str], list[str]]:
+        entries = await Invitations(desk.database).entries()
+        return await desk.everybody(), entries, sorted(desk.settings.allowed)
 
-    people, entries = _work(act, demo)
-    with spoken():
-        set_here = sorted(load(environment(), PROVIDERS).allowed)
+    people, entries, set_here = _work(act, demo)
     if as_json:
         listed = [{"entry": each, "from": "VALET_ALLOW"} for each in set_here]
         listed += [{"entry": each, "from": "valet users allow"} for each in entries]
@@ -111,17 +129,15 @@ def list_(demo: Demo = False, as_json: Json = False) -> None:
         typer.echo(f"  {entry}")
 
 
-async def _everybody(database: Database) -> list[Known]:
-    return known(await People(database).list(), _TITLES)
-
-
-def _work(act: Callable[[Database], Awaitable[T]], demo: bool) -> T:
+def _work(act: Callable[[Desk], Awaitable[T]], demo: bool) -> T:
     """What `act` gives, on the database of the Valet that is meant; errors become a sentence."""
 
     async def run() -> T:
         settings = load(environment(), PROVIDERS)
-        async with reached(settings, mode_of(settings, demo)) as database:
-            return await act(database)
+        mode = mode_of(settings, demo)
+        providers = known_in_demo(PROVIDERS) if mode == "demo" else settings.known(PROVIDERS)
+        async with reached(settings, mode) as database:
+            return await act(Desk(database, settings, providers))
 
     with spoken():
         return asyncio.run(run())

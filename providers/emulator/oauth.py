@@ -94,10 +94,14 @@ class CodeFlow:
             return self.unwelcome(error)
         choice = await form(request)
         if choice.get("decision") == "cancel":
-            return back(asked, {"error": "access_denied"})
+            return self.answered(asked, {"error": "access_denied"})
         if choice.get("decision") != "agree" or choice.get("account", "") not in self._upstream.people:
             return pages.page(self.question(asked, "Choose an account."), 400)
-        return back(asked, self.consented(asked, choice))
+        return self.answered(asked, self.consented(asked, choice))
+
+    def answered(self, asked: Asked, answer: dict[str, str]) -> Response:
+        """The way back to the app with that answer."""
+        return back(asked, answer)
 
     def asked(self, request: Request) -> Asked:
         """The authorize request, checked. Raises Unwelcome."""

@@ -31,6 +31,7 @@ from providers.base import App, TokenSet
 from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
+from providers.oidc import Discovery, record
 from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
@@ -51,6 +52,7 @@ ISSUER = SPOTIFY.issuer
 ALL = frozenset({"spotify:read", "spotify:write"})
 READ = frozenset({"user-read-playback-state", "user-read-currently-playing"})
 WRITE = READ | {"user-modify-playback-state"}
+HOUSE = record("https://id.emulator.example", "House ID")
 
 
 class FakeSpotify:
@@ -228,7 +230,7 @@ class Inn:
             apps = emulator_apps() if apps is None else apps
         if apps is None:
             apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
-        self.registry = Registry(PROVIDERS, apps, own)
+        self.registry = Registry((*PROVIDERS, HOUSE), apps, own)
         self.flows = Flows(database, vault.derive("flow-handle"))
         self.clients = Clients(database)
         self.stores = Stores.of(database, self.flows)
@@ -255,6 +257,7 @@ class Inn:
             vault=vault,
             oauth=_Forgetful(transport, lambda: self.forget_scopes),
             identities=Identities(Http(transport), clock=lambda: self.clock),
+            discovery=Discovery(Http(transport), clock=lambda: self.clock),
             registry=self.registry,
             admission=self.admission,
             authorize=self.authorize,

@@ -130,7 +130,7 @@ def test_the_example_file_names_every_setting_and_no_other() -> None:
     text = (ROOT / ".env.example").read_text()
     documented = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
     known = {str(field.alias) for field in Settings.model_fields.values()}
-    for provider in PROVIDERS:
+    for provider in load(OIDC, PROVIDERS).known(PROVIDERS):
         known |= {provider.client_id_setting, provider.client_secret_setting}
     assert documented == known
 
@@ -170,3 +170,42 @@ def test_a_wrong_file_of_clients_is_told_with_its_entry(tmp_path: Path) -> None:
     assert "VALET_CLIENTS: entry 1: A redirect URI" in faults(VALET_CLIENTS=str(file))
     file.write_text('[{"client_id": "a", "client_name": "A", "redirect_uris": ["http://127.0.0.1/cb"]}]')
     assert load({"VALET_CLIENTS": str(file)}, PROVIDERS).clients == file
+
+
+OIDC = {"OIDC_ISSUER": "https://id.example.org/realms/house", "OIDC_CLIENT_ID": "valet"}
+
+
+def test_an_openid_provider_of_ones_own_is_one_more_way_in() -> None:
+    settings = load({**OIDC, "OIDC_TITLE": "House"}, PROVIDERS)
+    *rest, last = settings.known(PROVIDERS)
+    assert tuple(rest) == PROVIDERS
+    assert (last.name, last.title, last.issuer) == ("oidc", "House", OIDC["OIDC_ISSUER"])
+    assert load(OIDC, PROVIDERS).known(PROVIDERS)[-1].title == "id.example.org"
+    assert load({}, PROVIDERS).known(PROVIDERS) == PROVIDERS
+    found = apps({**OIDC, "OIDC_CLIENT_SECRET": "canary"}, PROVIDERS)["oidc"]
+    assert found.client_id == "valet"
+    assert "canary" not in repr(found)
+    assert load({**PUBLIC, **OIDC, "VALET_ALLOW": "oidc:auth0|7"}, PROVIDERS).allowed == {"oidc:auth0|7"}
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        ({"OIDC_ISSUER": "http://id.example.org"}, "OIDC_ISSUER: give the issuer"),
+        ({"OIDC_ISSUER": "https://id.example.org?x=1"}, "OIDC_ISSUER: give the issuer"),
+        ({"OIDC_ISSUER": "id.example.org"}, "OIDC_ISSUER: give the issuer"),
+        ({"OIDC_CLIENT_ID": ""}, "OIDC_CLIENT_ID: is missing"),
+        ({"OIDC_ISSUER": ""}, "OIDC_ISSUER: is missing"),
+        ({"OIDC_ISSUER": "https://accounts.google.com"}, "Google is here already"),
+        ({"OIDC_ISSUER": "https://accounts.google.com/"}, "Google is here already"),
+        ({"VALET_EMULATOR_ORIGIN": "http://localhost:9009"}, "real client ids"),
+    ],
+)
+def test_what_is_wrong_with_it_is_said(values: dict[str, str], fault: str) -> None:
+    with pytest.raises(SettingsError, match=fault):
+        load({**OIDC, **values}, PROVIDERS)
+
+
+def test_without_it_its_entries_are_not_understood() -> None:
+    with pytest.raises(SettingsError, match="entry 1 is not understood"):
+        load({**PUBLIC, "VALET_ALLOW": "oidc:7"}, PROVIDERS)
