@@ -306,11 +306,11 @@ def test_faults_have_the_bodies_of_their_host(emulator: EmulatorProcess) -> None
 def test_control_names_the_upstream(emulator: EmulatorProcess) -> None:
     sign_in(emulator, EVENTS)
     emulator.sign_in()
-    assert {row["upstream"] for row in emulator.read("clients")} == {"spotify", "google"}
+    assert {row["upstream"] for row in emulator.read("clients")} == {"spotify", "google", "oidc"}
     assert [row["account"] for row in emulator.read("accounts")] == ["ana", "ben", "cleo", "dana", "emil"]
     both, one = emulator.tokens(), emulator.tokens("google")
     assert (len(both["access"]), len(one["access"])) == (2, 1)
     answer = emulator.http.post("/_control/revoke", json={"upstream": "tidal"})
-    assert answer.json() == {"error": "upstream must be one of spotify, google."}
+    assert answer.json() == {"error": "upstream must be one of spotify, google, oidc."}
     assert emulator.revoke("ana", upstream="google") == 1
     assert emulator.revoke("ana") == 2
