@@ -117,7 +117,9 @@ class Join:
         if whose == "held":
             return RedirectResponse(f"{HERE}?told=held", 303)
         handle, record = mint(), new_id()
-        kept = self._vault.seal(_SEALED_AS, record, json.dumps(asdict(account)).encode())
+        # Whose it is stands inside too: a row that is made another person's opens for nobody.
+        body = {"user": str(user.id), "account": asdict(account)}
+        kept = self._vault.seal(_SEALED_AS, record, json.dumps(body).encode())
         pending = Pending(_PURPOSE, user.id, record, kept, {"provider": provider.name})
         await self._pendings.add(digest(handle.get_secret_value()), guest.browser_hash, pending)
         return RedirectResponse(f"{HERE}/add?{urlencode({'p': handle.get_secret_value()})}", 303)
@@ -152,15 +154,22 @@ class Join:
 
     def _open(self, pending: Pending | None) -> Waiting:
         if pending is None:
-            raise Refusal(
-                410,
-                "This question is over",
-                "It was answered before, or it waited longer than ten minutes, or it is another person's. "
-                "No way in was added.",
-                _BACK,
-            )
-        account = Account(**json.loads(self._vault.open(_SEALED_AS, pending.record_id, pending.sealed)))
+            raise _over()
+        body = json.loads(self._vault.open(_SEALED_AS, pending.record_id, pending.sealed))
+        if body["user"] != str(pending.user_id):
+            raise _over()
+        account = Account(**body["account"])
         return Waiting(account, title(self._registry, account.issuer))
+
+
+def _over() -> Refusal:
+    return Refusal(
+        410,
+        "This question is over",
+        "It was answered before, or it waited longer than ten minutes, or it is another person's. "
+        "No way in was added.",
+        _BACK,
+    )
 
 
 def _taken(account: Account, named: str) -> Refusal:

@@ -174,3 +174,15 @@ async def test_connecting_an_account_is_no_way_in(inn: Inn) -> None:
     assert await inn.count("SELECT count(*) FROM identities WHERE subject_index = %s", index) == 0
     assert (await inn.sign_in(inn.browser(), "zoe")).status == 403
     assert ana.id == (await inn.user("ana")).id
+
+
+async def test_a_row_that_was_made_anothers_adds_nothing_to_them(inn: Inn) -> None:
+    browser, _ = await inn.guest()
+    form = (await ask(inn, browser)).form(CONFIRM)
+    await inn.sign_in(browser, "ben")
+    ben = await inn.user("ben")
+    await inn.run("UPDATE pendings SET user_id = %s", ben.id)
+    csrf = (await browser.get(HERE)).form(ADD).fields["csrf"]
+    assert (await browser.get(f"{ADD}?p={form.fields['p']}")).status == 410
+    assert (await browser.post(CONFIRM, {**form.fields, "csrf": csrf, "decision": "add"})).status == 410
+    assert await ways(inn, "ben") == ["Ben"]
