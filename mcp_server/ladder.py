@@ -1,7 +1,7 @@
 """How a person is brought to the connect page, by the best way the chat program offers.
 
     1  2026-07-28 with url elicitation    InputRequiredResult; the retry waits a little for the person
-    2  earlier, capabilities known        UrlElicitationRequiredError (-32042)
+    2  earlier, capabilities known        UrlElicitationRequiredError (-32042); the next such call waits, too
     3  anything else                      an error result: one sentence, one link, `_meta`
 
 MCP 2026-07-28 client/elicitation and basic/patterns/mrtr; 2025-11-25 client/elicitation. The link holds
@@ -91,14 +91,23 @@ class Ladder:
                 )
             )
         call = Call.within(context)
-        handle = context.request_state
-        if handle is not None and await self._finished(handle, call):
-            # The grant may have been raised on the way, or cut: the row of the token says so.
-            principal = await call.recheck()
-            if principal is None:
-                raise MCPError(INVALID_REQUEST, "The sign-in of this chat has ended. Sign in again.")
-            call.principal, call.answered = principal, True
+        if context.request_state is not None:
+            await self._wait(context.request_state, call)
         return None
+
+    async def _wait(self, handle: str, call: Call) -> bool:
+        """Whether the person finishes within a few seconds; the call then speaks for them as they are now.
+
+        Raises MCPError where their sign-in ended meanwhile.
+        """
+        if not await self._finished(handle, call):
+            return False
+        # The grant may have been raised on the way, or cut: the row of the token says so.
+        principal = await call.recheck()
+        if principal is None:
+            raise MCPError(INVALID_REQUEST, "The sign-in of this chat has ended. Sign in again.")
+        call.principal, call.answered = principal, True
+        return True
 
     async def _finished(self, handle: str, call: Call) -> bool:
         for look in range(self._patience.looks):
@@ -110,8 +119,11 @@ class Ladder:
 
     async def climb(
         self, context: Context[Any, Any], error: Exception, spoken: Spoken, label: str | None
-    ) -> CallToolResult | InputRequiredResult:
-        """The way to mend `error`. Raises UrlElicitationRequiredError (rung 2), Unconfigured."""
+    ) -> CallToolResult | InputRequiredResult | None:
+        """The way to mend `error`; None where the person has just done so, and the call is to be run again.
+
+        Raises UrlElicitationRequiredError (rung 2), Unconfigured.
+        """
         call = Call.within(context)
         need = self._need(error, call, label)
         handle = await self._links.ask_connect(
@@ -131,9 +143,14 @@ class Ladder:
                 return InputRequiredResult(
                     input_requests={_QUESTION: ElicitRequest(params=params)}, request_state=handle
                 )
-            raise UrlElicitationRequiredError(
-                [ElicitRequestURLParams(message=message, url=url, elicitation_id=_name_of(handle))], message
-            )
+            # Once: what is called again while the link is fresh comes back from it.
+            if not call.answered and await self._links.show(handle, call.principal.user_id):
+                raise UrlElicitationRequiredError(
+                    [ElicitRequestURLParams(message=message, url=url, elicitation_id=_name_of(handle))],
+                    message,
+                )
+            if not call.answered and await self._wait(handle, call):
+                return None
         if isinstance(error, Wanted):
             return error.answer(url)
         return linked(spoken, need.provider.name, need.provider.title, url)

@@ -53,6 +53,9 @@ class ConnectLinks(Protocol):
     async def connected(self, flow_handle: str, user_id: UUID) -> bool:
         """Whether that person has finished the flow."""
 
+    async def show(self, flow_handle: str, user_id: UUID) -> bool:
+        """Whether that person's pending flow may be opened in their browser; not where it just was."""
+
     async def tell_finished(self, *, user_id: UUID, grant_id: UUID, provider: str, label: str | None) -> bool:
         """Whether that person finished such a flow lately; True once for each."""
 

@@ -178,9 +178,13 @@ class ValetServer(MCPServer[House]):
             return failure(spoken)
         label = arguments.get("account")
         # An empty one means the default, as it does to the resolver.
-        return await self._ladder.climb(
+        answer = await self._ladder.climb(
             context, error, spoken, label if isinstance(label, str) and label else None
         )
+        if answer is not None:
+            return answer
+        _require_scopes(Call.within(context), entry)
+        return await self._run(entry, arguments, context)
 
     def _require_app(self, entry: Entry) -> None:
         """A scope of a provider without an app can't be granted, so asking for it would be a loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -168,6 +169,100 @@ async def test_legacy_url_elicitation_is_an_error_with_the_link(serve: Serve) ->
             await finish(desk, who, asked[0].url)
             assert not (await client.call_tool(*CALL)).is_error
     assert caught.value.code == -32042
+
+
+async def refused(desk: Desk, who: Resident, browser: Browser) -> str:
+    """The link that a legacy client is told to open."""
+    async with chat(desk, who, "legacy", browser) as client:
+        with pytest.raises(MCPError) as caught:
+            await client.call_tool(*CALL)
+    [asked] = UrlElicitationRequiredError.from_error(caught.value.error).elicitations
+    return asked.url
+
+
+async def test_a_legacy_retry_waits_for_the_person_and_then_simply_runs(serve: Serve) -> None:
+    """The client calls again at once; the person is still busy in the browser."""
+    async with serve(looks=5) as desk, serve(looks=5) as worker:
+        who = await desk.resident()
+        url = await refused(desk, who, Browser())
+        looks = 0
+        connected = worker.flows.connected
+
+        async def slowly(flow_handle: str, user_id: Any) -> bool:
+            nonlocal looks
+            looks += 1
+            if looks == 3:
+                await finish(desk, who, url)
+            return await connected(flow_handle, user_id)
+
+        worker.flows.connected = slowly  # type: ignore[method-assign]
+        async with chat(worker, who, "legacy", Browser()) as client:
+            result = await client.call_tool(*CALL)
+    assert not result.is_error, text_of(result)
+    assert worker.pauses == [0.5, 0.5]
+
+
+async def test_a_legacy_retry_opens_no_second_window(serve: Serve) -> None:
+    async with serve(looks=4) as desk, serve(looks=4) as worker:
+        who = await desk.resident()
+        url = await refused(desk, who, Browser())
+        for each in (desk, worker):
+            async with chat(each, who, "legacy", Browser()) as client:
+                result = await client.call_tool(*CALL)
+            assert result.is_error
+            assert url in text_of(result), "the same link, to be opened by hand"
+            assert each.pauses == [0.5] * 3
+        # Another person, another question and a later day are no retry.
+        await refused(worker, await desk.resident(), Browser())
+        async with desk.database.connection() as link:
+            await link.execute(
+                "UPDATE flows SET shown_at = now() - interval '11 minutes' WHERE user_id = %s", (who.user_id,)
+            )
+        assert await refused(worker, who, Browser()) == url
+
+
+async def test_of_many_legacy_calls_at_once_one_opens_the_link(serve: Serve) -> None:
+    async with serve(looks=1) as desk:
+        who = await desk.resident()
+        async with chat(desk, who, "legacy", Browser()) as client:
+            calls = (client.call_tool(*CALL) for _ in range(6))
+            results = await asyncio.gather(*calls, return_exceptions=True)
+    assert sum(isinstance(each, MCPError) for each in results) == 1
+    assert all(LINK.search(text_of(each)) for each in results if not isinstance(each, BaseException))
+
+
+async def test_a_legacy_retry_after_a_cut_grant_is_refused(serve: Serve) -> None:
+    async with serve(looks=2) as desk:
+        who = await desk.resident()
+        url = await refused(desk, who, Browser())
+
+        async def cut() -> None:
+            await finish(desk, who, url)
+            async with desk.database.connection() as link:
+                await link.execute("UPDATE grants SET scopes = '{}' WHERE id = %s", (who.grant_id,))
+
+        while_waiting(desk, cut)
+        async with chat(desk, who, "legacy", Browser()) as client:
+            with pytest.raises(MCPError, match="needs the permission"):
+                await client.call_tool(*CALL)
+    assert desk.spotify.calls == []
+
+
+async def test_a_legacy_retry_that_still_lacks_something_ends_in_a_link(serve: Serve) -> None:
+    async with serve(looks=2) as desk:
+        who = await desk.resident()
+        url = await refused(desk, who, Browser())
+
+        async def half() -> None:
+            flow = await desk.flows.find_connect(handle(url))
+            if flow is not None:
+                await desk.flows.finish_connect(flow.id, who.user_id)
+
+        while_waiting(desk, half)
+        async with chat(desk, who, "legacy", Browser()) as client:
+            result = await client.call_tool(*CALL)
+    assert result.is_error
+    assert LINK.search(text_of(result)), "no window opens a second time for one call"
 
 
 # Rung 1: modern with url elicitation

@@ -283,6 +283,20 @@ class Flows:
             row = cast("tuple[bool]", await cursor.fetchone())
             return row[0]
 
+    async def show(self, flow_handle: str, user_id: UUID) -> bool:
+        """Whether the person's pending connect flow may be opened for them: not where it just was.
+
+        True for one caller in ten minutes.
+        """
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "UPDATE flows SET shown_at = now() WHERE handle_hash = %(hash)s AND kind = 'connect'"
+                " AND user_id = %(user_id)s AND consumed_at IS NULL"
+                " AND (shown_at IS NULL OR shown_at < now() - interval '10 minutes')",
+                {"hash": digest(flow_handle), "user_id": user_id},
+            )
+            return cursor.rowcount == 1
+
     async def tell_finished(self, *, user_id: UUID, grant_id: UUID, provider: str, label: str | None) -> bool:
         """Whether the person finished such a connect flow in the last quarter of an hour, told once.
 
