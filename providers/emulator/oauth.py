@@ -87,7 +87,7 @@ class CodeFlow:
         return self.at_once(asked) or pages.page(self.question(asked))
 
     async def _answer(self, request: Request) -> Response:
-        """The person's choice: back to the app with a code, or with `access_denied`."""
+        """The person's choice: back to the app with a code, or with an error (RFC 6749 §4.1.2.1)."""
         try:
             asked = self.asked(request)
         except Unwelcome as error:
@@ -97,7 +97,8 @@ class CodeFlow:
             return self.answered(asked, {"error": "access_denied"})
         if choice.get("decision") != "agree" or choice.get("account", "") not in self._upstream.people:
             return pages.page(self.question(asked, "Choose an account."), 400)
-        return self.answered(asked, self.consented(asked, choice))
+        trouble = self._upstream.settings.callback_error
+        return self.answered(asked, {"error": trouble} if trouble else self.consented(asked, choice))
 
     def answered(self, asked: Asked, answer: dict[str, str]) -> Response:
         """The way back to the app with that answer."""

@@ -15,8 +15,10 @@ class Settings:
     granted, as if the person had unticked them. `lag_ms`: how long reads answer the state before a
     command. `command_bodies`: player commands answer 200 with a token that is no JSON, as observed
     since 2024, instead of the documented 204. `unregistered`: accounts missing from the app's user list.
-    `testing`: the app is in testing, refresh tokens die after seven days. `id_token` overrides claims of
-    the identity, null removes one; with `id_token_forged` another key signs it under the published id.
+    `owner_premium`: false, and the app's owner has let Premium lapse. `callback_error` comes back with the
+    person in place of a code. `testing`: the app is in testing, refresh tokens die after seven days.
+    `id_token` overrides claims of the identity, null removes one; with `id_token_forged` another key signs it
+    under the published id.
     """
 
     rotate: bool = False
@@ -27,6 +29,8 @@ class Settings:
     lag_ms: int = 200
     command_bodies: bool = False
     unregistered: list[str] = field(default_factory=list)
+    owner_premium: bool = True
+    callback_error: str = ""
     testing: bool = False
     id_token: dict[str, Any] = field(default_factory=dict)
     id_token_forged: bool = False

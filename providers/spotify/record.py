@@ -58,6 +58,12 @@ MEANINGS = {
         "provider_error",
         "Spotify has switched this server's app off, because its owner has no Premium subscription. Only the "
         "operator can mend it.",
+        Told(
+            "Spotify has switched this app off",
+            "It serves an app only while the owner of the app has Premium. Nothing was changed, and your own "
+            "account is not what is wrong.",
+            "Tell whoever runs this Valet: the owner of the Spotify app needs Premium again.",
+        ),
     ),
 }
 

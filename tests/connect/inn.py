@@ -251,11 +251,12 @@ class Inn:
             self.gate,
         )
         self.diary = Diary(self.stores.activity)
+        self.oauth = _Forgetful(transport, lambda: self.forget_scopes)
         self.app = build(
             public_url=public_url,
             stores=self.stores,
             vault=vault,
-            oauth=_Forgetful(transport, lambda: self.forget_scopes),
+            oauth=self.oauth,
             identities=Identities(Http(transport), clock=lambda: self.clock),
             discovery=Discovery(Http(transport), clock=lambda: self.clock),
             registry=self.registry,

@@ -65,6 +65,8 @@ def authenticate(spotify: Spotify, request: Request) -> Caller:
             "The user is not registered for this application. "
             "Please check your settings on https://developer.spotify.com/dashboard.",
         )
+    if not spotify.settings.owner_premium:
+        raise Refusal(403, "Active premium subscription required for the owner of the app.")
     return Caller(spotify.people[grant.account], frozenset(grant.scopes))
 
 
