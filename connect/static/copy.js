@@ -5,7 +5,7 @@ document.querySelectorAll("button[data-copy]").forEach(function (button) {
   button.hidden = false;
   button.setAttribute("aria-live", "polite");
   button.addEventListener("click", function () {
-    navigator.clipboard.writeText(source.textContent).then(function () {
+    navigator.clipboard.writeText(source.value || source.textContent).then(function () {
       button.textContent = "Copied";
       window.setTimeout(function () { button.textContent = "Copy"; }, 2000);
     });

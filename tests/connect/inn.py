@@ -134,7 +134,9 @@ class _Reader(HTMLParser):
         a = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(a["action"], a.get("method", "get")))
-        elif tag == "input" and (a.get("type") not in {"radio", "checkbox"} or "checked" in a):
+        elif (
+            tag == "input" and "name" in a and (a.get("type") not in {"radio", "checkbox"} or "checked" in a)
+        ):
             self.forms[-1].fields[a["name"]] = a.get("value", "")
         elif tag == "button" and self.forms:
             self.forms[-1].buttons.append((a.get("name", ""), a.get("value", "")))
