@@ -41,7 +41,10 @@ ErrorPage = Callable[[Request, int, str, str], Response]
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43,128}")
 _AGAIN = "Nothing was shared. Go back to your chat and connect again from there."
-_CHECK_AGAIN = "Nothing was shared. Go back to your chat and connect again in a minute."
+_CHECK_AGAIN = (
+    "Nothing was shared. Connect again from your chat in a minute; if this page comes back, show it to "
+    "whoever runs this server."
+)
 _REGISTER_AGAIN = (
     "Nothing was shared. Remove this server in your chat client and add it again, so that it registers anew."
 )
