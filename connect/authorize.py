@@ -61,6 +61,10 @@ class _Untrusted(Exception):
         self.wait = wait
 
 
+class _Stranger(_Untrusted):
+    """The client is none that we know: its registration may have expired."""
+
+
 class Authorize:
     """GET and POST /authorize, and what the consent page does with the person's answer.
 
@@ -122,7 +126,7 @@ class Authorize:
             await self._admit(request)
             client, redirect_uri, registered = await self._trust(asked)
         except _Untrusted as error:
-            return self._page(request, error.status, error.title, error.sentence, error.wait)
+            return self._turn_away(request, error)
         except OAuthError as error:
             return self._page(request, error.status, "This link is damaged", f"{error.description} {_AGAIN}")
         except Busy:
@@ -158,7 +162,7 @@ class Authorize:
         except NotVouched as error:
             raise _Untrusted("Valet could not check this chat client", f"{error} {_CHECK_AGAIN}") from None
         if client is None:
-            raise _Untrusted("Valet does not know this chat client", _REGISTER_AGAIN)
+            raise _Stranger("Valet does not know this chat client", _REGISTER_AGAIN)
         if presented is None:
             if len(client.redirect_uris) != 1:
                 raise _Untrusted(
@@ -197,6 +201,11 @@ class Authorize:
             resource=self._resource,
         )
 
+    def _turn_away(self, request: Request, error: _Untrusted) -> Response:
+        if isinstance(error, _Stranger) and _is_program(request):
+            return OAuthError("invalid_client", "The client is not known here. Register again.").answer()
+        return self._page(request, error.status, error.title, error.sentence, error.wait)
+
     def _refuse(self, client: Client, redirect_uri: str, asked: Parameters, error: OAuthError) -> Response:
         _log.info("authorize_refused", client_id=client.id, error=error.error)
         state = None if "state" in asked.repeated else asked.get("state")
@@ -211,6 +220,15 @@ class Authorize:
         response = self._error_page(request, status, title, sentence)
         response.headers.update(NO_STORE | ({"Retry-After": str(math.ceil(wait))} if wait else {}))
         return response
+
+
+def _is_program(request: Request) -> bool:
+    """Does it ask for JSON and not for a page?
+
+    A chat client may look here before it opens a browser (mcp-remote does), so that it can register anew.
+    """
+    accepted = request.headers.get("accept", "")
+    return "application/json" in accepted and "text/html" not in accepted
 
 
 async def _parameters(request: Request) -> Parameters:

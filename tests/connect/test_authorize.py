@@ -96,6 +96,20 @@ async def test_without_state_scope_and_resource_the_defaults_hold(house: House) 
     assert set(await house.approve(await house.pending(client, state=None))) == {"code", "iss"}
 
 
+async def test_a_program_that_looks_first_learns_that_its_registration_is_gone(house: House) -> None:
+    gone = {"client_id": "vlt_client_gone", "response_type": "code", "redirect_uri": CALLBACK}
+    for accept in ("text/html,application/xhtml+xml,application/json;q=0.9", "*/*", ""):
+        assert_page(await house.http.get("/authorize", params=gone, headers={"Accept": accept}))
+    answer = await house.http.get("/authorize", params=gone, headers={"Accept": "application/json"})
+    assert answer.json()["error"] == "invalid_client"
+    assert answer.status_code == 400 and answer.headers["cache-control"] == "no-store"
+    assert_description(answer.json()["error_description"])
+    # What is known and leads elsewhere is a page for everybody: no new registration would mend it.
+    client_id = (await house.register())["client_id"]
+    elsewhere = {**gone, "client_id": client_id, "redirect_uri": "https://elsewhere.example/"}
+    assert_page(await house.http.get("/authorize", params=elsewhere, headers={"Accept": "application/json"}))
+
+
 async def test_an_unknown_client_gets_a_page(house: House) -> None:
     for unknown in ("nobody", "https://client.example/id.json", "x\u00e9", "' OR 1=1"):
         text = assert_page(await house.ask(unknown))

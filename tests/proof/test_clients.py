@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +23,7 @@ from tests.support.chromium import launched
 from valet.entries import claude_desktop
 
 DESPACITO = {"query": "Despacito"}
-CALLS = 6
+CALLS = 7
 """How many tool calls are made in the story."""
 Start = Callable[[str, Path, dict[str, str]], Chat]
 
@@ -45,14 +46,25 @@ class Client:
     """It sends a call twice."""
     clings: bool = False
     """It goes on with tokens that were refused until its program forgets them."""
+    registers_anew: bool = True
+    """It does so by itself once its registration is refused; else its person has to add the server again."""
 
 
 CLIENTS = {
-    "python-2.3.0": Client(lambda *at: chats.present(*at, "auto"), "2026-07-28", logs_out="revokes"),
-    "python-2.3.0-legacy": Client(lambda *at: chats.present(*at, "legacy"), "2025-11-25", logs_out="revokes"),
-    "python-1.30.0": Client(lambda *at: chats.earlier(*at, python_with("1.30.0")), "2025-11-25"),
+    "python-2.3.0": Client(
+        lambda *at: chats.present(*at, "auto"), "2026-07-28", logs_out="revokes", registers_anew=False
+    ),
+    "python-2.3.0-legacy": Client(
+        lambda *at: chats.present(*at, "legacy"), "2025-11-25", logs_out="revokes", registers_anew=False
+    ),
+    "python-1.30.0": Client(
+        lambda *at: chats.earlier(*at, python_with("1.30.0")), "2025-11-25", registers_anew=False
+    ),
     "python-1.12.4": Client(
-        lambda *at: chats.earlier(*at, python_with("1.12.4")), "2025-06-18", doubles=True
+        lambda *at: chats.earlier(*at, python_with("1.12.4")),
+        "2025-06-18",
+        doubles=True,
+        registers_anew=False,
     ),
     "python-1.9.4": Client(
         lambda *at: chats.earlier(*at, python_with("1.9.4")),
@@ -60,6 +72,7 @@ CLIENTS = {
         discovers=False,
         resource=False,
         clings=True,
+        registers_anew=False,
     ),
     "typescript-2.4.0": Client(
         lambda *at: chats.typescript(*at, "client", "auto"), "2026-07-28", logs_out="revokes"
@@ -107,10 +120,29 @@ async def plays(stage: Stage, chat: Chat) -> None:
     assert player["is_playing"] and player["current_name"] == "Despacito"
 
 
+class TurnedAway(Exception):
+    """The person stands before a page that gives the client nothing."""
+
+
+async def is_turned_away(stage: Stage, chat: Chat) -> None:
+    """The person is told that the client is not known any more, and what to do."""
+
+    async def visit(url: str) -> None:
+        await stage.person.page.goto(url)
+        assert await stage.person.see() == "Valet does not know this chat client"
+        told = await stage.person.page.locator("main").inner_text()
+        assert "Remove this server in your chat client and add it again" in told
+        raise TurnedAway
+
+    chat.forget("tokens")
+    with pytest.raises(TurnedAway):
+        await stage.opener.during(chat.tools(), visit)
+
+
 def sends_what_is_known(client: Client, stage: Stage) -> None:
     """What it sent is of the shape that our other tests take for granted (tests/connect)."""
     door = stage.door
-    assert len(door.to("/register")) == 1 + (client.logs_out == "forgets"), "as a client of its own, once"
+    assert len(door.to("/register")) == 2 + (client.logs_out == "forgets"), "as a client of its own"
     for seen in door.to("/register"):
         assert seen.status == 201 and seen.values["token_endpoint_auth_method"] == "none"
         assert all(re.fullmatch(client.redirect, uri) for uri in seen.values["redirect_uris"])
@@ -165,7 +197,7 @@ async def test_a_real_client_logs_in_calls_refreshes_is_cut_off_and_logs_in_agai
             with pytest.raises(Ended, match="401"):
                 await plays(stage, chat)
             assert person.consents == 1
-            chat.forget()
+            chat.forget("tokens")
         await plays(stage, chat)
         assert person.consents == 2, "it was sent away, and asked the person anew"
 
@@ -177,11 +209,49 @@ async def test_a_real_client_logs_in_calls_refreshes_is_cut_off_and_logs_in_agai
                 assert await stage.logins() == before - 1
             await plays(stage, chat)
             assert person.consents == 3
-        assert len(stage.opener.urls) == person.consents, "no second window"
+
+        before = person.consents
+        await stage.registrations_lapse()
+        if not client.registers_anew:
+            await is_turned_away(stage, chat)
+            await chat.kill()
+            chat.forget("client", "tokens")
+        await plays(stage, chat)
+        assert person.consents == before + 1
+        assert len(stage.opener.urls) == person.consents + (not client.registers_anew), "no second window"
         sends_what_is_known(client, stage)
         say(f"{name}: {time.monotonic() - began:.1f} s, {len(door.seen)} requests")
     except BaseException:
         say("\n  ".join(map(str, door.seen)))
         raise
     finally:
-        await chat.close()
+        await chat.kill()
+
+
+async def test_mcp_remote_registers_anew_where_a_login_was_never_finished(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Then it has no token whose refusal would tell it, so it asks /authorize before it opens a browser.
+
+    A page there would lead nowhere for ever: removing the entry from Claude Desktop leaves its registration.
+    """
+
+    async def look_away(url: str) -> None:
+        raise TurnedAway
+
+    remote = chats.Remote(claude_desktop(stage.mcp), stage.mcp, tmp_path, stage.environment)
+    try:
+        with pytest.raises(TurnedAway):
+            await stage.opener.during(remote.tools(), look_away)
+        await remote.kill()
+        await stage.registrations_lapse()
+        # It registers, and then takes its own first attempt for one under way; started again it goes on.
+        stuck = asyncio.ensure_future(remote.tools())
+        await stage.door.saw("/register", times=2)
+        await remote.kill()
+        await asyncio.wait({stuck})
+        assert isinstance(stuck.exception(), Ended)
+        assert "spotify_play" in await stage.during(remote.tools())
+        assert {seen.status for seen in stage.door.to("/authorize")} == {400, 303}
+    finally:
+        await remote.kill()

@@ -37,8 +37,14 @@ class Chat(ABC):
             line, self.line = self.line, None
             await line.stop()
 
-    def forget(self) -> None:
-        """Let it forget its tokens, as the button of a chat program does that says to log out."""
+    async def kill(self) -> None:
+        """End it in the midst of whatever it does."""
+        if self.line is not None:
+            line, self.line = self.line, None
+            await line.kill()
+
+    def forget(self, *what: str) -> None:
+        """Let it forget its `tokens` or its `client` registration, as when the server is removed from it."""
         raise NotImplementedError
 
     async def log_out(self) -> None:
@@ -69,11 +75,10 @@ class Scripted(Chat):
     async def log_out(self) -> None:
         await self.ask("logout", {})
 
-    def forget(self) -> None:
+    def forget(self, *what: str) -> None:
         path = self.folder / "kept.json"
         kept = json.loads(path.read_text())
-        del kept["tokens"]
-        path.write_text(json.dumps(kept))
+        path.write_text(json.dumps({name: value for name, value in kept.items() if name not in what}))
 
 
 def present(url: str, folder: Path, environment: dict[str, str], mode: str) -> Chat:

@@ -68,6 +68,7 @@ class Door:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.seen: list[Seen] = []
+        self._noted = asyncio.Condition()
         self._asked = 0
         self._idle = asyncio.Event()
         self._http: httpx2.AsyncClient | None = None
@@ -107,6 +108,11 @@ class Door:
         """Wait until everything that was asked has been answered, or its answer has begun."""
         await self._idle.wait()
 
+    async def saw(self, path: str, times: int) -> None:
+        """Wait until so many requests to that path were answered."""
+        async with asyncio.timeout(60), self._noted:
+            await self._noted.wait_for(lambda: len(self.to(path)) >= times)
+
     def refreshes(self) -> int:
         """How many refreshes were answered with tokens."""
         return sum(s.values.get("grant_type") == "refresh_token" and s.status == 200 for s in self.seen)
@@ -129,6 +135,8 @@ class Door:
             if not self._asked:
                 self._idle.set()
         self._note(request, body, answer.status_code)
+        async with self._noted:
+            self._noted.notify_all()
         kept = [(name, value) for name, value in answer.headers.raw if name.decode().lower() not in _HOP]
         response = StreamingResponse(_stream(answer), status_code=answer.status_code)
         response.raw_headers = [(name.lower(), value) for name, value in kept]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,17 +61,21 @@ class Line:
         """Close its input and wait for its end, as a chat program does that is closed."""
         if self._process is None:
             return
-        process, self._process = self._process, None
-        assert process.stdin is not None and process.stdout is not None
-        process.stdin.close()
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         try:
             async with asyncio.timeout(10):
-                await process.stdout.read()
-                await process.wait()
+                await self._process.wait()
         except TimeoutError:
-            os.killpg(process.pid, 9)
-            await process.wait()
+            await self.kill()
             raise
+
+    async def kill(self) -> None:
+        """End it and what it started, at once."""
+        assert self._process is not None
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        await self._process.wait()
 
     def said(self) -> str:
         """The end of what it said on standard error."""

@@ -81,3 +81,4 @@ class Opener:
                 return task.result()
             finally:
                 task.cancel()
+                await asyncio.wait({task})

@@ -52,6 +52,11 @@ class Stage:
             await self.door.idle()  # what was sent before is answered as of then
             await link.execute("UPDATE access_tokens SET expires_at = now()")
 
+    async def registrations_lapse(self) -> None:
+        """What chat clients registered of themselves is over, and with it all that they were given."""
+        async with await psycopg.AsyncConnection.connect(self.database_url, autocommit=True) as link:
+            await link.execute("DELETE FROM clients WHERE kind = 'dcr'")
+
     async def logins(self) -> int:
         """How many logins have tokens that still work."""
         async with await psycopg.AsyncConnection.connect(self.database_url, autocommit=True) as link:
