@@ -34,6 +34,7 @@ from connect.pages import Refusal, Step, refused
 from connect.personal import TokensPage
 from connect.plan import Planner
 from connect.session import Desk
+from connect.setup import Premises, SetupPages
 from connect.shield import Shield
 from connect.signin import SignIn
 from connect.trip import Trips
@@ -51,10 +52,12 @@ from vault.store.database import Database
 from vault.store.dossier import Dossiers
 from vault.store.flows import Flows
 from vault.store.grants import Grants
+from vault.store.invitations import Invitations
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.pendings import Pendings
 from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
+from vault.store.setups import Setups
 from vault.store.states import States
 from vault.store.users import Users
 from vault.store.ways import Ways
@@ -78,6 +81,8 @@ class Stores:
     personal: PersonalTokens
     activity: Activity
     dossiers: Dossiers
+    setups: Setups
+    invitations: Invitations
 
     @classmethod
     def of(cls, database: Database, flows: Flows) -> Stores:
@@ -94,6 +99,8 @@ class Stores:
             personal=PersonalTokens(database),
             activity=Activity(database),
             dossiers=Dossiers(database),
+            setups=Setups(database),
+            invitations=Invitations(database),
         )
 
 
@@ -113,13 +120,15 @@ def build(
     titles: Mapping[str, str],
     owner_links_enabled: bool,
     gate: Gate,
+    premises: Premises,
 ) -> Starlette:
     """The sidecar's app.
 
     `public_url` has no trailing slash. `authorize` turns a consent into an answer to the client;
     `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
     `diary` takes note of what people do here; `titles` are the titles of tools by their names.
-    Owner links may be on only while the bind address and `public_url` are both loopback.
+    Owner links may be on only while the bind address and `public_url` are both loopback. `premises` is what
+    the operator's setup shows.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
     trips = Trips(stores.states, vault, oauth, identities, discovery, registry, public_url)
@@ -129,12 +138,14 @@ def build(
     consent = Consent(
         desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
     )
+    check = AppCheck(oauth, public_url)
     return Starlette(
         routes=[
             *signin.routes(),
             *consent.routes(),
             *_link(house, signin, join).routes(),
-            *_account(house, titles, AppCheck(oauth, public_url), public_url),
+            *_account(house, titles, check, public_url),
+            *_setup(house, check, premises, public_url),
             *join.routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
@@ -249,6 +260,20 @@ def _data(house: _House) -> DataPage:
         erasure=Erasure(house.stores.dossiers, house.vault),
         diary=house.diary,
     )
+
+
+def _setup(house: _House, check: AppCheck, premises: Premises, public_url: str) -> list[Route]:
+    """What the operator's link opens."""
+    return SetupPages(
+        desk=house.desk,
+        setups=house.stores.setups,
+        invitations=house.stores.invitations,
+        registry=house.registry,
+        apps=house.vault.apps,
+        check=check,
+        premises=premises,
+        public_url=public_url,
+    ).routes()
 
 
 class _Static(StaticFiles):

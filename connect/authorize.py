@@ -68,7 +68,7 @@ class _Stranger(_Untrusted):
 class Authorize:
     """GET and POST /authorize, and what the consent page does with the person's answer.
 
-    `scopes` are all of ours; `error_page` draws a page for a person.
+    `scopes` are all of ours, looked at anew each time; `error_page` draws a page for a person.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Authorize:
     ) -> None:
         self._issuer = issuer
         self._resource = resource
-        self._scopes = frozenset(scopes)
+        self._scopes = scopes
         self._roster = roster
         self._flows = flows
         self._error_page = error_page
@@ -100,7 +100,7 @@ class Authorize:
         per flow: raises AlreadyUsed after that, and ValueError for a scope that is none of ours.
         """
         chosen = frozenset(scopes)
-        if not chosen <= self._scopes:
+        if not chosen <= frozenset(self._scopes):
             raise ValueError("scopes of ours only")
         code = mint("vlt_ac_")
         grant_id = await self._flows.approve(
@@ -195,7 +195,7 @@ class Authorize:
             redirect_uri=redirect_uri,
             registered_uri=registered,
             redirect_sent=asked.get("redirect_uri") is not None,
-            scopes=narrowed(asked.get("scope"), self._scopes),
+            scopes=narrowed(asked.get("scope"), frozenset(self._scopes)),
             state=asked.get("state"),
             code_challenge=challenge,
             resource=self._resource,

@@ -33,8 +33,8 @@ _CACHE = {"Cache-Control": "public, max-age=300"}
 class Metadata:
     """The two documents. `issuer` is PUBLIC_URL without a slash, compared by clients letter by letter.
 
-    `title` names the resource for people; `cimd` says that client-id documents are understood. Raises
-    ValueError for an issuer that ends in a slash.
+    `scopes` are looked at anew each time. `title` names the resource for people; `cimd` says that client-id
+    documents are understood. Raises ValueError for an issuer that ends in a slash.
     """
 
     def __init__(
@@ -42,11 +42,11 @@ class Metadata:
     ) -> None:
         if issuer.endswith("/"):
             raise ValueError("the issuer must not end in a slash")
-        self._server = _server(issuer, list(scopes), cimd=cimd)
+        self._scopes = scopes
+        self._server = _server(issuer, cimd=cimd)
         self._resource = {
             "resource": resource,
             "authorization_servers": [issuer],
-            "scopes_supported": list(scopes),
             "bearer_methods_supported": ["header"],
             "resource_name": title,
         }
@@ -61,13 +61,13 @@ class Metadata:
         ]
 
     async def _show_server(self, _: Request) -> Response:
-        return JSONResponse(self._server)
+        return JSONResponse({**self._server, "scopes_supported": list(self._scopes)})
 
     async def _show_resource(self, _: Request) -> Response:
-        return JSONResponse(self._resource)
+        return JSONResponse({**self._resource, "scopes_supported": list(self._scopes)})
 
 
-def _server(issuer: str, scopes: list[str], *, cimd: bool) -> Mapping[str, object]:
+def _server(issuer: str, *, cimd: bool) -> Mapping[str, object]:
     """RFC 8414 §2, with the flags of RFC 9207 §3 and of client-id metadata documents."""
     return {
         "issuer": issuer,
@@ -75,7 +75,6 @@ def _server(issuer: str, scopes: list[str], *, cimd: bool) -> Mapping[str, objec
         "token_endpoint": f"{issuer}/token",
         "registration_endpoint": f"{issuer}/register",
         "revocation_endpoint": f"{issuer}/revoke",
-        "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import Literal
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal, overload
 
 from providers.base import App, Provider, Service
 from providers.google import GOOGLE
@@ -119,6 +119,11 @@ class Registry:
             for level in _LEVELS
         )
 
+    @property
+    def offered(self) -> Sequence[str]:
+        """`scopes` as a view that changes with them, for whoever keeps it."""
+        return _Offered(self)
+
     def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
         """The least upstream scopes that our scopes need at one provider; others' scopes add nothing.
 
@@ -142,6 +147,21 @@ class Registry:
             for level in _LEVELS
             if service.upstream(level) <= held
         )
+
+
+class _Offered(Sequence[str]):
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, at: int | slice) -> str | tuple[str, ...]:
+        return self._registry.scopes[at]
+
+    def __len__(self) -> int:
+        return len(self._registry.scopes)
 
 
 def _refuse_twins(what: str, names: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -30,17 +30,20 @@ from connect.preset import read_preset
 from connect.register import Register
 from connect.revoke import Revoke
 from connect.roster import Roster
+from connect.setup import Premises
 from connect.token import Token
 from connect.vouched import Vouched
-from providers.base import App
+from providers.base import App, Provider
 from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.oidc import Discovery
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
+from valet import entries
+from valet.directory import OperatorApps
 from valet.housekeeping import Sweep, housekeeping
-from valet.links import mint_owner_link
+from valet.links import mint_owner_link, mint_setup_link
 from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
@@ -61,6 +64,7 @@ from vault.store.ownerlinks import OwnerLinks
 from vault.store.pendings import Pendings
 from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
+from vault.store.setups import Setups
 from vault.store.states import States
 from vault.store.tokens import Tokens
 from vault.store.users import Users
@@ -75,10 +79,15 @@ class CannotOpen(Exception):
 
 @dataclass
 class House:
-    """One process's worth of Valet: the app to serve, what it counts, and how to close what it stands on."""
+    """One process's worth of Valet: the app to serve, what it counts, and how to close what it stands on.
+
+    `setup_link` is there while no provider is set up; `unset` are those that are not.
+    """
 
     app: Starlette
     owner_link: str | None
+    setup_link: str | None
+    unset: tuple[Provider, ...]
     metrics: CollectorRegistry
     stack: AsyncExitStack = field(repr=False)
 
@@ -107,21 +116,24 @@ async def assemble(
         stack.push_async_callback(database.close)
         await _claim(database, mode)
         transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
+        operated = OperatorApps(apps)
         oauth, http, registry = (
             OAuth(transport),
             Http(transport),
-            Registry(settings.known(PROVIDERS), apps, settings.owning),
+            Registry(settings.known(PROVIDERS), operated, settings.owning),
         )
         metrics = CollectorRegistry()
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)
+        await operated.rest_in(vault.apps)
         diary = Diary(Activity(database), metrics=metrics)
         stack.push_async_callback(diary.close)
         roster = _roster(settings, database, fetcher)
-        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster)
+        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster, operated)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
-        return House(app, link, metrics, stack.pop_all())
+        setup = None if registry.operated else await mint_setup_link(database, settings.origin)
+        return House(app, link, setup, registry.unset, metrics, stack.pop_all())
 
 
 async def _claim(database: Database, mode: Mode) -> None:
@@ -166,13 +178,14 @@ def _app(
     diary: Diary,
     build_mcp: McpBuilder,
     roster: Roster,
+    operated: OperatorApps,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     clients, tokens = Clients(database), Tokens(database)
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
     gate = Gate(_limits(database, vault), settings.proxies)
-    authorize = Authorize(origin, resource, registry.scopes, roster, flows, _error_page, gate)
+    authorize = Authorize(origin, resource, registry.offered, roster, flows, _error_page, gate)
     token = Token(
         resource,
         roster,
@@ -193,7 +206,7 @@ def _app(
         admission=admission,
         authorize=authorize,
         protocol=[
-            *Metadata(origin, resource, registry.scopes, cimd=settings.client_documents).routes(),
+            *Metadata(origin, resource, registry.offered, cimd=settings.client_documents).routes(),
             *Register(clients, gate).routes(),
             *authorize.routes(),
             *token.routes(),
@@ -203,6 +216,7 @@ def _app(
         titles=mcp_server.app.titles(),
         owner_links_enabled=settings.loopback,
         gate=gate,
+        premises=_premises(settings, operated),
     )
     mcp = build_mcp(
         _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, registry, http, diary)
@@ -213,7 +227,7 @@ def _app(
         async with mcp.lifespan():
             yield
 
-    return Starlette(routes=[_Doors(mcp.endpoint, sidecar)], lifespan=lifespan)
+    return Starlette(routes=[_Doors(mcp.endpoint, sidecar, operated.fresh)], lifespan=lifespan)
 
 
 def _tools_house(
@@ -233,6 +247,16 @@ def _tools_house(
     )
 
 
+def _premises(settings: Settings, operated: OperatorApps) -> Premises:
+    url = f"{settings.origin}/mcp"
+    return Premises(
+        given=frozenset(operated.given),
+        allow=tuple(sorted(settings.allowed)),
+        entries=entries.shown(url),
+        changed=operated.changed,
+    )
+
+
 class _Doors(BaseRoute):
     """Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
 
@@ -240,16 +264,18 @@ class _Doors(BaseRoute):
     doors would get neither's headers nor its check of the Host.
     """
 
-    def __init__(self, mcp: ASGIApp, sidecar: ASGIApp) -> None:
+    def __init__(self, mcp: ASGIApp, sidecar: ASGIApp, fresh: Callable[[], Awaitable[None]]) -> None:
         self._mcp = mcp
         self._sidecar = sidecar
+        self._fresh = fresh
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Every request is for one of the two."""
         return Match.FULL, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on."""
+        """Pass it on, with what is set up here up to date."""
+        await self._fresh()
         await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, send)
 
 
@@ -262,6 +288,7 @@ def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]
         Offers(pendings=pendings, vault=vault, registry=registry),
         pendings,
         OwnerLinks(database),
+        Setups(database),
         Tokens(database),
         flows,
         Grants(database),

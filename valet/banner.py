@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from providers.registry import PROVIDERS
 from valet import entries
 
 if TYPE_CHECKING:
@@ -26,19 +25,19 @@ def show(house: House, at: Place) -> None:
         lines.append("                 signs you in once, within the hour; `valet link` prints a new one")
     if at.settings.emulator_origin is not None:
         lines.append(f"  Upstreams      emulated at {at.settings.emulator_origin}; nothing leaves here")
-    for provider in PROVIDERS:
-        if provider.name not in at.apps:
-            lines.append(
-                f"  {provider.title:<14} not set up: set {provider.client_id_setting} and "
-                f"{provider.client_secret_setting}, see .env.example"
-            )
+    if house.setup_link is not None:
+        lines.append(f"  Setup          {house.setup_link}")
+        lines.append(
+            "                 sets providers up; opens once, within the hour; `valet setup` prints a new one"
+        )
+    for provider in house.unset:
+        lines.append(
+            f"  {provider.title:<14} not set up: run `valet setup`, or set {provider.client_id_setting} and "
+            f"{provider.client_secret_setting}, see .env.example"
+        )
     lines += ["", "Add it to a chat client:", ""]
-    lines += ["  Claude Code", f"    {entries.claude_code(url)}"]
-    lines += ["  VS Code, .vscode/mcp.json", f"    {entries.vs_code(url)}"]
-    lines += [
-        "  Claude Desktop, claude_desktop_config.json (this one needs Node.js for npx)",
-        f"    {entries.claude_desktop(url)}",
-    ]
+    for name, entry in entries.shown(url):
+        lines += [f"  {name}", f"    {entry}"]
     if at.mode == "demo":
         lines += ["", "Or watch it work: make try, in a second terminal."]
     lines += ["", "Ctrl-C stops everything and loses nothing.", ""]

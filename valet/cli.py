@@ -72,6 +72,21 @@ def link(demo: Demo = False, as_json: Json = False) -> None:
     typer.echo(json.dumps({"owner_link": url}) if as_json else url)
 
 
+@app.command()
+def setup(demo: Demo = False, as_json: Json = False) -> None:
+    """Print a new one-time link to the setup pages: apps at providers, guest list, the address for chats.
+
+    It opens in one browser, once, within the hour; also where PUBLIC_URL is public.
+    """
+    from valet.links import setup_link
+    from valet.reach import mode_of
+
+    with spoken():
+        settings = load(environment(), PROVIDERS)
+        url = asyncio.run(setup_link(settings, mode_of(settings, demo)))
+    typer.echo(json.dumps({"setup_link": url}) if as_json else url)
+
+
 @app.command("try")
 def try_command(
     query: Annotated[

@@ -21,6 +21,15 @@ def claude_code(url: str) -> str:
     return f"claude mcp add --transport http valet {url}"
 
 
+def shown(url: str) -> tuple[tuple[str, str], ...]:
+    """Every entry with the name of its chat program."""
+    return (
+        ("Claude Code", claude_code(url)),
+        ("VS Code, .vscode/mcp.json", vs_code(url)),
+        ("Claude Desktop, claude_desktop_config.json (this one needs Node.js for npx)", claude_desktop(url)),
+    )
+
+
 def vs_code(url: str) -> str:
     """The content of .vscode/mcp.json."""
     return json.dumps({"servers": {"valet": {"type": "http", "url": url}}})

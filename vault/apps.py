@@ -8,6 +8,7 @@ body: a row that names others must not send the secret there.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -106,6 +107,20 @@ class Apps:
         """The owner's app at a provider, opened, or None where they have none. Raises Sealed, Busy."""
         row = await self._rows.of(owner, provider)
         return None if row is None else await self._open(row)
+
+    async def operated(self, mark: object) -> tuple[object, dict[str, App] | None]:
+        """The operator's apps by provider, opened, with a mark of this state; None where `mark` is still it.
+
+        One that does not open is left out: the alarm is logged. Raises Busy.
+        """
+        rows = await self._rows.list(operator_id())
+        if rows == mark:
+            return mark, None
+        found = {}
+        for row in rows:
+            with suppress(Sealed):
+                found[row.provider] = await self._open(row)
+        return rows, found
 
     async def app(self, owner: UUID, provider: str, ref: str) -> App:
         """The owner's own app that `ref` names, opened. Raises UnknownApp, Sealed, Busy."""

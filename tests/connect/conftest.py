@@ -44,6 +44,9 @@ async def inn_database(inn_pool: Database) -> Database:
             "DELETE FROM clients",
             "DELETE FROM states",
             "DELETE FROM owner_links",
+            "DELETE FROM apps",
+            "DELETE FROM setups",
+            "DELETE FROM invitations",
         ):
             await link.execute(statement)
     return inn_pool

@@ -27,6 +27,7 @@ from connect.limits import Gate
 from connect.pages import error_page
 from connect.redirects import match
 from connect.roster import Roster
+from connect.setup import Premises
 from providers.base import App, TokenSet
 from providers.http import Http
 from providers.identity import Identities
@@ -35,6 +36,7 @@ from providers.oidc import Discovery, record
 from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
+from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
 from vault.diary import Diary
 from vault.keyring import FileKeyRing
@@ -221,6 +223,7 @@ class Inn:
         emulator: Transport | None = None,
         apps: dict[str, App] | None = None,
         own: frozenset[str] = frozenset(),
+        operated: OperatorApps | None = None,
     ):
         self.database, self.vault, self.public_url = database, vault, public_url
         self.clock = 0.0
@@ -232,7 +235,8 @@ class Inn:
             apps = emulator_apps() if apps is None else apps
         if apps is None:
             apps = {"spotify": App("operator", "client-1", SecretStr("app-secret"))}
-        self.registry = Registry((*PROVIDERS, HOUSE), apps, own)
+        self.operated = OperatorApps(apps) if operated is None else operated
+        self.registry = Registry((*PROVIDERS, HOUSE), self.operated, own)
         self.flows = Flows(database, vault.derive("flow-handle"))
         self.clients = Clients(database)
         self.stores = Stores.of(database, self.flows)
@@ -246,7 +250,7 @@ class Inn:
         self.authorize = Authorize(
             public_url,
             f"{public_url}/mcp",
-            self.registry.scopes,
+            self.registry.offered,
             Roster(self.clients),
             self.flows,
             error_page,
@@ -269,6 +273,12 @@ class Inn:
             titles={"spotify_play": "Play on Spotify"},
             owner_links_enabled=owner_links,
             gate=self.gate,
+            premises=Premises(
+                frozenset(self.operated.given),
+                ("spotify:ana-1",),
+                (("Chat", "an entry"),),
+                self.operated.changed,
+            ),
         )
 
     @classmethod
@@ -289,11 +299,13 @@ class Inn:
         `apps` are the operator's, `own` the providers that people may bring an app for in any case.
         """
         upstream: Any = _NoUpstream()
+        operated = None
         if emulator is not None:
-            known = Registry(PROVIDERS, emulator_apps() if apps is None else apps, own)
+            operated = OperatorApps(emulator_apps() if apps is None else apps)
+            known = Registry(PROVIDERS, operated, own)
             upstream = RegisteredUpstream(OAuth(emulator), known)
         vault = await open_vault(database, FileKeyRing.create(ring), upstream)
-        return cls(
+        inn = cls(
             database,
             vault,
             public_url=public_url,
@@ -302,7 +314,10 @@ class Inn:
             emulator=emulator,
             apps=apps,
             own=own,
+            operated=operated,
         )
+        await inn.operated.rest_in(vault.apps)
+        return inn
 
     def browser(self) -> Browser:
         return Browser(self.app, self.public_url)

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from tests.connect.inn import ALL, READ
 from tests.connect.stage import APPS, EVERYTHING, Stage
 from tests.connect.test_join import CONFIRM, ask, set_out
+from valet.links import mint_setup_link
+from vault.ids import operator_id
 from vault.opaque import digest, mint
 from vault.store.users import User
 
@@ -376,6 +378,84 @@ async def deleted(stage: Stage) -> None:
     await delete_my_account(stage)
     await stage.page.get_by_role("checkbox").check()
     await stage.press("Delete my account")
+
+
+# The operator's setup
+
+
+async def _printed(stage: Stage) -> str:
+    link = await mint_setup_link(stage.inn.database, stage.inn.public_url)
+    return link.removeprefix(stage.inn.public_url)
+
+
+async def _begun(stage: Stage) -> None:
+    await stage.open(await _printed(stage))
+    await stage.press("Begin")
+
+
+async def _operators_app(stage: Stage) -> None:
+    await stage.inn.vault.apps.save(operator_id(), "spotify", "0123456789abcdef0123456789abcdef", None)
+    await stage.inn.operated.changed()
+
+
+@visit("begin.html", apps=())
+async def setup_link(stage: Stage) -> None:
+    await stage.open(await _printed(stage))
+
+
+@visit("setup.html", apps=())
+async def setup_of_a_new_server(stage: Stage) -> None:
+    await _begun(stage)
+
+
+@visit("setup.html", apps=("google",))
+async def setup_with_a_bit_of_everything(stage: Stage) -> None:
+    await _operators_app(stage)
+    entry = "a.very.long.address.that.does.not.end@mail.department.example.org"
+    await stage.inn.stores.invitations.add(entry)
+    await _begun(stage)
+    await stage.page.get_by_label("Another guest").fill("nobody")
+    await stage.press("Add to the list")
+
+
+@visit("setup.html", apps=())
+async def setup_with_an_app_that_does_not_open(stage: Stage) -> None:
+    await _operators_app(stage)
+    await stage.inn.run("UPDATE apps SET body = NULL")
+    await stage.inn.operated.changed()
+    await _begun(stage)
+
+
+@visit("setupapp.html", apps=())
+async def setup_of_spotify(stage: Stage) -> None:
+    await _begun(stage)
+    await stage.open("/setup/apps/spotify")
+
+
+@visit("setupapp.html", apps=())
+async def setup_of_google_with_a_fault(stage: Stage) -> None:
+    await _begun(stage)
+    await stage.open("/setup/apps/google")
+    await stage.page.get_by_label("Client ID").fill("https://not.an/id")
+    await stage.press("Test and keep")
+
+
+@visit("setupapp.html", apps=())
+async def setup_of_spotify_once_more(stage: Stage) -> None:
+    await _operators_app(stage)
+    await _begun(stage)
+    await stage.open("/setup/apps/spotify")
+
+
+@visit("setupapp.html")
+async def setup_of_what_the_settings_name(stage: Stage) -> None:
+    await _begun(stage)
+    await stage.open("/setup/apps/spotify")
+
+
+@visit("message.html")
+async def setup_without_a_link(stage: Stage) -> None:
+    await stage.open("/setup")
 
 
 # Pages that say what happened

@@ -15,9 +15,9 @@ from valet.embedded import connection_urls
 from valet.embedded.binaries import locate
 
 
-def dump(valet: ValetProcess) -> str:
+def dump(valet: ValetProcess, folder: str = "demo") -> str:
     """`pg_dump` of everything, as the role that owns the schema."""
-    urls = connection_urls(valet.data / "demo")
+    urls = connection_urls(valet.data / folder)
     assert urls is not None
     program = locate().postgres.with_name("pg_dump")
     command = [str(program), "--dbname", urls.owner.get_secret_value()]

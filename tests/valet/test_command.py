@@ -170,7 +170,9 @@ def test_a_lost_key_ring_is_named_and_not_replaced(demo: ValetProcess) -> None:
 
 def test_serve_without_apps_says_what_the_operator_must_do() -> None:
     with ValetProcess("serve") as valet:
-        assert "Spotify        not set up: set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET" in valet.banner
+        said = "not set up: run `valet setup`, or set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET"
+        assert f"Spotify        {said}" in valet.banner
+        assert f"{valet.url}/setup?t=" in valet.banner
         metadata = httpx2.get(f"{valet.url}/.well-known/oauth-authorization-server", trust_env=False).json()
         assert metadata["issuer"] == valet.url
         assert valet.new_owner_link().startswith(f"{valet.url}/owner?t=")
@@ -183,6 +185,7 @@ def test_serve_takes_real_apps_from_the_environment() -> None:
         unset = [line.split()[0] for line in valet.banner.splitlines() if "not set up" in line]
         assert unset == [provider.title for provider in PROVIDERS if provider.name != "spotify"]
         assert "canary-secret" not in valet.banner + valet.logs.read_text()
+        assert "/setup?t=" not in valet.banner
 
 
 def test_the_demo_and_a_real_server_do_not_share_a_database(
@@ -227,7 +230,13 @@ def test_a_public_server_has_no_owner_link() -> None:
             base_url=f"http://127.0.0.1:{valet.port}", headers={"Host": "valet.example.org"}, trust_env=False
         ) as http:
             assert http.get("/signin").status_code == 200
-            assert "terminal" not in http.get("/signin").text
+            assert "link that Valet printed" not in http.get("/signin").text
+            assert "valet setup" in http.get("/signin").text, "it says what to do where nobody can sign in"
+            assert "https://valet.example.org/setup?t=" in valet.banner
+            printed = json.loads(valet.run("setup", "--json").stdout)["setup_link"]
+            assert printed.startswith("https://valet.example.org/setup?t=")
+            assert http.get(printed.removeprefix("https://valet.example.org")).status_code == 200
+            assert http.get("/setup").status_code == 403
             assert http.get("/owner", params={"t": "x"}).status_code == 404
             assert http.post("/owner", data={"t": "x"}).status_code in {403, 404}
         ran = valet.run("link")
