@@ -31,30 +31,36 @@ class ClientAuth:
         """The calling client. Raises OAuthError: `invalid_client` (401), or `invalid_request`."""
         header = request.headers.get("authorization")
         if header is None:
-            client_id, secret, challenge = form.get("client_id"), form.get("client_secret"), {}
+            client_id, challenge = form.get("client_id"), {}
+            sent = form.get("client_secret")
+            secrets: tuple[str, ...] = () if sent is None else (sent,)
             if client_id is None:
                 raise _refused("Say which client this is: client_id in the body, or HTTP Basic.", {})
         else:
-            client_id, secret = _basic(header)
+            client_id, secrets = _basic(header)
             challenge = _CHALLENGE
             if form.get("client_secret") is not None:
                 raise invalid_request("Send the client secret once: in the header or in the body.")
             if form.get("client_id") not in {None, client_id}:
                 raise invalid_request("The client_id in the body is not the one in the header.")
         client = await self._roster.find(client_id)
-        if client is None or not _proven(client, secret):
+        if client is None or not _proven(client, secrets):
             raise _refused("The client is not known here, or its secret is wrong. Register again.", challenge)
         return client
 
 
-def _proven(client: Client, secret: str | None) -> bool:
-    if client.secret_hash is None or secret is None:
-        return client.auth_method == "none" and client.secret_hash is None and secret is None
-    return hmac.compare_digest(client.secret_hash, digest(secret))
+def _proven(client: Client, secrets: tuple[str, ...]) -> bool:
+    if client.secret_hash is None or not secrets:
+        return client.auth_method == "none" and client.secret_hash is None and not secrets
+    return any([hmac.compare_digest(client.secret_hash, digest(secret)) for secret in secrets])
 
 
-def _basic(header: str) -> tuple[str, str | None]:
-    """Id and secret of an HTTP Basic header, each form-decoded (RFC 6749 §2.3.1)."""
+def _basic(header: str) -> tuple[str, tuple[str, ...]]:
+    """The id of an HTTP Basic header, form-decoded (RFC 6749 §2.3.1), and the readings of its secret.
+
+    The TypeScript SDKs send the secret as it is, which matters where an operator chose one with `+` or `%`.
+    So it counts both as it stands and decoded: whoever sends either knows the secret.
+    """
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         raise _unreadable()
@@ -65,7 +71,7 @@ def _basic(header: str) -> tuple[str, str | None]:
         raise _unreadable() from None
     if not colon or not client_id or "\0" in client_id:
         raise _unreadable()
-    return client_id, secret or None
+    return client_id, (secret, password) if password else ()
 
 
 def _unreadable() -> OAuthError:

@@ -64,6 +64,21 @@ async def test_basic_is_form_decoded(house: House) -> None:
     assert_error(answer, "invalid_grant")
 
 
+async def test_a_secret_sent_as_it_is_counts_too(house: House) -> None:
+    """The TypeScript SDKs do not encode what they send by Basic."""
+    secret = "a+secret: 100% with /?& and %41"
+    client = await house.put(CALLBACK, secret_hash=digest(secret))
+    form = {"grant_type": "refresh_token", "refresh_token": "x"}
+    for sent, error, status in (
+        (secret, "invalid_grant", 400),
+        (secret.replace("%41", "A"), "invalid_client", 401),
+        (secret[:-1], "invalid_client", 401),
+    ):
+        header = "Basic " + base64.b64encode(f"{client.id}:{sent}".encode()).decode()
+        answer = await house.http.post("/token", data=form, headers={"Authorization": header})
+        assert_error(answer, error, status)
+
+
 async def test_a_client_without_its_secret_is_refused(house: House) -> None:
     made = await house.register(token_endpoint_auth_method="client_secret_post")
     name, secret = made["client_id"], made["client_secret"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -255,3 +256,25 @@ async def test_mcp_remote_registers_anew_where_a_login_was_never_finished(
         assert {seen.status for seen in stage.door.to("/authorize")} == {400, 303}
     finally:
         await remote.kill()
+
+
+async def test_inspector_named_by_the_operator_proves_itself_and_registers_nothing(
+    chromium: Browser, empty_database_url: str, tmp_path: Path
+) -> None:
+    redirect, secret = "http://127.0.0.1:6276/oauth/callback", "Inspector's: 100% secret + /?&"
+    named = {"client_id": "inspector", "client_name": "Inspector", "redirect_uris": [redirect]}
+    clients = tmp_path / "clients.json"
+    clients.write_text(json.dumps([{**named, "client_secret": secret}]))
+    folder = tmp_path / "client"
+    folder.mkdir()
+    async with staged(chromium, empty_database_url, tmp_path, VALET_CLIENTS=str(clients)) as stage:
+        options = ("--client-id", "inspector", "--client-secret", secret)
+        inspector = chats.Inspector(stage.mcp, folder, stage.environment, *options)
+        await stage.during(inspector.tools())
+        await stage.an_hour_passes()
+        await stage.during(inspector.tools())
+        assert stage.person.consents == 1 and stage.door.refreshes() == 1
+        assert stage.door.to("/register") == []
+        # It does not encode its secret (RFC 6749 §2.3.1), though this one has characters that need it.
+        assert [seen.auth for seen in stage.door.to("/token")] == ["Basic", "Basic"]
+        assert all("client_id" not in seen.names for seen in stage.door.to("/token"))

@@ -141,16 +141,19 @@ def _npx(folder: Path) -> Path:
 
 
 class Inspector(Chat):
-    """Inspector's command line: one process for each request, with its tokens under HOME."""
+    """Inspector's command line: one process for each request, with its tokens under HOME.
 
-    def __init__(self, url: str, folder: Path, environment: dict[str, str]) -> None:
+    `options` are further ones of every command.
+    """
+
+    def __init__(self, url: str, folder: Path, environment: dict[str, str], *options: str) -> None:
         # Without a terminal it opens no browser, and without a keychain it keeps no token, unless told to.
         told = {"MCP_AUTO_OPEN_ENABLED": "true", "MCP_INSPECTOR_SECRET_STORE": "file"}
         super().__init__(url, folder, {**environment, **told})
         launcher = (
             node.package("@modelcontextprotocol/inspector") / "clients" / "launcher" / "build" / "index.js"
         )
-        self._command = [str(node.node_path()), str(launcher), "--cli", url, "--transport", "http"]
+        self._command = [str(node.node_path()), str(launcher), "--cli", url, "--transport", "http", *options]
 
     async def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         more = []

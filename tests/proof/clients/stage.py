@@ -66,8 +66,8 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(browser: Browser, database_url: str, folder: Path) -> AsyncIterator[Stage]:
-    """A stage of its own, with the owner signed in and nothing connected."""
+async def staged(browser: Browser, database_url: str, folder: Path, **settings: str) -> AsyncIterator[Stage]:
+    """A stage of its own, the owner signed in, nothing connected. `settings` are further ones of Valet."""
     clock = Clock(folder / "clock")
     async with Door() as door, Opener() as opener:
         with EmulatorProcess() as emulator:
@@ -76,6 +76,7 @@ async def staged(browser: Browser, database_url: str, folder: Path) -> AsyncIter
                 PUBLIC_URL=door.url,
                 DATABASE_URL=database_url,
                 VALET_KEYRING=str(folder / "keyring.json"),
+                **settings,
             )
             emulator.client("emulator-spotify", redirects=[f"{door.url}/callback/spotify"])
             with valet:
