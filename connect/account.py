@@ -31,6 +31,7 @@ class Card:
 
     `several`: its person has more accounts of that provider, so which one is the default matters. `revokes`:
     the provider can be told to end it; `sweeps`: it then ends all that the account allowed this app.
+    `manage_url`: where its person can end it there.
     """
 
     connection: Connection
@@ -42,6 +43,7 @@ class Card:
     several: bool
     revokes: bool
     sweeps: bool
+    manage_url: str
 
 
 class AccountPage:
@@ -189,6 +191,7 @@ class AccountPage:
             several=sum(each.provider == connection.provider for each in held) > 1,
             revokes=provider is not None and provider.revoke_url is not None,
             sweeps=provider is not None and provider.revokes_all,
+            manage_url=provider.manage_url if provider else "",
         )
 
 

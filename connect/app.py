@@ -167,6 +167,11 @@ class _House:
     admission: Admission
     diary: Diary
 
+    @property
+    def offers(self) -> Offers:
+        """What waits for a yes."""
+        return Offers(pendings=self.stores.pendings, vault=self.vault, registry=self.registry)
+
 
 def _signin(house: _House, owner_links: bool) -> SignIn:
     return SignIn(
@@ -199,7 +204,7 @@ def _link(house: _House, signin: SignIn, join: Join) -> Link:
     confirm = Confirm(
         desk=house.desk,
         trips=house.trips,
-        offers=Offers(pendings=house.stores.pendings, vault=house.vault, registry=house.registry),
+        offers=house.offers,
         registry=house.registry,
         flows=flows,
         grants=grants,
@@ -258,6 +263,7 @@ def _data(house: _House) -> DataPage:
         activity=house.stores.activity,
         dossiers=house.stores.dossiers,
         erasure=Erasure(house.stores.dossiers, house.vault),
+        offers=house.offers,
         diary=house.diary,
     )
 

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from connect.offer import Offers
 from connect.pages import Refusal, Step, render
 from connect.session import Desk, to_signin
 from providers.base import Provider
@@ -52,6 +53,7 @@ class DataPage:
         activity: Activity,
         dossiers: Dossiers,
         erasure: Erasure,
+        offers: Offers,
         diary: Diary,
     ) -> None:
         self._desk = desk
@@ -61,6 +63,7 @@ class DataPage:
         self._activity = activity
         self._dossiers = dossiers
         self._erasure = erasure
+        self._offers = offers
         self._diary = diary
 
     def routes(self) -> list[Route]:
@@ -138,6 +141,7 @@ class DataPage:
                 Step("Go back to it", _DELETE),
             )
         try:
+            await self._offers.withdraw(guest.user.id)
             ended = await self._erasure.erase(guest.user.id)
         except Busy:
             raise Refusal(

@@ -189,6 +189,11 @@ class Offers:
         stray = Stray(errand.user, errand.provider.name, errand.app, offer.account_index)
         return await self._vault.forsake(stray, offer.tokens)
 
+    async def withdraw(self, user: UUID) -> None:
+        """Throw away whatever waits for this person, as when they go for good. Raises Busy."""
+        await self._pendings.withdraw(user)
+        await self.sweep()
+
     async def sweep(self) -> int:
         """Throw away what nobody said yes to in time; returns how many went."""
         rows = await self._pendings.lapsed(PURPOSE)

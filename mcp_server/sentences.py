@@ -175,7 +175,26 @@ def speak(error: BaseException, directory: Directory) -> Spoken | None:
     if builder is None:
         return None
     name = getattr(error, "provider", "")
-    return _known(error, name, directory) or builder(error, title_of(directory, name))
+    own = _lacking(error, directory) if isinstance(error, ScopeMissing) else _known(error, name, directory)
+    return own or builder(error, title_of(directory, name))
+
+
+def _lacking(error: ScopeMissing, directory: Directory) -> Spoken | None:
+    """What exactly was not allowed, in the words that its person read when they were asked."""
+    try:
+        record = directory.get(error.provider)
+    except KeyError:
+        return None
+    lacks = [
+        access.sentence[:1].lower() + access.sentence[1:].rstrip(".")
+        for service in record.services
+        for access in (service.read, service.write)
+        if access.scopes & error.scopes
+    ]
+    if not lacks:
+        return None
+    plain = _scope_missing(error, record.title)
+    return Spoken(plain.code, f"{plain.text.rstrip('.')}: Valet may not {'; nor '.join(lacks)}.")
 
 
 def _known(error: BaseException, name: str, directory: Directory) -> Spoken | None:

@@ -91,6 +91,8 @@ async def test_disconnecting_asks_first_and_then_destroys_the_key(inn: Inn) -> N
     deks = await inn.count("SELECT count(*) FROM deks")
     page = await browser.get(f"/disconnect/{connection.id}")
     assert "Valet destroys the key" in page.text
+    assert "Spotify can’t be told" in page.text
+    assert "https://www.spotify.com/account/apps/" in page.links
     assert len(await inn.vault.list(user.id)) == 1
     page = await browser.submit(page.forms[0])
     assert page.location == "/account?ended=spotify&told=0"

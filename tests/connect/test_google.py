@@ -518,3 +518,13 @@ async def test_another_account_ends_the_first_and_asks_for_all_of_it(inn: Inn, g
     assert asked(page.refresh)["prompt"] == "consent select_account"
     assert "login_hint" not in asked(page.refresh)
     assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}
+
+
+async def test_who_deletes_everything_leaves_nothing_behind_at_google(inn: Inn, google: Emulator) -> None:
+    browser, _ = await guest(inn, google)
+    await offered(inn, google, browser)
+    page = await browser.get("/account/data/delete")
+    page = await browser.submit(page.form("/account/data/delete"), sure="yes")
+    assert page.status == 200, page.text
+    assert ended(google)
+    assert await inn.count("SELECT count(*) FROM pendings") == 0

@@ -121,6 +121,23 @@ async def test_another_persons_link_connects_neither(inn: Inn) -> None:
     assert await inn.count("SELECT count(*) FROM states WHERE purpose = 'connect'") == 0
 
 
+async def test_switching_to_the_right_person_comes_back_to_the_link_and_uses_nothing_up(inn: Inn) -> None:
+    _, ana = await inn.guest()
+    _, handle = await chat(inn, ana)
+    browser, _ = await inn.guest("ben")
+    page = await browser.get(f"/connect/spotify?h={handle}")
+    [switch] = [link for link in page.links if handle in link]
+    page = await browser.get(switch)
+    assert "You are signed in as <b>Ben</b>" in page.text
+    page = await browser.submit(page.form("/signin"))
+    assert asked(page.refresh)["show_dialog"] == "true"
+    page = await browser.get(inn.spotify.consent(page.refresh, "ana"))
+    assert page.location == f"/connect/spotify?h={handle}"
+    await connect(inn, browser, page.location)
+    assert [c.account_label for c in await inn.vault.list(ana.id)] == ["Ana"]
+    assert await inn.flows.connected(handle, ana.id)
+
+
 async def test_only_what_is_missing_is_shown_and_the_union_is_asked(inn: Inn) -> None:
     browser, user = await inn.guest()
     await connect(inn, browser, granted=READ)

@@ -22,14 +22,19 @@ from tests.connect.inn import HTTP_URL, HTTPS_URL, Inn
 async def test_every_answer_carries_the_headers(inn: Inn) -> None:
     browser, _ = await inn.guest()
     handle = await inn.asks(await inn.client())
+    page = await browser.submit((await browser.get("/connect/spotify")).forms[0])
+    question = (await browser.get(inn.spotify.consent(page.refresh, "ana"))).location
+    form = (await browser.get(question)).forms[0]
     answers = [
         await browser.get(path)
         for path in (
+            question, f"/connect/spotify/confirm?p={'x' * 43}",
             "/", "/account", "/signin?switch=1", f"/consent?h={handle}", "/connect/spotify", "/nothing",
             "/callback/spotify", "/static/valet.css", "/static/nothing.css", "/authorize", "/signout",
         )
     ]  # fmt: skip
     answers.append(await browser.post("/consent", {}))
+    answers.append(await browser.submit(form, decision="no"))
     answers.append(await browser.get("/account", host="evil.example"))
     for answer in answers:
         policy = answer.headers["content-security-policy"]

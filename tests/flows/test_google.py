@@ -109,7 +109,8 @@ async def test_an_event_is_added_once_the_person_allows_writing(
             "end": f"{tomorrow()['end']}T17:00",
         }
         refused = await client.call_tool("calendar_create_event", event)
-        assert "has not allowed this yet" in text(refused)
+        assert "has not allowed this yet: Valet may not add, change and cancel events" in text(refused)
+        assert "see your calendars" not in text(refused), "only what is missing"
         assert await person.connect(link(refused)) == "Google is connected as ana.duarte@gmail.com"
         added = await client.call_tool("calendar_create_event", event)
         assert not added.is_error, text(added)

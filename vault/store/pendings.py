@@ -166,6 +166,14 @@ class Pendings:
             )
             return await cursor.fetchall()
 
+    async def withdraw(self, user: UUID) -> None:
+        """Let lapse at once what waits for this person."""
+        async with self._database.connection() as link:
+            await link.execute(
+                "UPDATE pendings SET expires_at = now() WHERE user_id = %(user)s AND expires_at > now()",
+                {"user": user},
+            )
+
     async def sweep(self) -> int:
         """Delete what is over; returns how many rows went.
 
