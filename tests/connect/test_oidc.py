@@ -228,3 +228,10 @@ async def test_it_is_nothing_to_connect(inn: Inn, house: EmulatorProcess) -> Non
     text = page.text.partition('value="oidc"')[2].partition("</form>")[0]
     assert "Also connect" not in text
     assert set(forms) == {"spotify", "google", "oidc"}
+    # Somebody who writes the choice into the form themselves signs in, and that is all.
+    browser = inn.browser()
+    page = await browser.get("/signin")
+    form = next(form for form in page.forms if form.fields.get("provider") == "oidc")
+    page = await browser.submit(form, connect="1")
+    assert (await browser.get(house.agree(page.refresh))).location == "/account"
+    assert await inn.vault.list((await person(inn)).id) == []

@@ -21,7 +21,7 @@ def emulator() -> Iterator[EmulatorProcess]:
 def valet(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
     with ValetProcess(VALET_EMULATOR_ORIGIN=emulator.origin) as valet:
         # As at the real one: nothing but what is registered.
-        for name in ("spotify", "google"):
+        for name in ("spotify", "google", "oidc"):
             emulator.client(f"emulator-{name}", upstream=name, redirects=[f"{valet.url}/callback/{name}"])
         yield valet
 
