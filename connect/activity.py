@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connect.session import Desk, to_signin
-from connect.words import Asker, asker, outcome, took, what_was_done
+from connect.words import DEEDS, Asker, asker, outcome, spelled, took
 from providers.registry import Registry, UnknownName
 from vault.store.activity import Activity, Cursor, Entry
 
@@ -25,11 +25,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One entry on the page. `asker` is None where the person did it themselves, on these pages."""
+    """One entry on the page. `own`: the person did it themselves, on these pages, maybe to `asker`.
+
+    `named` is what `asker` is called; `claimed` says that it calls itself so.
+    """
 
     at: datetime
     title: str
+    own: bool
     asker: Asker | None
+    named: str
+    claimed: bool
     provider: str
     account: str
     good: bool
@@ -90,10 +96,14 @@ class ActivityPage:
         if entry.client_id is not None:
             kind = entry.client_kind or "dcr"
             who = asker(entry.client_name or "", kind, entry.client_id, entry.redirect_uri or "")
+        own = entry.action in DEEDS
         return Deed(
             at=entry.at.astimezone(UTC),
-            title=self._titles.get(entry.action) or what_was_done(entry.action),
+            title=DEEDS.get(entry.action) or self._titles.get(entry.action) or spelled(entry.action),
+            own=own,
             asker=who,
+            named=(who.claimed or who.name) if who else entry.client_name or "",
+            claimed=who is not None and bool(who.claimed),
             provider=self._provider(entry.provider),
             account=entry.account or "",
             good=entry.outcome == "ok",

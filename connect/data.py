@@ -117,12 +117,13 @@ class DataPage:
             return to_signin(_DELETE)
         if self._desk.stale(guest):
             return to_signin(_DELETE, again=True)
+        grants = await self._grants.list(guest.user.id)
         return self._desk.page(
             guest,
             "delete.html",
             connections=await self._vault.list(guest.user.id),
             titles={provider.name: provider.title for provider in self._registry.configured},
-            chats=len(await self._grants.list(guest.user.id)),
+            chats=sum(each.client_kind != "personal" for each in grants),
         )
 
     async def delete(self, request: Request) -> Response:

@@ -118,7 +118,7 @@ class TokensPage:
         token = await self._tokens.add(key, guest.user.id, name, scopes, self._resource, days)
         if token is None:
             raise _made_before()
-        self._diary.note(user_id=guest.user.id, action="token_made")
+        self._diary.note(user_id=guest.user.id, action="token_made", client_name=name)
         return self._desk.page(
             guest,
             "token.html",

@@ -26,7 +26,7 @@ _REASONS = {
 }
 
 
-_DEEDS = {
+DEEDS = {
     "signed_in": "Signed in",
     "connected": "Account connected",
     "disconnected": "Account disconnected",
@@ -42,6 +42,7 @@ _DEEDS = {
     "app_removed": "Own app removed",
     "exported": "Your data downloaded",
 }
+"""What people do on our pages, by the word that is noted of it."""
 
 _OUTCOMES = {
     "ok": "Done",
@@ -61,9 +62,9 @@ _OUTCOMES = {
 }
 
 
-def what_was_done(action: str) -> str:
-    """The title of an action of our pages; of a tool that is gone its name, spelled out."""
-    return _DEEDS.get(action) or action.replace("_", " ").capitalize()
+def spelled(name: str) -> str:
+    """`Spotify play` for a tool `spotify_play` that is gone."""
+    return name.replace("_", " ").capitalize()
 
 
 def outcome(code: str) -> str:

@@ -103,8 +103,8 @@ async def test_what_people_do_on_the_pages_is_there(inn: Inn) -> None:
         text.index(words)
         for words in (
             "Account disconnected Spotify “Ana”",
-            "Chat cut off",
-            "Chat allowed",
+            "Chat cut off Cursor unverified name Done · you, on these pages",
+            "Chat allowed Cursor unverified name Done · you, on these pages",
             "Account connected Spotify “Ana”",
             "Signed in",
         )
@@ -120,7 +120,7 @@ def test_everything_noted_on_the_pages_has_its_words() -> None:
     )
     noted = {word for call in calls for word in re.findall(r'"([a-z_]+)"', call)}
     assert {"signed_in", "connected", "chat_allowed", "app_changed", "exported"} <= noted
-    assert noted <= words._DEEDS.keys()
+    assert noted <= words.DEEDS.keys()
 
 
 async def test_times_say_which_day_and_that_they_are_utc(inn: Inn) -> None:

@@ -87,7 +87,12 @@ class Planted:
                 assert isinstance(issued, Issued)
                 self.access = issued.access_token.get_secret_value()
                 self.secrets |= {self.access, issued.refresh_token.get_secret_value()}
-        [grant] = await inn.stores.grants.list(self.user.id)
+        resource = f"{inn.public_url}/mcp"
+        token = await inn.stores.personal.add(new_id(), self.user.id, "Script", ALL, resource, 7)
+        assert token is not None
+        self.secrets.add(token.get_secret_value())
+        grants = await inn.stores.grants.list(self.user.id)
+        grant = next(each for each in grants if each.client_id == client.id)
         await inn.flows.ask_connect(
             user_id=self.user.id, client_id=client.id, grant_id=grant.id, provider="spotify", ours=ALL,
             upstream=frozenset(), label=None,
@@ -196,7 +201,8 @@ async def test_the_copy_says_what_there_is(inn: Inn) -> None:
         "active",
     )
     assert copy["own_apps"][0]["client_id"] == "my-client"
-    [chat] = copy["chats"]
+    chat, token = copy["chats"]
+    assert (token["name"], token["kind"]) == ("Script", "personal")
     assert (chat["client_id"], chat["name"], chat["scopes"]) == (client.id, "Claude", sorted(ALL))
     assert {each["token"] for each in copy["tokens"]} == {"access", "refresh", "code"}
     assert {each["action"] for each in copy["activity"]} >= {"spotify_play", "connected"}
@@ -209,7 +215,8 @@ async def test_a_copy_holds_nothing_of_others(inn: Inn) -> None:
     ben = await Planted.plant(inn, client, "ben")
     text, copy = await ben.copy()
     assert "Ana" not in text
-    assert all(len(copy[section]) == 1 for section in ("person", "identities", "connections", "chats"))
+    assert all(len(copy[section]) == 1 for section in ("person", "identities", "connections"))
+    assert len(copy["chats"]) == 2
 
 
 async def test_a_long_activity_is_whole(inn: Inn) -> None:

@@ -37,7 +37,8 @@ SMALL = """() => [...document.querySelectorAll("button, .button, .tick, .tabs a,
 
 ORDER = """() => {
   const seen = new Set();
-  return [...document.querySelectorAll("a[href], button, input, select, textarea, summary")].filter(e => {
+  const stops = "a[href], button, input, select, textarea, summary, [tabindex]";
+  return [...document.querySelectorAll(stops)].filter(e => {
     if (!e.offsetParent || e.disabled || e.type === "hidden" || e.tabIndex < 0) return false;
     if (e.type !== "radio") return true;
     // Of a group of radio buttons the keyboard stops at the chosen one.

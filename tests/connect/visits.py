@@ -358,6 +358,36 @@ async def own_app_to_be_deleted(stage: Stage) -> None:
     await stage.open("/account/apps/spotify/delete")
 
 
+@visit("tokens.html")
+async def tokens_none(stage: Stage) -> None:
+    await stage.guest()
+    await stage.open("/account/tokens")
+
+
+@visit("newtoken.html")
+async def a_new_token(stage: Stage) -> None:
+    await stage.guest()
+    await stage.open("/account/tokens/new")
+
+
+@visit("token.html")
+async def the_token_itself(stage: Stage) -> None:
+    await stage.guest()
+    await stage.open("/account/tokens/new")
+    await stage.page.get_by_label("What is it for?").fill("The script that dims the lamps at night")
+    await stage.press("Make the token")
+
+
+@visit("tokens.html")
+async def tokens(stage: Stage) -> None:
+    await the_token_itself(stage)
+    await stage.inn.run("UPDATE access_tokens SET expires_at = now() - interval '1 hour'")
+    await stage.open("/account/tokens/new")
+    await stage.page.get_by_label("What is it for?").fill("x" * 60)
+    await stage.press("Make the token")
+    await stage.open("/account/tokens?ended=1")
+
+
 @visit("data.html")
 async def my_data(stage: Stage) -> None:
     await stage.guest()

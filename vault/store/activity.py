@@ -29,9 +29,10 @@ _PAGE = 500
 class Note:
     """One thing that was done. `action` is a tool's name or a word of our pages, `outcome` `ok` or a code.
 
-    Of the chat that did it the name is given; the kind of client and where its answers go are looked up when
-    the note is written, and so is the label of `connection`, where `account` does not name one. `moment` is
-    of this process's clock that never jumps; the database's clock makes a time of it.
+    The client is who did it, or whom the person did it to. Its name is given, or that of the grant's client
+    is looked up when the note is written; so are its kind and where its answers go, and the label of
+    `connection`, where `account` does not name one. `moment` is of this process's clock that never jumps;
+    the database's clock makes a time of it.
     """
 
     user_id: UUID
@@ -50,7 +51,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A note as its person reads it. Without a client they did it themselves, on our pages."""
+    """A note as its person reads it. The client is who did it; or whom they did it to, on our pages."""
 
     id: UUID
     at: datetime
@@ -100,15 +101,16 @@ class Activity:
             await link.execute(
                 "INSERT INTO activity (id, user_id, at, grant_id, client_id, client_name, client_kind,"
                 " redirect_uri, action, provider, account, outcome, milliseconds)"
-                " SELECT n.id, u.id, now() - make_interval(secs => n.age), n.grant_id, n.client_id,"
-                "  n.client_name, c.kind, g.redirect_uri, n.action, coalesce(n.provider, a.provider),"
+                " SELECT n.id, u.id, now() - make_interval(secs => n.age), n.grant_id,"
+                "  coalesce(n.client_id, g.client_id), coalesce(n.client_name, c.name), c.kind,"
+                "  g.redirect_uri, n.action, coalesce(n.provider, a.provider),"
                 "  coalesce(n.account, a.label), n.outcome, n.milliseconds"
                 " FROM jsonb_to_recordset(%(rows)s) AS n (id uuid, user_id uuid, age float8, grant_id uuid,"
                 "  client_id text, client_name text, action text, provider text, account text,"
                 "  connection uuid, outcome text, milliseconds integer)"
                 " JOIN users u ON u.id = n.user_id"
-                " LEFT JOIN clients c ON c.id = n.client_id"
                 " LEFT JOIN grants g ON g.id = n.grant_id AND g.user_id = n.user_id"
+                " LEFT JOIN clients c ON c.id = coalesce(n.client_id, g.client_id)"
                 " LEFT JOIN connections a ON a.id = n.connection AND a.owner = n.user_id"
                 # A person who is being deleted at this moment is waited for, and then is not there.
                 " FOR KEY SHARE OF u ON CONFLICT (id) DO NOTHING",
