@@ -68,7 +68,7 @@ async def test_what_was_not_allowed_is_named_before_the_yes(inn: Inn) -> None:
     assert "start, pause and skip music" in lacks
     assert "see what is playing" not in lacks
     page = await offered(inn, browser, granted=frozenset())
-    assert "nothing but to know which account this is" in page.text
+    assert "nothing yet but know which account this is" in page.text
 
 
 async def test_an_account_that_is_there_and_one_that_was_not_meant_are_said_so(inn: Inn) -> None:
