@@ -7,10 +7,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from connect.words import date
+
+
+def with_code(text: str) -> Markup:
+    """A sentence for a page: what stands between backticks is to be typed, and shown as such."""
+    parts = enumerate(text.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in parts)
+
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("connect"),
@@ -20,6 +28,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters["date"] = date
+_ENVIRONMENT.filters["with_code"] = with_code
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,13 @@ def test_an_error_page_says_three_things_and_escapes_them() -> None:
     assert "abc123" not in text
 
 
+def test_what_is_to_be_typed_is_shown_as_such_and_nothing_gets_in_by_it() -> None:
+    page = error_page(request(), 410, "Over", "It is `<b>` here & gone.", "Run `valet link` <i>now</i>.")
+    text = bytes(page.body).decode()
+    assert "It is <code>&lt;b&gt;</code> here &amp; gone." in text
+    assert "Run <code>valet link</code> &lt;i&gt;now&lt;/i&gt;." in text
+
+
 def test_a_server_error_page_shows_its_reference() -> None:
     assert b"abc123" in bytes(error_page(request(), 503, "Busy", "Nothing was lost.", "Try again.").body)
 
