@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -85,6 +86,14 @@ async def test_cutting_a_chat_off_works_at_once(chromium: Browser, valet: ValetP
     async with somebody(chromium, valet, "ana", also=True) as ana, ana.chat() as chat:
         assert not (await chat.call_tool("spotify_get_playback", {})).is_error
         assert ana.consents == 1
+        # The note is written behind the back of the call.
+        entry = ana.page.get_by_role("listitem").filter(has_text="See what plays on Spotify")
+        async with asyncio.timeout(20):
+            while True:
+                await ana.page.goto(f"{valet.url}/account/activity")
+                if await entry.count():
+                    break
+        assert "Done" in await entry.inner_text() and "Test chat" in await entry.inner_text()
         await ana.page.goto(f"{valet.url}/account/chats")
         await ana.page.get_by_role("button", name="Cut off").click()
         await ana.page.wait_for_load_state()
