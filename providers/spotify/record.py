@@ -51,7 +51,8 @@ MEANINGS = {
         Told(
             "Spotify does not know you at this app yet",
             "Spotify lets an app serve only the people its owner has listed. Nothing was changed.",
-            "Ask whoever runs this Valet to add you to the app at Spotify, then try again.",
+            "Ask whoever runs this Valet to add you to the app at Spotify. Or use an app of your own: your "
+            "account page leads through it, under “Own apps”.",
         ),
     ),
     "OWNER_NOT_PREMIUM": Reason(
