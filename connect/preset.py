@@ -28,7 +28,7 @@ OWN_PREFIX = "vlt_client_"
 _FIELDS = {"client_id", "client_name", "redirect_uris", "client_secret"}
 # RFC 6749 appendix A.1: VSCHAR, here without space, so that an id can be copied.
 _ID = re.compile(r"[\x21-\x7e]{1,200}")
-_SECRET = re.compile(r"[\x20-\x7e]{20,200}")
+_SECRET = re.compile(r"[\x20-\x7e]{32,200}")
 
 
 def read_preset(path: Path | None) -> dict[str, Client]:
@@ -73,7 +73,7 @@ def _client(entry: object) -> Client:
     if not name:
         raise ValueError("client_name is missing: people see it when they are asked")
     if secret is not None and (not isinstance(secret, str) or not _SECRET.fullmatch(secret)):
-        raise ValueError("client_secret must be 20 to 200 ASCII characters; leave it out for a public client")
+        raise ValueError("client_secret must be 32 to 200 ASCII characters; leave it out for a public client")
     return Client(
         id=client_id,
         kind="static",

@@ -107,6 +107,9 @@ def test_a_session_and_a_trip_begun_at_one_host_go_on_at_the_other(
         arrived = back.get(f"{callback.path}?{callback.query}")
         assert arrived.status_code == 303, arrived.text
         assert "state" in parse_qs(callback.query)
+        asked = Page(there.get(arrived.headers["location"]))
+        [form] = [form for form in asked.forms if ("decision", "connect") in form.buttons]
+        assert back.post(form.action, data={**form.fields, "decision": "connect"}).status_code == 303
         assert "Ana Duarte" in there.get("/account").text
 
 

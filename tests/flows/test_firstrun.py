@@ -41,6 +41,8 @@ async def paste(page: Page, client: str) -> None:
 async def copied(page: Page, code: str) -> None:
     """The button puts what stands beside it on the clipboard."""
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # Only the page that is in front may write to it.
+    await page.bring_to_front()
     await page.locator(f'button[data-copy="{code}"]').click()
     await page.get_by_role("button", name="Copied").wait_for()
     clipboard = await page.evaluate("navigator.clipboard.readText()")
