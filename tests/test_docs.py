@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
 import subprocess
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,14 @@ def test_every_attack_of_the_threat_model_names_tests_that_exist() -> None:
             assert re.search(rf"^(async )?def {test}\(", read(file), re.M), f"{file} has no {test}"
 
 
+def test_decisions_are_numbered_without_a_gap() -> None:
+    files = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in files]
+    assert numbers == list(range(1, len(files) + 1))
+    for number, path in zip(numbers, files, strict=True):
+        assert read(str(path)).startswith(f"# {number}. "), path.name
+
+
 def test_the_limits_are_the_ones_that_are_documented() -> None:
     rows = re.findall(r"^\| .* \| (an address|a person|a person and a client) \| (\d+) \| (\d+) s \|$",
                       read("docs/limits.md"), re.M)  # fmt: skip
@@ -113,9 +124,30 @@ def test_nothing_committed_names_a_registry_or_one_machine() -> None:
         assert not re.search(r"/(?:root|home)/\w+/", text) or path.name == "test_docs.py", path
 
 
-def test_files_and_functions_stay_small() -> None:
-    import ast
+def test_every_package_that_is_imported_is_named() -> None:
+    """In pyproject, and not only brought along by another package."""
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    optional = [each for extra in project["optional-dependencies"].values() for each in extra]
+    named: set[str] = set()
+    for each in (*project["dependencies"], *optional):
+        name, *extras = re.findall(r"[\w-]+", re.split(r"[<>=]", each)[0].lower())
+        named |= {name, *(f"{name}-{extra}" for extra in extras)}
+    holders = packages_distributions()
+    for room in ROOMS:
+        for path in Path(str(room.__file__)).parent.rglob("*.py"):
+            for top in imported(path) & holders.keys() - {room.__name__ for room in ROOMS}:
+                spelled = {each.lower().replace("_", "-") for each in holders[top]}
+                assert named & spelled, f"{path} imports {top}"
 
+
+def imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [each.name for node in nodes if isinstance(node, ast.Import) for each in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+def test_files_and_functions_stay_small() -> None:
     for path in tracked():
         if path.suffix != ".py" or path.is_relative_to(ROOT / "tests"):
             continue

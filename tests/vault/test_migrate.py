@@ -99,7 +99,5 @@ def _connection(
     return id
 
 
-def test_no_number_is_given_twice() -> None:
-    versions = [step.version for step in migrations()]
-    assert versions == sorted(set(versions))
-    assert versions[0] == 1
+def test_files_are_numbered_without_a_gap() -> None:
+    assert [step.version for step in migrations()] == list(range(1, len(migrations()) + 1))
