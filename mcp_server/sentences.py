@@ -102,12 +102,18 @@ def _unavailable(error: Unavailable, title: str) -> Spoken:
     return Spoken("provider_error", f"{title} did not give a usable answer. {after}")
 
 
-def _app_rejected(_: AppRejected, title: str) -> Spoken:
+def _app_rejected(error: AppRejected, title: str) -> Spoken:
+    if error.own:
+        return Spoken(
+            "provider_error",
+            f"{title} refuses the app that this person brought for it. Only they can mend it: on their "
+            "account page, under Own apps. Connecting again does not help before that.",
+        )
     return Spoken(
         "provider_error",
         f"{title} refuses the app that this server is registered with, for everybody. Only the operator can "
-        f"mend it: check the {title} client id and secret in Valet's settings. Connecting again does not "
-        "help.",
+        f"mend it: check the {title} client id and secret, by `valet setup` or in the settings. Connecting "
+        "again does not help.",
     )
 
 
@@ -117,10 +123,10 @@ def _unconfigured(error: Unconfigured, _: str) -> Spoken:
 
 def unset_sentence(title: str, settings: tuple[str, ...]) -> str:
     """What the operator must do about a provider without an app."""
-    named = f" and set {' and '.join(settings)}" if settings else ""
+    named = f", or set {' and '.join(settings)}" if settings else ""
     return (
-        f"{title} is not set up on this server. The operator must register an app there{named}; until then "
-        "nobody can connect it here."
+        f"{title} is not set up on this server. The operator must register an app there and run `valet setup`"
+        f"{named}; until then nobody can connect it here."
     )
 
 

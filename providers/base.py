@@ -2,7 +2,7 @@
 
     ProviderError                     provider, operation; never an upstream body or a token
      ├ GrantRejected                  invalid_grant: the person must connect again
-     ├ AppRejected                    invalid_client: the operator's app is wrong; no user is touched
+     ├ AppRejected                    invalid_client: the app is wrong; no user is touched
      ├ ScopeMissing(scopes)           granted less than the call needs
      ├ NotFound · Conflict · Rejected(reason)   the caller can fix it
      ├ RateLimited(retry_after)
@@ -39,7 +39,14 @@ class GrantRejected(ProviderError):
 
 
 class AppRejected(ProviderError):
-    """`invalid_client` and its kin: the app's registration is wrong, for every user of it."""
+    """`invalid_client` and its kin: the app's registration is wrong, for every user of it.
+
+    `own`: it is the app that a person brought, and theirs alone.
+    """
+
+    def __init__(self, provider: str, operation: str, detail: str = "", *, own: bool = False) -> None:
+        super().__init__(provider, operation, detail)
+        self.own = own
 
 
 class ScopeMissing(ProviderError):

@@ -181,14 +181,17 @@ class Through:
             return await self._apps.app(row.owner, row.provider, row.app)
         except (UnknownApp, Sealed):
             # The alarm is logged. The app is what is wrong; the person's grant is not touched.
-            raise AppRejected(row.provider, operation, "the app is gone or does not open") from None
+            raise AppRejected(row.provider, operation, "the app is gone or does not open", own=True) from None
         except Busy:
             raise Unavailable(row.provider, operation, "the database is away") from None
 
     async def refresh(self, row: SealedConnection, refresh_token: SecretStr) -> TokenSet:
         """Spend the row's refresh token. Raises ProviderError."""
         app = await self.app(row, "refresh")
-        return await self._upstream.refresh(row.provider, app, refresh_token)
+        try:
+            return await self._upstream.refresh(row.provider, app, refresh_token)
+        except AppRejected:
+            raise rejected(row, "refresh") from None
 
     async def revoke(self, provider: str, app: App | str, token: SecretStr) -> bool:
         """Tell the provider to end a grant; False where it can't be told. Raises ProviderError."""
@@ -197,6 +200,11 @@ class Through:
     def sweeping(self, provider: str) -> bool:
         """Whether ending one token there ends everything that the account granted the app."""
         return self._upstream.sweeping(provider)
+
+
+def rejected(row: Granted, operation: str) -> AppRejected:
+    """That the provider refuses the row's app; it says whether that is its person's own."""
+    return AppRejected(row.provider, operation, own=row.app.startswith(OWN))
 
 
 def _context(row: SealedApp) -> envelope.Context:

@@ -28,7 +28,7 @@ from providers.base import (
     TokenSet,
     Unavailable,
 )
-from vault.apps import Through
+from vault.apps import Through, rejected
 from vault.backlog import Backlog
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired, Malformed, NotConnected, Tampered
@@ -246,7 +246,7 @@ class Refresher:
         await self._give_back(lease, answered=not lease.ambiguous)
         old = self._old(lease.row, tokens, refused, read)
         if old is None:
-            raise AppRejected(lease.row.provider, _OPERATION)
+            raise rejected(lease.row, _OPERATION)
         return old
 
     async def _buy(

@@ -49,6 +49,7 @@ FAILURES: dict[str, Callable[[], Exception]] = {
     "unavailable": lambda: base.Unavailable("spotify", "op"),
     "ambiguous": lambda: base.Unavailable("spotify", "op", ambiguous=True),
     "app": lambda: base.AppRejected("spotify", "op"),
+    "own_app": lambda: base.AppRejected("spotify", "op", own=True),
     "busy": lambda: errors.Busy("lease", 2.0),
     "refusal": lambda: Refusal("invalid_argument", "Say it differently."),
     "sealed": lambda: errors.Tampered(CANARY),

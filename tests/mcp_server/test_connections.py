@@ -14,8 +14,8 @@ from vault.store.grants import Grants
 from vault.vault import Vault
 
 GOOGLE_UNSET = (
-    "Google is not set up on this server. The operator must register an app there and set "
-    "GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; until then nobody can connect it here."
+    "Google is not set up on this server. The operator must register an app there and run "
+    "`valet setup`, or set GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET; until then nobody can connect it here."
 )
 ERAS = pytest.mark.parametrize("mode", [MODERN, "legacy"])
 

@@ -32,7 +32,8 @@ SPOKEN = [
     ("burst", "rate_limited", "8 seconds"),
     ("unavailable", "provider_error", "Nothing was changed"),
     ("ambiguous", "provider_error", "look before you repeat"),
-    ("app", "provider_error", "operator"),
+    ("app", "provider_error", "Only the operator"),
+    ("own_app", "provider_error", "under Own apps"),
     ("busy", "provider_error", "Try again in a moment"),
     ("refusal", "invalid_argument", "Say it differently."),
 ]

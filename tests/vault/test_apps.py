@@ -158,11 +158,27 @@ async def test_an_app_that_does_not_open_costs_nobody_their_connection(
     saved = await own(vault, ana)
     connection = await through(vault, upstream, ana, saved.ref)
     await run(database, "UPDATE apps SET client_id = 'evil' WHERE id = %s", saved.id)
-    with pytest.raises(AppRejected):
+    with pytest.raises(AppRejected) as caught:
         await vault.credential(ana, "spotify", refused=1)
+    assert caught.value.own
     assert upstream.calls == []
     [still] = await vault.list(ana)
     assert (still.id, still.status) == (connection.id, "active")
+
+
+@pytest.mark.parametrize("own_app", [True, False])
+async def test_an_app_that_the_provider_refuses_is_told_by_whose_it_is(
+    vault: Vault, upstream: FakeUpstream, person: Person, own_app: bool
+) -> None:
+    ana = await person()
+    await through(vault, upstream, ana, (await own(vault, ana)).ref if own_app else "operator")
+    upstream.error = AppRejected("spotify", "refresh")
+    # The second finds the app left alone.
+    for _ in range(2):
+        with pytest.raises(AppRejected) as caught:
+            await vault.credential(ana, "spotify", refused=1)
+        assert caught.value.own is own_app
+    assert len(upstream.calls) == 1
 
 
 async def test_deleting_it_ends_its_connections_and_no_other(
