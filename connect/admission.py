@@ -60,6 +60,12 @@ class Guests:
         return cls(frozenset(subjects), frozenset(emails), frozenset(domains), everyone)
 
     @classmethod
+    def kept(cls, text: str, issuers: Mapping[str, str]) -> str:
+        """An entry in the one spelling it is kept in. Raises ValueError where it is none."""
+        guests = cls.read([text], issuers)
+        return text.lower() if guests.emails or guests.domains else text
+
+    @classmethod
     def read_known(cls, entries: Iterable[str], issuers: Mapping[str, str]) -> Guests:
         """The same of entries from another day: one that can't be read any more lets nobody in."""
         known = []

@@ -218,9 +218,9 @@ class SetupPages:
     async def invite(self, request: Request) -> Response:
         """Put an entry on the guest list."""
         guest, fields = await self._form(request)
-        entry = str(fields.get("entry", "")).strip()
+        issuers = {provider.name: provider.issuer for provider in self._registry.known}
         try:
-            Guests.read([entry], {provider.name: provider.issuer for provider in self._registry.known})
+            entry = Guests.kept(str(fields.get("entry", "")).strip(), issuers)
         except ValueError:
             fault = (
                 "That is no entry for the guest list. Write an address, @ and an organisation’s domain, or a "

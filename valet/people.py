@@ -23,13 +23,12 @@ class NoSuchGuest(Exception):
 def entry_of(text: str, issuers: Mapping[str, str]) -> str:
     """An entry of the guest list in the one spelling it is kept in. Raises NoSuchGuest."""
     try:
-        guests = Guests.read([text], issuers)
+        return Guests.kept(text, issuers)
     except ValueError:
         raise NoSuchGuest(
             "that is no entry of a guest list. Write an address, @DOMAIN of an organisation (@gmail.com is "
             f"none: list addresses), PROVIDER:ACCOUNT_ID ({', '.join(issuers)}) or *"
         ) from None
-    return text.lower() if guests.emails or guests.domains else text
 
 
 @dataclass(frozen=True, slots=True)
