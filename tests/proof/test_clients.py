@@ -261,7 +261,7 @@ async def test_mcp_remote_registers_anew_where_a_login_was_never_finished(
 async def test_inspector_named_by_the_operator_proves_itself_and_registers_nothing(
     chromium: Browser, empty_database_url: str, tmp_path: Path
 ) -> None:
-    redirect, secret = "http://127.0.0.1:6276/oauth/callback", "Inspector's: 100% secret + /?&"
+    redirect, secret = "http://127.0.0.1:6276/oauth/callback", "Inspector's: 100% a secret + more /?&"
     named = {"client_id": "inspector", "client_name": "Inspector", "redirect_uris": [redirect]}
     clients = tmp_path / "clients.json"
     clients.write_text(json.dumps([{**named, "client_secret": secret}]))
