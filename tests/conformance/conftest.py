@@ -15,6 +15,7 @@ from providers.registry import PROVIDERS
 from tests.conformance.everything import build_everything
 from tests.conformance.relay import relaying
 from tests.conformance.visitor import Visitor, signed_in
+from tests.support.emulator import EmulatorProcess
 from tests.support.node import package
 from tests.support.valet import ValetProcess
 from valet.assembly import assemble
@@ -37,7 +38,10 @@ def product(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     clients = [{"client_id": CLIENT_ID, "client_name": "Conformance", "redirect_uris": [redirect]}]
     file = tmp_path_factory.mktemp("conformance") / "clients.json"
     file.write_text(json.dumps(clients))
-    with ValetProcess(VALET_CLIENTS=str(file)) as valet:
+    with (
+        EmulatorProcess() as emulator,
+        ValetProcess(VALET_CLIENTS=str(file), VALET_EMULATOR_ORIGIN=emulator.origin) as valet,
+    ):
         yield valet
 
 

@@ -21,7 +21,7 @@ from tests.conformance.expected import (
     passed,
 )
 from tests.conformance.visitor import Visitor
-from tests.support.valet import free_port
+from tests.support.ports import free_port
 
 # Fixtures that log or ask by the earlier era's means use what the SDK has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")

@@ -18,7 +18,7 @@ from providers.base import Account, App, TokenSet
 from providers.google import GOOGLE
 from providers.spotify import SPOTIFY
 from tests.connect.inn import ALL, WRITE, Browser, Inn
-from tests.support.valet import free_port
+from tests.support.ports import free_port
 from vault.store.activity import Note
 from vault.store.connections import Connection
 from vault.store.database import Database

@@ -18,7 +18,8 @@ from psycopg.conninfo import make_conninfo
 
 from providers.registry import PROVIDERS
 from tests.support.emulator import EmulatorProcess
-from tests.support.valet import ValetProcess, free_port
+from tests.support.ports import free_port, reserved
+from tests.support.valet import ValetProcess
 from valet import entries
 
 
@@ -102,10 +103,17 @@ def test_stopping_leaves_no_process_and_loses_nothing(demo: ValetProcess, number
     assert ran.returncode == 0 and "not connected" not in ran.stdout
 
 
-def test_the_demos_own_emulator_starts_stops_and_remembers() -> None:
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 9009)) == 0:
-            pytest.skip("port 9009 is taken, perhaps by a demo that runs on this machine")
+@pytest.fixture
+def demos_port() -> Iterator[None]:
+    """No other test has the one port of the demo's own emulator."""
+    with reserved(9009):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", 9009)) == 0:
+                pytest.skip("port 9009 is taken, perhaps by a demo that runs on this machine")
+        yield
+
+
+def test_the_demos_own_emulator_starts_stops_and_remembers(demos_port: None) -> None:
     with ValetProcess() as valet:
         assert "localhost:9009" in valet.banner
         assert valet.run("try").returncode == 0
