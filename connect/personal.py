@@ -144,7 +144,11 @@ class TokensPage:
         return RedirectResponse(f"{_HERE}?ended=1", 303)
 
     def _services(self) -> list[tuple[Provider, Service]]:
-        return [(provider, each) for provider in self._registry.configured for each in provider.services]
+        """What a token could be for. Raises Refusal where nothing is set up."""
+        found = [(provider, each) for provider in self._registry.configured for each in provider.services]
+        if not found:
+            raise _nothing_to_do()
+        return found
 
     def _lines(self, scopes: frozenset[str]) -> tuple[Line, ...]:
         held = covered(scopes)
@@ -195,6 +199,15 @@ def _days(fields: Mapping[str, object]) -> int:
 
 def _refused(sentence: str) -> Refusal:
     return Refusal(400, "No token was made", sentence, Step("Back to the form", _NEW))
+
+
+def _nothing_to_do() -> Refusal:
+    return Refusal(
+        409,
+        "There is nothing yet that a token could do",
+        "Whoever runs this Valet has set up no service so far. No token was made.",
+        Step("Back to your tokens", _HERE),
+    )
 
 
 def _made_before() -> Refusal:

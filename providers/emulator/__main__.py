@@ -31,7 +31,9 @@ def main() -> int:
         return _fail(str(error))
     except OSError as error:
         where = f"{options.host}:{options.port}"
-        return _fail(f"Cannot listen on {where} ({error.strerror}). Choose another --port.")
+        return _fail(
+            f"Cannot listen on {where} ({error.strerror}). Stop what listens there, or choose another --port."
+        )
     serve(world, bound, by_stdin=options.exit_with_stdin)
     return 0
 

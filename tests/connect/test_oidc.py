@@ -235,3 +235,22 @@ async def test_it_is_nothing_to_connect(inn: Inn, house: EmulatorProcess) -> Non
     page = await browser.submit(form, connect="1")
     assert (await browser.get(house.agree(page.refresh))).location == "/account"
     assert await inn.vault.list((await person(inn)).id) == []
+
+
+async def test_where_nothing_else_is_set_up_the_pages_say_so(
+    inn_database: Database, inn_ring: Path, house: EmulatorProcess
+) -> None:
+    apps = {"oidc": App("operator", "emulator-oidc", SecretStr("emulator-secret"))}
+    async with Transport(emulator_origin=house.origin) as transport:
+        inn = await Inn.open(inn_database, inn_ring, everyone=True, emulator=transport, apps=apps)
+        browser, _ = await sign_in(inn, house)
+        assert (await browser.get("/account")).text.count("Not set up here") == 2
+        page = await browser.get("/account/tokens/new")
+        assert page.status == 409 and "nothing yet that a token could do" in page.text
+        # A chat may come in all the same: it asks for more when there is more.
+        page = await browser.get(f"/consent?h={await inn.asks(await inn.client())}")
+        assert "Nothing is set up here yet that it could use" in page.text
+        page = await browser.submit(page.form("/consent"), decision="allow")
+        assert "code=" in page.refresh
+        [grant] = await inn.stores.grants.list((await person(inn)).id)
+        assert grant.scopes == frozenset()
