@@ -119,7 +119,7 @@ class ActivityPage:
         if name is None:
             return ""
         try:
-            return self._registry.get(name).title
+            return self._registry.record(name).title
         except UnknownName:
             return name.capitalize()
 

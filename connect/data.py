@@ -167,7 +167,7 @@ class DataPage:
 
     def _provider(self, name: str) -> Provider | None:
         try:
-            return self._registry.get(name)
+            return self._registry.record(name)
         except UnknownName:
             return None
 

@@ -237,7 +237,7 @@ def _not_on_the_list(errand: Errand, account: Account) -> Refusal:
         403,
         "You are not on the guest list",
         f"You are {account.label} at {title}, and whoever runs this Valet has not invited that account. "
-        f"Nothing was kept. To be let in, give them this line for VALET_ALLOW: {entry}",
+        f"Nothing was kept. To be let in, give them this entry for the guest list: {entry}",
         Step(f"Use another {title} account", errand.again),
         missed=True,
     )

@@ -215,10 +215,18 @@ def _require_scopes(call: Call, entry: Entry) -> None:
         return
     call.shortfall = entry.spec.scopes
     scope = " ".join(sorted(entry.spec.scopes))
+    who, way = (
+        ("personal token", "What it may do never changes; the person can make another one.")
+        if call.principal.personal
+        else (
+            "chat",
+            "The person can allow it in their browser: call connections_connect, or sign in again for this "
+            "scope.",
+        )
+    )
     raise MCPError(
         INVALID_REQUEST,
-        f"This chat may not use {entry.tool.name}: it needs the permission {scope}. The person can allow it "
-        "in their browser: call connections_connect, or sign in again for this scope.",
+        f"This {who} may not use {entry.tool.name}: it needs the permission {scope}. {way}",
         {"error": "insufficient_scope", "scope": scope},
     )
 

@@ -126,6 +126,7 @@ async def assemble(
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.drain)
         await operated.rest_in(vault.apps)
+        _require_one_world(settings, operated)
         diary = Diary(Activity(database), metrics=metrics)
         stack.push_async_callback(diary.close)
         roster = _roster(settings, database, fetcher)
@@ -143,6 +144,16 @@ async def _claim(database: Database, mode: Mode) -> None:
             f"this database belongs to {'the demo' if found == 'demo' else 'a real server'}; give "
             f"{'the demo' if mode == 'demo' else 'the server'} a database of its own (DATABASE_URL or "
             "VALET_DATA_DIR)"
+        )
+
+
+def _require_one_world(settings: Settings, operated: OperatorApps) -> None:
+    """What the setup page stored is held to the rule of the settings: no real app beside the emulator."""
+    real = [name for name, app in operated.items() if not app.client_id.startswith("emulator-")]
+    if settings.emulator_origin is not None and real:
+        raise CannotOpen(
+            f"this database holds a real app for {', '.join(real)}, and VALET_EMULATOR_ORIGIN is set: "
+            "unset that, or give the emulator a database of its own (DATABASE_URL or VALET_DATA_DIR)"
         )
 
 

@@ -138,6 +138,16 @@ async def test_a_connection_of_a_provider_that_is_gone_can_still_be_ended(inn: I
     assert (await browser.get(page.location)).status == 200
 
 
+async def test_a_connection_of_a_provider_that_is_set_up_no_more_ends_like_any_other(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user)
+    inn.operated._apps = {}
+    assert "is not set up here any more" in (await browser.get("/account")).text
+    page = await browser.submit((await browser.get(f"/disconnect/{connection.id}")).forms[0])
+    page = await browser.get(page.location)
+    assert "Spotify is disconnected" in page.text and "spotify.com" in page.text
+
+
 async def test_a_notice_cannot_be_made_to_say_anything(inn: Inn) -> None:
     browser, _ = await inn.guest()
     page = await browser.get("/account?ended=%3Cscript%3Ehello")

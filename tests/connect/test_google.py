@@ -250,9 +250,9 @@ async def test_the_guest_list(inn: Inn, google: Emulator, guests: Guests, let_in
 async def test_the_line_for_the_list_is_the_address_where_it_is_verified(inn: Inn, google: Emulator) -> None:
     inn.admission._guests = Guests()
     _, page = await sign_in(inn, google, "ben")
-    assert "VALET_ALLOW: ben.okafor@gmail.com" in page.text
+    assert "for the guest list: ben.okafor@gmail.com" in page.text
     _, page = await sign_in(inn, google, "cleo")
-    assert "VALET_ALLOW: google:1" in page.text
+    assert "for the guest list: google:1" in page.text
 
 
 # Connecting

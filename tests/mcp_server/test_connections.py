@@ -282,6 +282,8 @@ async def test_a_personal_token_asks_for_no_more_than_it_was_made_with(serve: Se
         async with chat(desk, who, mode) as client:
             refused = await client.call_tool("connections_connect", {"service": "spotify", "access": "write"})
             allowed = await client.call_tool("connections_connect", {"service": "spotify"})
+            with pytest.raises(MCPError, match=r"This personal token may not use .* can make another one"):
+                await client.call_tool("spotify_play", {"query": "Despacito"})
         assert refused.is_error and code_of(refused) == "scope_missing"
         assert f"{PUBLIC}/account/tokens" in text_of(refused)
         assert await Grants(desk.database).raise_(who.user_id, who.grant_id, frozenset({"x:y"})) is None
