@@ -234,7 +234,9 @@ class SetupPages:
     async def uninvite(self, request: Request) -> Response:
         """Take an entry off again."""
         _, fields = await self._form(request)
-        await self._invitations.remove(str(fields.get("entry", "")))
+        entry = str(fields.get("entry", ""))
+        if entry in await self._invitations.entries():
+            await self._invitations.remove(entry)
         return RedirectResponse(f"{_HERE}?done=unlisted", 303)
 
     async def finish(self, request: Request) -> Response:

@@ -190,9 +190,11 @@ class SignIn:
     async def sign_out(self, request: Request) -> Response:
         """End the session of this browser."""
         guest = await self._desk.guest(request)
-        if guest.user is not None:
-            await self._desk.form(request, guest)
         response = RedirectResponse("/signin", 303)
+        if guest.user is None:
+            # Another site's form comes without the cookie (SameSite); our answer must not take it away.
+            return response
+        await self._desk.form(request, guest)
         await self._desk.sign_out(request, response)
         return response
 

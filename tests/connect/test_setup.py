@@ -280,3 +280,11 @@ async def test_guests_are_listed_added_and_taken_off(inn: Inn) -> None:
     assert "ben@example.org" in page.text
     await browser.submit(page.form("/setup/guests/remove"))
     assert await Invitations(inn.database).entries() == []
+
+
+async def test_what_is_not_on_the_list_is_taken_off_in_peace(inn: Inn) -> None:
+    browser = await opened(inn)
+    form = (await browser.get("/setup")).form("/setup/guests")
+    for entry in ("", "zoe@example.org", "\x00", "\ud7ff"):
+        page = await browser.post("/setup/guests/remove", {"csrf": form.fields["csrf"], "entry": entry})
+        assert page.location == "/setup?done=unlisted", entry
