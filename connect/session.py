@@ -162,12 +162,15 @@ class Desk:
         if site not in {"same-origin", "none"} or origin not in {"null", self._origin}:
             raise _forged()
 
-    async def sign_in(self, request: Request, response: Response, user: User) -> None:
-        """Begin a session under a new id, and end the one this browser had."""
+    async def sign_in(self, request: Request, response: Response, user: User, *, proved: bool = True) -> None:
+        """Begin a session under a new id, and end the one this browser had.
+
+        `proved`: they showed just now who they are. Else the session is stale from its beginning.
+        """
         await self._end(request)
         cookie = mint().get_secret_value()
         browser = called(request.headers.get("user-agent", ""))
-        await self._sessions.begin(digest(cookie), user.id, browser)
+        await self._sessions.begin(digest(cookie), user.id, browser, proved=proved)
         self._set(response, self.session_cookie, cookie, _THIRTY_DAYS)
         self._drop(response, self.next_cookie)
 

@@ -152,7 +152,7 @@ class SignIn:
                 errand.provider.grant_lifetime, adds=errand.provider.incremental,
             )  # fmt: skip
             self._diary.note(user_id=user.id, action="connected", connection=made.id)
-        return await self._enter(request, user, errand.back)
+        return await self._enter(request, user, errand.back, proved=account.proved)
 
     async def _admitted(self, account: Account) -> bool:
         """Whether the guest list lets this identity in, or its person by another of theirs."""
@@ -180,9 +180,9 @@ class SignIn:
             )
         return user
 
-    async def _enter(self, request: Request, user: User, goal: str) -> Response:
+    async def _enter(self, request: Request, user: User, goal: str, *, proved: bool = True) -> Response:
         response = RedirectResponse(safe_next(goal), 303)
-        await self._desk.sign_in(request, response, user)
+        await self._desk.sign_in(request, response, user, proved=proved)
         self._diary.note(user_id=user.id, action="signed_in")
         _log.info("signed_in")
         return response

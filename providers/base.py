@@ -192,6 +192,7 @@ class Account:
 
     `nickname` is what tools may call it before its person names it (never an identity; default: `label`).
     `email` is set only where the issuer verified it, `domain` where the account belongs to an organisation.
+    `proved`: False where the issuer can be told to ask who it is, was not told, and does not say that it did.
     """
 
     issuer: str
@@ -200,6 +201,18 @@ class Account:
     nickname: str = ""
     email: str | None = None
     domain: str | None = None
+    proved: bool = True
+
+
+def vouched(text: object) -> str | None:
+    """An address or a domain of an id_token in lower case, to hold against a guest list; None: it is none.
+
+    Plain ASCII only: of other letters some turn into an ASCII letter in lower case (U+212A, the sign of
+    kelvin, into k), and whoever had such an address would pass for somebody else.
+    """
+    if not isinstance(text, str) or not text.isascii() or not text.isprintable() or " " in text:
+        return None
+    return text.lower() or None
 
 
 AccountLookup = Callable[["Http", SecretStr], Awaitable[Account]]

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 import structlog
@@ -97,6 +98,10 @@ class Identities:
             if proof and _was_long_ago(claims):
                 raise _not_asked(provider)
             found = provider.openid.account(claims)
+            if not proof and "max_age" in provider.again_params:
+                # It may have let the browser through by an old session, as anybody at an open one could use.
+                just_now = "auth_time" in claims and not _was_long_ago(claims)
+                found = replace(found, proved=just_now)
         # Whoever shares a subject is one person here, so an empty one would be everybody.
         if not (found.subject and found.subject.isascii() and found.subject.isprintable()):
             raise Rejected(provider.name, _OPERATION, "NO_SUBJECT", _nobody(provider))
@@ -124,7 +129,8 @@ class Identities:
         if claims.get("azp", None if several else app.client_id) != app.client_id:
             raise _not_genuine(provider, "azp")
         sent = claims.get("nonce")
-        if not isinstance(sent, str) or not compare_digest(sent.encode(), nonce.get_secret_value().encode()):
+        meant = nonce.get_secret_value().encode()
+        if not isinstance(sent, str) or not compare_digest(sent.encode(errors="replace"), meant):
             raise _not_genuine(provider, "nonce")
         if not isinstance(claims["sub"], str):
             raise _not_genuine(provider, "sub")
@@ -166,11 +172,23 @@ class Identities:
     async def _read(self, provider: Provider, url: str) -> _Keys:
         answer = await self._http.request(provider, "GET", url, operation="keys")
         try:
-            found = _Keys(KeySet.import_key_set(answer.json()), self._clock())  # type: ignore[arg-type]
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            found = _Keys(_usable(answer.json()), self._clock())
+        except (JoseError, ValueError, TypeError, KeyError):
             raise Unavailable(provider.name, "keys", "unreadable answer") from None
         self._documents[url] = found
         return found
+
+
+def _usable(document: object) -> KeySet:
+    """The keys of a document that we can use; the others are no fault of these (RFC 7517 §5)."""
+    found = []
+    for each in document["keys"]:  # type: ignore[index]
+        # The library raises what it meets: a curve it does not know, a missing member, a number out of range.
+        with suppress(JoseError, ValueError, TypeError, KeyError, AttributeError):
+            found += KeySet.import_key_set({"keys": [each]}).keys
+    if not found:
+        raise ValueError("no key that can be used")
+    return KeySet(found)
 
 
 def _nobody(provider: Provider) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from providers.base import Account, OpenId, Provider, ProviderError, Rejected
+from providers.base import Account, OpenId, Provider, ProviderError, Rejected, vouched
 from providers.http import Http
 
 NAME = "oidc"
@@ -50,9 +50,8 @@ def _account(issuer: str, title: str, claims: Mapping[str, object]) -> Account:
     """Whose account it is. An address counts only where the provider says that it verified it."""
     words = [claims.get(name) for name in ("email", "preferred_username", "name")]
     label = next((word for word in words if isinstance(word, str) and word), title)
-    email = claims.get("email")
-    verified = isinstance(email, str) and bool(email) and claims.get("email_verified") is True
-    return Account(issuer, str(claims["sub"]), label, email=str(email).lower() if verified else None)
+    email = vouched(claims.get("email")) if claims.get("email_verified") is True else None
+    return Account(issuer, str(claims["sub"]), label, email=email)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from providers.base import Access, Account, Complaint, Dashboard, OpenId, Provider, Reason, Service
+from providers.base import Access, Account, Complaint, Dashboard, OpenId, Provider, Reason, Service, vouched
 from providers.http import decoded
 
 ISSUER = "https://accounts.google.com"
@@ -77,8 +77,8 @@ def account(claims: Mapping[str, object]) -> Account:
         subject=str(claims["sub"]),
         label=address or "Google",
         nickname=organisation or "personal",
-        email=address.lower() if address and claims.get("email_verified") is True else None,
-        domain=organisation.lower() or None,
+        email=vouched(address) if claims.get("email_verified") is True else None,
+        domain=vouched(organisation),
     )
 
 

@@ -204,8 +204,35 @@ async def test_a_new_proof_is_asked_for_and_an_old_one_is_none(inn: Inn, house: 
     assert (await browser.get(AGAIN)).location == HERE
 
 
-async def test_it_can_be_added_as_a_way_in(inn: Inn, house: EmulatorProcess) -> None:
+@pytest.mark.parametrize("age", [None, 700])
+async def test_a_sign_in_by_its_old_session_is_no_proof(
+    inn: Inn, house: EmulatorProcess, age: int | None
+) -> None:
+    """Whoever finds an open browser could sign in once more without a question, just not as a new proof."""
+    now = int(house.read("clock")["now"])
+    house.settings(id_token={} if age is None else {"auth_time": now - age})
     browser, _ = await sign_in(inn, house)
+    page = await leave(browser)
+    await browser.get(house.agree(page.refresh))
+    assert "Is it still you?" in (await browser.get(AGAIN)).text
+    assert (await browser.get("/account/data/delete")).location.endswith("&again=1")
+    # Asked anew, at its word that it just did, it is one.
+    house.settings(id_token={})
+    page = await leave(browser, AGAIN)
+    assert (await browser.get(house.agree(page.refresh))).location == HERE
+    assert (await browser.get("/account/data/delete")).status == 200
+
+
+async def test_a_sign_in_that_it_just_asked_for_is_proof(inn: Inn, house: EmulatorProcess) -> None:
+    house.settings(id_token={"auth_time": int(house.read("clock")["now"]) - 30})
+    browser, _ = await sign_in(inn, house)
+    assert (await browser.get("/account/data/delete")).status == 200
+
+
+async def test_it_can_be_added_as_a_way_in(inn: Inn, house: EmulatorProcess) -> None:
+    house.settings(id_token={"auth_time": int(house.read("clock")["now"])})
+    browser, _ = await sign_in(inn, house)
+    house.settings(id_token={})
     page = await browser.get(HERE)
     form = next(f for f in page.forms if f.action == ADD and f.fields["provider"] == "google")
     page = await browser.submit(form)

@@ -116,6 +116,11 @@ async def test_a_genuine_token_names_the_account() -> None:
         ({"email_verified": None}, None, None, "personal"),
         ({"email": None}, None, None, "personal"),
         ({"email": ["ana@example.org"]}, None, None, "personal"),
+        ({"email": "kim@example.org"}, "kim@example.org", None, "personal"),
+        ({"email": "\u212aim@example.org"}, None, None, "personal"),  # its lower case is kim@example.org
+        ({"email": "ana@example.org *"}, None, None, "personal"),
+        ({"email": "\ud800@example.org"}, None, None, "personal"),
+        ({"hd": "\u212aim.example"}, "ana@example.org", None, "\u212aim.example"),
         ({"iss": "accounts.google.com"}, "ana@example.org", None, "personal"),
         ({"aud": ["client-1"]}, "ana@example.org", None, "personal"),
         ({"aud": ["other", "client-1"]}, "ana@example.org", None, "personal"),
@@ -145,6 +150,7 @@ async def test_what_it_says_of_an_account(
         {"nonce": None},
         {"nonce": [NONCE.get_secret_value()]},
         {"nonce": ""},
+        {"nonce": "\ud800"},
         {"sub": None},
         {"sub": ""},
         {"sub": 108},
@@ -241,6 +247,24 @@ async def test_key_ids_of_a_stranger_make_nobody_read_on_and_on() -> None:
 async def test_an_unreadable_key_document_is_the_providers_trouble(document: bytes) -> None:
     with pytest.raises(Unavailable):
         await Desk(Google(document)).ask(signed(CLAIMS))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA", "kid": "z"},
+        {"kty": "EC", "crv": "brainpoolP320r1", "x": "AA", "y": "AA", "kid": "z"},
+        {"kty": "OKP", "crv": "X448", "x": "AA", "kid": "z"},
+        {"kty": "RSA", "n": "AQ", "kid": "z"},
+        {"kty": ["RSA"]},
+        {},
+        7,
+    ],
+    ids=str,
+)
+async def test_a_key_that_we_can_not_use_spoils_none_of_the_others(odd: object) -> None:
+    """RFC 7517 §5: of a type, with a member or with a value that is not understood, a key is left out."""
+    assert (await Desk(Google({"keys": [odd, jwk("a", "one"), odd]})).ask(signed(CLAIMS))).subject == "108"
 
 
 async def test_a_provider_without_id_tokens_is_asked_by_its_api() -> None:

@@ -45,13 +45,15 @@ class Sessions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, session_hash: bytes, user: UUID, browser: str = "") -> None:
-        """A new session that starts now."""
+    async def begin(self, session_hash: bytes, user: UUID, browser: str = "", *, proved: bool = True) -> None:
+        """A new session that starts now; one whose person did not prove who they are is not `recent`."""
         async with self._database.connection() as link:
             await link.execute(
-                "INSERT INTO sessions (id, hash, user_id, browser, expires_at)"
-                " VALUES (%(id)s, %(hash)s, %(user)s, %(browser)s, now() + interval '30 days')",
-                {"id": new_id(), "hash": session_hash, "user": user, "browser": browser},
+                "INSERT INTO sessions (id, hash, user_id, browser, authenticated_at, expires_at)"
+                " VALUES (%(id)s, %(hash)s, %(user)s, %(browser)s,"
+                " now() - CASE WHEN %(proved)s THEN interval '0' ELSE interval '10 minutes' END,"
+                " now() + interval '30 days')",
+                {"id": new_id(), "hash": session_hash, "user": user, "browser": browser, "proved": proved},
             )
 
     async def find(self, session_hash: bytes) -> Session | None:
