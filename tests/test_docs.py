@@ -12,6 +12,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import typer
 
 import connect
 import mcp_server
@@ -24,6 +25,7 @@ from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.registry import PROVIDERS
 from valet import entries
+from valet.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (valet, mcp_server, connect, vault, providers)
@@ -71,6 +73,17 @@ def test_every_attack_of_the_threat_model_names_tests_that_exist() -> None:
         assert named, f"no test shows: {row}"
         for file, test in named:
             assert re.search(rf"^(async )?def {test}\(", read(file), re.M), f"{file} has no {test}"
+
+
+def test_every_command_that_a_document_names_is_there() -> None:
+    root = typer.main.get_command(app)
+    for document in ("README.md", ".env.example", "CHANGELOG.md", *map(str, ROOT.glob("docs/**/*.md"))):
+        for name, sub in re.findall(r"`(?:\.venv/bin/)?valet ([a-z]+)((?: [a-z]+)?)", read(document)):
+            command = root.commands.get(name)
+            assert command is not None, f"{document} names valet {name}"
+            assert not sub or sub.strip() in getattr(command, "commands", {sub.strip()}), (
+                f"{document}: {name}{sub}"
+            )
 
 
 def test_decisions_are_numbered_without_a_gap() -> None:

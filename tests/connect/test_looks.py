@@ -94,6 +94,19 @@ async def test_a_page_is_right_for_everybody(
         assert [url for url in stage.foreign if not visit.leaves] == []
 
 
+async def test_the_way_between_the_account_pages_is_all_in_sight(
+    inn_database: Database, inn_ring: Path, chromium: Chromium
+) -> None:
+    """One row where there is room, two on the narrowest screen; nothing has to be scrolled to be seen."""
+    async with staged(inn_database, inn_ring, chromium) as stage:
+        await stage.guest()
+        await stage.open("/account")
+        for width, rows in ((1280, 1), (320, 2)):
+            await stage.page.set_viewport_size({"width": width, "height": 900})
+            tops = await stage.page.locator(".tabs a").evaluate_all("all => all.map(a => a.offsetTop)")
+            assert len(tops) == 7 and len(set(tops)) == rows, f"{width} px"
+
+
 async def _by_keyboard(page: Page) -> None:
     """Tab stops at everything there is to use, in the order of the page, and shows where it is."""
     wanted = await page.evaluate(ORDER)
