@@ -23,7 +23,7 @@ POST_MCP = "POST /mcp"
 
 CODE = ["authorization_code", "refresh_token"]
 PUBLIC = {"grant_types": CODE, "response_types": ["code"], "token_endpoint_auth_method": "none"}
-SECRET = "what-the-operator-gave-it-by-hand-once"
+SECRET = "a secret of the operator's, 100% + odd"
 
 Method = Literal["none", "basic", "basic and id", "post"]
 Era = Literal["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28"]
