@@ -53,7 +53,8 @@ class Shield:
         self._hosts = _hosts(public_url)
         self._max_body = max_body
         self._headers = dict(_HEADERS)
-        if urlsplit(public_url).scheme == "https":
+        self._scheme = urlsplit(public_url).scheme
+        if self._scheme == "https":
             self._headers["Strict-Transport-Security"] = "max-age=31536000"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,6 +62,8 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Behind a proxy that ends TLS we are spoken to by http; an address of ours begins as the public one.
+        scope = {**scope, "scheme": self._scheme}
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         with structlog.contextvars.bound_contextvars(request_id=request_id):

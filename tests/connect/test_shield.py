@@ -197,3 +197,14 @@ def test_an_origin_is_understood() -> None:
     assert _hosts(HTTPS_URL) == {"valet.example", "valet.example:443"}
     assert _hosts("https://Valet.example:8443") == {"valet.example:8443"}
     assert _hosts("http://[::1]:8420") == {"[::1]:8420"}
+
+
+async def test_a_slash_too_many_leads_to_our_own_origin_behind_a_proxy_too(hotel: Inn) -> None:
+    """A proxy that ends TLS speaks http to us: where to go on must not be said from that."""
+    behind = httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=hotel.app), base_url="http://valet.example"
+    )
+    for path in ("/account/", "/signin/?switch=1", "/static"):
+        answer = await behind.get(path)
+        assert answer.status_code == 307
+        assert answer.headers["location"].startswith(f"{HTTPS_URL}/"), path
