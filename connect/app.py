@@ -46,7 +46,7 @@ from providers.oidc import Discovery
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.erasure import Erasure
-from vault.errors import Busy
+from vault.errors import Busy, PersonGone
 from vault.store.activity import Activity
 from vault.store.database import Database
 from vault.store.dossier import Dossiers
@@ -320,7 +320,10 @@ def _handlers(gate: Gate) -> dict[int | type[Exception], ExceptionHandler]:
         response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
         return response
 
-    return {Refusal: refusal, HTTPException: plain, Busy: busy, TooMany: crowd}
+    async def gone(request: Request, _: Exception) -> Response:
+        return refused(request, _GONE)
+
+    return {Refusal: refusal, HTTPException: plain, Busy: busy, TooMany: crowd, PersonGone: gone}
 
 
 def _crowd(request: Request, wait: float) -> Response:
@@ -348,6 +351,14 @@ _BUSY = Refusal(
     "Valet is busy",
     "The database did not answer in time. Nothing was lost.",
     "Reload this page in a moment.",
+)
+
+_GONE = Refusal(
+    410,
+    "You are not here any more",
+    "Your account here was deleted while this was under way, so nothing came of it. Your accounts elsewhere "
+    "are as they were.",
+    Step("Begin anew", "/signin"),
 )
 
 

@@ -21,7 +21,7 @@ from connect.session import Guest
 from connect.trip import Errand
 from providers.base import Account, TokenSet
 from providers.registry import Registry, UnknownName
-from vault.errors import Sealed, Tampered
+from vault.errors import PersonGone, Sealed, Tampered
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.revocation import Stray
@@ -74,7 +74,7 @@ class Offers:
         self._registry = registry
 
     async def keep(self, guest: Guest, user: UUID, errand: Errand, account: Account, tokens: TokenSet) -> str:
-        """Put it aside for this person in this browser; the handle of its page."""
+        """Put it aside for this person in this browser; the handle of its page. Raises PersonGone, Busy."""
         handle, record = mint().get_secret_value(), new_id()
         pages = json.dumps([errand.back, errand.again]).encode()
         pending = Pending(
@@ -98,7 +98,13 @@ class Offers:
             app=errand.app,
             account_index=self._vault.index(account.issuer, account.subject),
         )
-        await self._pendings.add(digest(handle), guest.browser_hash, pending)
+        try:
+            await self._pendings.add(digest(handle), guest.browser_hash, pending)
+        except PersonGone:
+            # Nobody is left who could say yes or no, and nothing would end it later.
+            index = self._vault.index(account.issuer, account.subject)
+            await self._vault.forsake(Stray(user, errand.provider.name, errand.app, index), tokens)
+            raise
         return handle
 
     async def look(self, guest: Guest, user: UUID, handle: str) -> Offer | Gone:

@@ -15,10 +15,12 @@ from connect.admission import OWNER_ISSUER, OWNER_SUBJECT, Admission
 from connect.pages import Refusal, Step
 from connect.session import HOME, Desk, Guest, safe_next
 from connect.trip import Errand, Return, Trips
-from providers.base import Account
+from providers.base import Account, TokenSet
 from providers.registry import OPERATOR, Registry, UnknownName
 from vault.diary import Diary
+from vault.errors import PersonGone
 from vault.opaque import digest
+from vault.revocation import Stray
 from vault.store.ownerlinks import OwnerLinks
 from vault.store.users import Identity, User, Users
 from vault.vault import Vault
@@ -147,12 +149,22 @@ class SignIn:
             raise _not_on_the_list(errand, account)
         user = await self._known(account)
         if errand.notes.get("connect"):
+            await self._connect(user, errand, account, tokens)
+        return await self._enter(request, user, errand.back, proved=account.proved)
+
+    async def _connect(self, user: User, errand: Errand, account: Account, tokens: TokenSet) -> None:
+        """Keep the account as a connection too. Raises PersonGone: then its provider is told."""
+        name = errand.provider.name
+        try:
             made = await self._vault.save(
-                user.id, errand.provider.name, OPERATOR, account, tokens, errand.scopes,
+                user.id, name, OPERATOR, account, tokens, errand.scopes,
                 errand.provider.grant_lifetime, adds=errand.provider.incremental,
             )  # fmt: skip
-            self._diary.note(user_id=user.id, action="connected", connection=made.id)
-        return await self._enter(request, user, errand.back, proved=account.proved)
+        except PersonGone:
+            index = self._vault.index(account.issuer, account.subject)
+            await self._vault.forsake(Stray(user.id, name, OPERATOR, index), tokens)
+            raise
+        self._diary.note(user_id=user.id, action="connected", connection=made.id)
 
     async def _admitted(self, account: Account) -> bool:
         """Whether the guest list lets this identity in, or its person by another of theirs."""

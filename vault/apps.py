@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from providers.base import App, AppRejected, TokenSet, Unavailable
 from vault import envelope
 from vault.cache import DekCache, open_sealed
-from vault.errors import AppInUse, Busy, Malformed, Sealed, Tampered, UnknownApp
+from vault.errors import AppInUse, Busy, Malformed, PersonGone, Sealed, Tampered, UnknownApp
 from vault.ids import new_id, operator_id
 from vault.store.apps import AppRows, SealedApp
 from vault.store.connections import Connections
@@ -68,12 +68,12 @@ class Apps:
         """Store the owner's app at a provider, or give the one there is another secret and label.
 
         A person's own keeps its client id while it stands, for their connections stand on it: another raises
-        AppInUse. The operator's may change it. Raises UnknownApp where there is no such person, and Busy.
+        AppInUse. The operator's may change it. Raises PersonGone, and Busy.
         """
         operator = owner == operator_id()
         async with self._database.transaction() as link:
             if not operator and not await self._connections.lock_owner(link, owner):
-                raise UnknownApp(provider)
+                raise PersonGone
             before = await self._rows.locked(link, owner, provider)
             if before is not None and before.client_id != client_id and not operator:
                 raise AppInUse(provider)

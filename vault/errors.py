@@ -6,6 +6,7 @@
      ├ LabelTaken(provider)               another account of the provider has that label
      ├ UnknownApp(provider)               the owner has no such app of their own there (any more)
      ├ AppInUse(provider)                 they have another one there; it goes first
+     ├ PersonGone                         whom it was for was deleted meanwhile
      ├ Busy                               a lease or the database is taken: the same call may succeed later
      └ Sealed                             alarms: logged and counted, never spoken
         ├ Tampered                        authentication failed: edited, swapped or rolled back
@@ -62,6 +63,13 @@ class AppInUse(VaultError):
     def __init__(self, provider: str) -> None:
         super().__init__(f"another {provider} app is in use")
         self.provider = provider
+
+
+class PersonGone(VaultError):
+    """Whom it was for was deleted while it was under way: nothing of it was kept."""
+
+    def __init__(self) -> None:
+        super().__init__("that person was deleted meanwhile")
 
 
 class Busy(VaultError):

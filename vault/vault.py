@@ -17,7 +17,7 @@ from vault import envelope
 from vault.alarms import Alarms
 from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
-from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, Sealed, UnknownApp
+from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, PersonGone, Sealed, UnknownApp
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
@@ -88,13 +88,13 @@ class Vault:
         `asked` is what was requested: it counts as granted where the token answer does not say
         (RFC 6749 §5.1), beside what was granted before where the consent `adds` to that. `lifetime` is how
         long the provider's grants live from now, if they end by themselves. A label that its person gave
-        stays. `claim` runs in the same transaction: what it raises undoes all of it. Raises NotConnected when
+        stays. `claim` runs in the same transaction: what it raises undoes all of it. Raises PersonGone when
         there is no such owner, UnknownApp where `app` is no app of theirs (any more), Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
         async with self._database.transaction() as link:
             if not await self._connections.lock_owner(link, owner):
-                raise NotConnected(provider, "no such user")
+                raise PersonGone
             if app.startswith(OWN) and not await self.apps.stands(link, owner, provider, app):
                 raise UnknownApp(provider)
             row = await self._connections.same(link, owner, provider, index, app)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from providers.base import Account, App, AppRejected
 from tests.vault.upstreams import SCOPES, FakeUpstream, run, scalar, until
 from vault.apps import OwnApp
-from vault.errors import AppInUse, Malformed, NotConnected, Sealed, Tampered, UnknownApp
+from vault.errors import AppInUse, Malformed, PersonGone, Sealed, Tampered, UnknownApp
 from vault.ids import new_id, operator_id
 from vault.store.database import Database
 from vault.vault import Vault
@@ -270,9 +270,9 @@ async def test_it_goes_with_its_person(vault: Vault, person: Person, database: D
     await own(vault, ana)
     await run(database, "DELETE FROM users WHERE id = %s", ana)
     assert await vault.apps.list(ana) == []
-    with pytest.raises(UnknownApp):
+    with pytest.raises(PersonGone):
         await own(vault, ana)
-    with pytest.raises(NotConnected):
+    with pytest.raises(PersonGone):
         await through(vault, FakeUpstream(), ana, "operator")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.vault.upstreams import FakeUpstream, connect, scalar, until
 from vault.erasure import Erasure
-from vault.errors import NotConnected
+from vault.errors import NotConnected, PersonGone
 from vault.store.database import Database
 from vault.store.dossier import Dossiers
 from vault.vault import Vault
@@ -109,7 +109,7 @@ async def test_a_connection_that_comes_too_late_finds_nobody(
 ) -> None:
     owner = await person()
     await Erasure(Dossiers(database), vault).erase(owner)
-    with pytest.raises(NotConnected):
+    with pytest.raises(PersonGone):
         await connect(vault, upstream, owner)
     assert await left(database, owner) == 0
 

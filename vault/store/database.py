@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from vault.errors import Busy
+from vault.errors import Busy, PersonGone
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -23,6 +23,8 @@ _AWAY = (
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
+_PERSONS = ("_user_id_fkey", "_owner_fkey")
+"""How PostgreSQL names the constraints of columns that say whose a row is."""
 _SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
 _LONGEST = 6.0
 """Seconds for one use of a connection. The server's own limits do not reach us through a dead line."""
@@ -87,13 +89,20 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit mode. Raises Busy when none is to be had or it breaks."""
+        """A connection in autocommit mode.
+
+        Raises Busy when none is to be had or it breaks, PersonGone when a row would be of nobody.
+        """
         try:
             async with self._pool.connection() as connection:
                 with _bounded(connection, self._longest):
                     yield connection
         except _AWAY as error:
             raise Busy("the database does not answer") from error
+        except psycopg.errors.ForeignKeyViolation as error:
+            if (error.diag.constraint_name or "").endswith(_PERSONS):
+                raise PersonGone from error
+            raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
