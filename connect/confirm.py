@@ -22,6 +22,7 @@ from connect.choice import gone
 from connect.offer import Answered, Gone, Offer, Offers
 from connect.pages import Refusal, Step
 from connect.plan import configured
+from connect.scopes import covered
 from connect.session import Desk, Guest, safe_next, to_signin
 from connect.signin import handle
 from connect.trip import Errand, Return, Trips
@@ -195,10 +196,17 @@ class Confirm:
     async def finish(self, user: User, flow: UUID | None, grant: UUID | None, scopes: frozenset[str]) -> None:
         """Raise the client's grant by what the person just allowed, then let its tool know."""
         if grant is not None and scopes:
-            held = await self._grants.raise_(user.id, grant, scopes)
-            _log.info("grant_raised", live=held is not None, scopes=sorted(scopes))
+            await self._raise(user, grant, scopes)
         if flow is not None:
             await self._flows.finish_connect(flow, user.id)
+
+    async def _raise(self, user: User, grant: UUID, scopes: frozenset[str]) -> None:
+        """Let a chat do more; its person reads of it where it is more than before."""
+        before = next((each.scopes for each in await self._grants.list(user.id) if each.id == grant), scopes)
+        held = await self._grants.raise_(user.id, grant, scopes)
+        _log.info("grant_raised", live=held is not None, scopes=sorted(scopes))
+        if held is not None and held - covered(before):
+            self._diary.note(user_id=user.id, action="chat_raised", grant_id=grant)
 
 
 def finished(connection: Connection, query: Mapping[str, str]) -> Response:

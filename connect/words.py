@@ -31,6 +31,7 @@ DEEDS = {
     "connected": "Account connected",
     "disconnected": "Account disconnected",
     "chat_allowed": "Chat allowed",
+    "chat_raised": "Chat allowed more",
     "chat_cut_off": "Chat cut off",
     "token_made": "Personal token made",
     "token_ended": "Personal token ended",

@@ -11,6 +11,8 @@ import pytest
 import connect
 from connect import words
 from tests.connect.inn import ALL, Browser, Inn
+from tests.connect.test_link import ask, chat
+from tests.connect.test_link import connect as connect_
 from vault.ids import new_id
 from vault.store.activity import Note
 from vault.store.clients import Client
@@ -111,6 +113,16 @@ async def test_what_people_do_on_the_pages_is_there(inn: Inn) -> None:
     ]
     assert positions == sorted(positions), "newest first"
     assert "you, on these pages" in text
+
+
+async def test_a_chat_that_is_allowed_more_on_the_way_is_noted_once(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    grant, handle = await chat(inn, user, granted=frozenset({"spotify:read"}))
+    await connect_(inn, browser, f"/connect/spotify?h={handle}")
+    assert "Chat allowed more" in await read(inn, browser)
+    # The same once more allows nothing new.
+    await connect_(inn, browser, f"/connect/spotify?h={await ask(inn, user, grant, ALL)}")
+    assert (await read(inn, browser)).count("Chat allowed more") == 1
 
 
 def test_everything_noted_on_the_pages_has_its_words() -> None:
