@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -27,7 +28,8 @@ _HERE = "/account/apps"
 class Own:
     """One provider on the page: the person's app there, and what stands on it and beside it.
 
-    `shared`: the operator has an app there too.
+    `shared`: the operator has an app there too. `usable`: people can connect anything there; where they can't
+    any more, an app that is here can only be deleted.
     """
 
     provider: Provider
@@ -35,6 +37,7 @@ class Own:
     through: tuple[Connection, ...]
     beside: tuple[Connection, ...]
     shared: bool
+    usable: bool
 
 
 class OwnAppsPage:
@@ -65,8 +68,9 @@ class OwnAppsPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_HERE)
-        offers = [await self._own(guest.user, p) for p in self._registry.configured if p.own_apps]
-        gone = next((o.provider for o in offers if o.provider.name == request.query_params.get("gone")), None)
+        owns = [await self._own(guest.user, p) for p in self._registry.known if p.own_apps]
+        offers = [own for own in owns if own.usable or own.app]
+        gone = next((o.provider for o in owns if o.provider.name == request.query_params.get("gone")), None)
         return self._desk.page(guest, "ownapps.html", tab="apps", offers=offers, gone=gone)
 
     async def guide(self, request: Request) -> Response:
@@ -123,7 +127,7 @@ class OwnAppsPage:
 
     async def ask(self, request: Request) -> Response:
         """Are you sure? Says which accounts end with it."""
-        provider, guest = self._provider(request), await self._desk.guest(request)
+        provider, guest = self._provider(request, self._registry.known), await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_path(provider))
         if self._desk.stale(guest):
@@ -135,7 +139,7 @@ class OwnAppsPage:
 
     async def delete(self, request: Request) -> Response:
         """Disconnect what stands on the app, then destroy its key."""
-        provider, guest = self._provider(request), await self._desk.guest(request)
+        provider, guest = self._provider(request, self._registry.known), await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_path(provider))
         await self._desk.form(request, guest)
@@ -153,10 +157,13 @@ class OwnAppsPage:
     def _note(self, user: User, action: str, provider: Provider, account: str | None = None) -> None:
         self._diary.note(user_id=user.id, action=action, provider=provider.name, account=account)
 
-    def _provider(self, request: Request) -> Provider:
-        """The provider of the address, where people may bring an app. Raises Refusal (404)."""
+    def _provider(self, request: Request, among: Iterable[Provider] | None = None) -> Provider:
+        """The provider of the address, where people may bring an app. Raises Refusal (404).
+
+        Without `among` only those that are set up.
+        """
         name = request.path_params["provider"]
-        found = next((p for p in self._registry.configured if p.name == name and p.own_apps), None)
+        found = next((p for p in among or self._registry.configured if p.name == name and p.own_apps), None)
         if found is None:
             raise Refusal(
                 404,
@@ -177,6 +184,7 @@ class OwnAppsPage:
             through=tuple(c for c in held if c.app == ref),
             beside=tuple(c for c in held if c.app != ref),
             shared=self._shared(provider),
+            usable=provider in self._registry.configured,
         )
 
     def _shared(self, provider: Provider) -> bool:

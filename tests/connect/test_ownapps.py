@@ -322,6 +322,23 @@ async def test_a_provider_that_lets_nobody_bring_one_has_no_page(inn: Inn, spoti
         assert (await browser.post(f"/account/apps/{provider}", {"csrf": csrf})).status == 404
 
 
+async def test_where_the_provider_is_set_up_no_more_an_app_can_still_be_deleted(
+    inn: Inn, spotify: Emulator
+) -> None:
+    browser, user = await guest(inn, spotify)
+    await add(browser)
+    inn.operated._apps = {"google": inn.operated["google"]}
+    page = await browser.get("/account/apps")
+    assert "Spotify is not set up here any more" in page.text
+    assert (await browser.get(HERE)).status == 404
+    page = await browser.get(f"{HERE}/delete")
+    page = await browser.submit(page.form(f"{HERE}/delete"))
+    assert "is deleted here" in (await browser.get(page.location)).text
+    assert await inn.vault.apps.list(user.id) == []
+    # Without one there is nothing to see.
+    assert "Spotify" not in (await browser.get("/account/apps")).text.partition("<main>")[2]
+
+
 async def test_a_form_of_elsewhere_adds_and_deletes_nothing(inn: Inn, spotify: Emulator) -> None:
     browser, user = await guest(inn, spotify)
     for path in (HERE, f"{HERE}/delete"):
