@@ -105,7 +105,7 @@ class PublicFetcher:
             raise NotFetched("could not be reached") from None
 
     async def _fetch(self, url: httpx2.URL) -> Fetched:
-        addresses = await self._resolve(url.host, url.port or 443)
+        addresses = await self._resolve(_name(url), url.port or 443)
         if not addresses or not all(self._allowed(address) for address in addresses):
             raise OSError("not a public address")
         for address in addresses[:-1]:
@@ -122,7 +122,7 @@ class PublicFetcher:
             url.copy_with(host=address),
             headers={**_HEADERS, "Host": url.netloc.decode("ascii")},
             extensions={
-                "sni_hostname": url.host,
+                "sni_hostname": _name(url),
                 "timeout": httpx2.Timeout(self._seconds, connect=self._seconds / 2).as_dict(),
             },
         )
@@ -135,6 +135,16 @@ class PublicFetcher:
                 return Fetched(await _body(response), _max_age(response))
             finally:
                 await response.aclose()
+
+
+def _name(url: httpx2.URL) -> str:
+    """The host as it stands in the id, in ASCII.
+
+    `URL.host` is read for people: `xn--strae-oqa.de` becomes `straße.de`. The resolver and TLS would write
+    that in ASCII again by the older rules of Python (IDNA 2003), as `strasse.de`: somebody else's host, which
+    would then vouch for this one.
+    """
+    return url.raw_host.decode("ascii")
 
 
 def _check(response: httpx2.Response) -> None:

@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,30 @@ async def test_the_certificate_must_be_the_hosts(host: TlsHost, authority: Autho
     stranger = PublicFetcher(resolve=Names("127.0.0.1"), allowed=lambda _: True)
     assert await refused(stranger, url(host)) == "could not be reached"
     assert host.heads == []
+
+
+async def test_a_name_in_punycode_is_not_translated_into_anothers(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`straße.de` and `strasse.de` are two hosts; by rules of 2003 the first is written like the second."""
+    name = "xn--strae-oqa.example"
+    real, asked = socket.getaddrinfo, list[str]()
+
+    def here(host: Any, *more: Any, **named: Any) -> Any:
+        asked.append(host.encode("idna").decode())
+        return real("127.0.0.1", *more, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", here)
+    async with tls_host(authority.server(name, tmp_path)) as host:
+        host.answers["/client.json"] = answer(b"{}")
+        fetch = PublicFetcher(authority.trusted(), allowed=lambda _: True)
+        assert (await fetch.fetch(f"https://{name}:{host.port}/client.json")).body == b"{}"
+    assert (asked, host.names) == ([name], [name])
+    async with tls_host(authority.server("strasse.example", tmp_path)) as other:
+        other.answers["/client.json"] = answer(b"{}")
+        address = f"https://{name}:{other.port}/client.json"
+        assert await refused(fetch, address) == "could not be reached"
+        assert other.heads == []
 
 
 async def test_every_address_must_be_public_and_nothing_is_connected_to(
