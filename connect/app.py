@@ -136,7 +136,13 @@ def build(
     signin = _signin(house, owner_links_enabled)
     join = _join(house)
     consent = Consent(
-        desk=desk, flows=stores.flows, registry=registry, vault=vault, answers=authorize, diary=diary
+        desk=desk,
+        flows=stores.flows,
+        grants=stores.grants,
+        registry=registry,
+        vault=vault,
+        answers=authorize,
+        diary=diary,
     )
     check = AppCheck(oauth, public_url)
     return Starlette(

@@ -24,7 +24,7 @@ from connect.oautherrors import OAuthError, busy, invalid_request
 from connect.redirects import answer_url, match
 from connect.resource import require_resource
 from connect.roster import Roster
-from connect.scopes import covered, narrowed
+from connect.scopes import decided, narrowed
 from connect.vouched import NotVouched
 from connect.words import crowded
 from vault.errors import Busy
@@ -96,17 +96,19 @@ class Authorize:
     async def approve(self, flow: AuthorizeFlow, user_id: UUID, scopes: Collection[str]) -> str:
         """Give the client what the person chose; returns where their browser goes now (it holds a code).
 
-        The choice replaces what this flow asked for and leaves other scopes the grant has. Works once
-        per flow: raises AlreadyUsed after that, and ValueError for a scope that is none of ours.
+        The choice replaces what this flow asked for, ends a service that was turned off, and leaves other
+        scopes the grant has. Works once per flow: raises AlreadyUsed after that, and where the client is gone
+        or has given up that redirect URI meanwhile; ValueError for a scope that is none of ours.
         """
         chosen = frozenset(scopes)
         if not chosen <= frozenset(self._scopes):
             raise ValueError("scopes of ours only")
+        await self._stands(flow)
         code = mint("vlt_ac_")
         grant_id = await self._flows.approve(
             flow.id,
             user_id,
-            asked=covered(flow.scopes),
+            asked=decided(flow.scopes, chosen),
             chosen=chosen,
             code_hash=digest(code.get_secret_value()),
         )
@@ -115,10 +117,18 @@ class Authorize:
 
     async def deny(self, flow: AuthorizeFlow) -> str:
         """Tell the client that the person said no; returns where the browser goes. Raises AlreadyUsed."""
+        await self._stands(flow)
         await self._flows.deny(flow.id)
         _log.info("grant_denied", client_id=flow.client_id)
         denied = {"error": "access_denied", "error_description": "The person said no."}
         return self._back(flow.redirect_uri, {**denied, "state": flow.state})
+
+    async def _stands(self, flow: AuthorizeFlow) -> None:
+        """The client is still known and still answers there: an hour may have passed. Raises AlreadyUsed."""
+        client = await self._roster.find(flow.client_id)
+        if client is None or flow.registered_uri not in client.redirect_uris:
+            _log.warning("authorize_outdated", client_id=flow.client_id)
+            raise AlreadyUsed
 
     async def _begin(self, request: Request) -> Response:
         try:

@@ -14,14 +14,16 @@ from starlette.routing import Route
 
 from connect.pages import Refusal, leave
 from connect.redirects import KNOWN_CUSTOM
+from connect.scopes import covered
 from connect.session import Desk, to_signin
 from connect.signin import handle
-from connect.words import LEVELS, Asker, Level, asked_level, asker, may, ours, titles
+from connect.words import LEVELS, Asker, Level, Line, asked_level, asker, lines, may, ours, titles
 from providers.base import Provider, Service
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.store.connections import Connection
 from vault.store.flows import AlreadyUsed, AuthorizeFlow, Flows
+from vault.store.grants import Grants
 from vault.vault import Vault
 
 _SCHEMES = frozenset(urlsplit(uri).scheme for uri in KNOWN_CUSTOM)
@@ -67,6 +69,7 @@ class Consent:
         *,
         desk: Desk,
         flows: Flows,
+        grants: Grants,
         registry: Registry,
         vault: Vault,
         answers: Answers,
@@ -74,6 +77,7 @@ class Consent:
     ) -> None:
         self._desk = desk
         self._flows = flows
+        self._grants = grants
         self._registry = registry
         self._vault = vault
         self._answers = answers
@@ -103,6 +107,7 @@ class Consent:
             asker=asker_of(flow),
             wants=titles(choice.title for party in parties for choice in party.choices),
             parties=parties,
+            kept=await self._kept(flow, guest.user.id),
             h=key,
             switch=f"/signin?{urlencode({'h': key, 'switch': '1'})}",
         )
@@ -140,6 +145,15 @@ class Consent:
         if flow is None:
             raise _gone()
         return flow
+
+    async def _kept(self, flow: AuthorizeFlow, user_id: UUID) -> list[Line]:
+        """What the client was allowed before and does not ask for now: an "allow" gives that, too.
+
+        Whoever asks may be another program under the same client id, so the person must see it.
+        """
+        grant = await self._grants.find(user_id, flow.client_id, flow.registered_uri)
+        more = grant.scopes - covered(flow.scopes) if grant else frozenset()
+        return [line for provider in self._registry.configured for line in lines(provider, more)]
 
     def _party(self, provider: Provider, flow: AuthorizeFlow, connections: list[Connection]) -> Party | None:
         choices = tuple(_choice(s, flow) for s in provider.services if asked_level(s, flow.scopes) != "off")
@@ -191,7 +205,8 @@ def _gone() -> Refusal:
     return Refusal(
         410,
         "This request is over",
-        "It was answered before, or it waited longer than an hour. Nothing more was shared.",
+        "It was answered before, it waited longer than an hour, or the chat client changed meanwhile. "
+        "Nothing more was shared.",
         "Go back to your chat and connect again: it makes a new request.",
         missed=True,
     )

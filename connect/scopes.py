@@ -15,6 +15,21 @@ def covered(scopes: Iterable[str]) -> frozenset[str]:
     return held | {scope.removesuffix(_WRITE) + _READ for scope in held if scope.endswith(_WRITE)}
 
 
+def decided(asked: Iterable[str], chosen: Iterable[str]) -> frozenset[str]:
+    """The scopes that an answer decides about: those asked for, and all of a service that was turned off.
+
+    A service is off when nothing of it was chosen. It then loses what it was given before, though less was
+    asked for now: who reads "it may not use your calendar" must be able to rely on it.
+    """
+    wanted = covered(asked)
+    off = {_service(scope) for scope in wanted} - {_service(scope) for scope in chosen}
+    return wanted | {service + ending for service in off for ending in (_READ, _WRITE)}
+
+
+def _service(scope: str) -> str:
+    return scope.removesuffix(_WRITE).removesuffix(_READ)
+
+
 def spoken(scopes: Iterable[str]) -> str:
     """Scopes as a `scope` parameter (RFC 6749 §3.3)."""
     return " ".join(sorted(scopes))

@@ -109,6 +109,36 @@ async def test_the_preset_is_what_was_asked_and_nothing_more_is_on_offer(inn: In
     assert await scopes(inn) == [READ_ONLY]
 
 
+async def test_what_the_client_may_already_is_said_before_anything_is_allowed(inn: Inn) -> None:
+    """Any program can come under a client id that many share; an allow gives it what that id has, too."""
+    browser, user = await inn.guest()
+    client = await inn.client("Claude Code", "cimd", "http://localhost:3118/callback")
+    first, _ = await page_of(inn, browser, client, scopes=READ_ONLY)
+    assert "You allowed it more before" not in first.text
+    await inn.grant(user, client, ALL)
+    page, _ = await page_of(inn, browser, client, scopes=READ_ONLY)
+    assert "You allowed it more before" in page.text
+    assert "it may start, pause and skip music" in page.text
+    all_of_it, _ = await page_of(inn, browser, client)
+    assert "You allowed it more before" not in all_of_it.text
+    await browser.submit(page.forms[0], decision="allow")
+    assert await scopes(inn) == [ALL]
+    # Another person's grant, or one with another client, is none of this page's.
+    other, _ = await inn.guest("ben")
+    page, _ = await page_of(inn, other, client, scopes=READ_ONLY)
+    assert "You allowed it more before" not in page.text
+
+
+async def test_a_service_turned_off_is_off_whatever_was_allowed_before(inn: Inn) -> None:
+    """The page says that the client may not use it, so it may not, though only reading was asked for now."""
+    browser, user = await inn.guest()
+    client = await inn.client()
+    await inn.grant(user, client, ALL)
+    page, _ = await page_of(inn, browser, client, scopes=READ_ONLY)
+    await browser.submit(page.forms[0], service__spotify="off", decision="allow")
+    assert await scopes(inn) == [frozenset()]
+
+
 @pytest.mark.parametrize(
     ("choice", "given"),
     [

@@ -13,6 +13,7 @@ from tests.connect.authserver import House, assert_error, open_house
 from tests.connect.test_clientauth import basic
 from vault.store.clients import Client
 from vault.store.database import Database
+from vault.store.flows import AlreadyUsed
 
 CALLBACK = "http://127.0.0.1:3000/callback"
 SECRET = "a secret of the operator's: 100% + more"
@@ -73,20 +74,31 @@ async def test_a_client_that_left_the_file_gets_nothing_more(folder: Path, datab
         code, handle = await code_of(house, "left-1"), await house.pending("left-1", redirect_uri=CALLBACK)
     async with open_house(database) as without:
         assert (await without.ask("left-1", redirect_uri=CALLBACK)).status_code == 400
-        late = (await without.approve(handle))["code"]
-        for given in (code, late):
-            answer = await without.exchange("left-1", given, redirect_uri=CALLBACK)
-            assert_error(answer, "invalid_client", 401)
+        flow = await without.flows.find_authorize(handle)
+        assert flow is not None
+        for answered in (
+            without.authorize.approve(flow, house.user, ["spotify:read"]),
+            without.authorize.deny(flow),
+        ):
+            with pytest.raises(AlreadyUsed):
+                await answered
+        answer = await without.exchange("left-1", code, redirect_uri=CALLBACK)
+        assert_error(answer, "invalid_client", 401)
         assert_error(await without.refresh("left-1", tokens["refresh_token"]), "invalid_client", 401)
 
 
 async def test_the_file_says_what_the_client_is_today(folder: Path, database: Database) -> None:
     async with open_house(database, preset(folder, AGENT | {"client_id": "moved-1"})) as house:
-        await house.pending("moved-1", redirect_uri=CALLBACK)
+        before = await house.pending("moved-1", redirect_uri=CALLBACK)
     moved = "https://agent.example.org/callback"
     changed = AGENT | {"client_id": "moved-1", "client_name": "Renamed", "redirect_uris": [moved]}
     async with open_house(database, preset(folder, changed)) as house:
         assert (await house.ask("moved-1", redirect_uri=CALLBACK)).status_code == 400
+        waiting = await house.flows.find_authorize(before)
+        assert waiting is not None
+        with pytest.raises(AlreadyUsed):
+            await house.authorize.approve(waiting, house.user, ["spotify:read"])
+        assert await house.grants.list(house.user) == [], "no code goes where the client no longer is"
         flow = await house.flows.find_authorize(await house.pending("moved-1", redirect_uri=moved))
         assert flow is not None
         assert flow.client_name == "Renamed"

@@ -17,6 +17,7 @@ from tests.connect.tlshost import Authority, document, tls_host
 from vault.ids import new_id
 from vault.store.clients import Client
 from vault.store.database import Database
+from vault.store.flows import AlreadyUsed
 
 LOCAL = "http://localhost:50001/callback"
 
@@ -137,6 +138,22 @@ async def test_a_changed_document_counts_once_it_is_fetched(house: House, post: 
     flow = await house.flows.find_authorize(await house.pending(url, redirect_uri="https://chat.example/cb"))
     assert flow is not None
     assert flow.client_name == "Renamed"
+
+
+async def test_an_address_that_the_document_gave_up_gets_no_late_answer(
+    house: House, post: Post, url: str
+) -> None:
+    """Say its host was sold: who answered a request only now would send their code there."""
+    handle = await house.pending(url, redirect_uri="https://chat.example/cb")
+    post.answers[url] = document(url, redirect_uris=[LOCAL])
+    await age(house, url, 2)
+    assert (await house.ask(url, redirect_uri=LOCAL)).status_code == 303
+    flow = await house.flows.find_authorize(handle)
+    assert flow is not None
+    for answered in (house.authorize.approve(flow, house.user, ["spotify:read"]), house.authorize.deny(flow)):
+        with pytest.raises(AlreadyUsed):
+            await answered
+    assert await house.grants.list(house.user) == []
 
 
 async def test_a_copy_of_less_than_a_day_outlives_a_failure(house: House, post: Post, url: str) -> None:

@@ -37,7 +37,7 @@ ANOTHER = ""
 
 
 class AlreadyUsed(VaultError):
-    """The authorize flow was answered before, or it expired: the chat client must start again."""
+    """The authorize flow was answered before, expired, or its client is gone: it must start again."""
 
     def __init__(self) -> None:
         super().__init__("this authorize request was answered before or has expired")
