@@ -153,7 +153,14 @@ class Authorize:
         return _redirect(f"{self._issuer}/consent?h={handle}")
 
     async def _admit(self, request: Request) -> None:
-        """Before anything is read or fetched. Raises _Untrusted, and Busy."""
+        """Before anything is read or fetched. Raises _Untrusted, and Busy.
+
+        A page of somebody else could make its visitors' browsers send hundreds of requests, as pictures or
+        frames, until their network may send no more. So what a browser opens as no page is not counted.
+        """
+        if "sec-fetch-site" in request.headers and request.headers.get("sec-fetch-dest") != "document":
+            title = "This opens only in a window of its own"
+            raise _Untrusted(title, f"Another page tried to show it. {_AGAIN}", 403)
         try:
             await self._gate.asks(request)
         except TooMany as error:

@@ -101,9 +101,13 @@ class Token:
 
     async def _refresh(self, client: Client, form: Parameters) -> Response:
         presented = digest(form.require("refresh_token"))
-        user_id = await self._tokens.holder(presented, client.id, self._resource)
-        if user_id is None:
+        holder = await self._tokens.holder(presented, client.id, self._resource)
+        if holder is None:
             raise self._refused(client, Refusal.UNKNOWN, missed=True)
+        user_id, live = holder
+        if not live:
+            # Before it is counted: an ended token that got about must not use up what its person may do.
+            raise self._refused(client, Refusal.UNKNOWN)
         if not await self._recheck(user_id):
             _log.info("refresh_not_allowed", client_id=client.id, user_id=str(user_id))
             raise invalid_grant("This person may not use this server any more. Ask whoever runs it.")

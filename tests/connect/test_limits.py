@@ -125,6 +125,16 @@ async def test_refreshes_count_by_person_and_client(house: House, client: str) -
     assert (await house.refresh(client, token)).status_code == 200, "the refused refresh spent nothing"
 
 
+async def test_an_ended_token_that_got_about_uses_up_nothing_of_its_persons(
+    house: House, client: str
+) -> None:
+    ended, mine = (await house.login(client))["refresh_token"], (await house.login(client))["refresh_token"]
+    await house.http.post("/revoke", data={"client_id": client, "token": ended})
+    answers = await flood(REFRESHES.burst + 30, lambda: house.refresh(client, ended))
+    assert {answer.status_code for answer in answers} == {400}
+    assert (await house.refresh(client, mine)).status_code == 200
+
+
 async def test_a_whole_chat_service_may_register_from_one_address(house: House) -> None:
     """At least 60 in a minute, minute after minute; whoever is refused is told when to come back."""
     metadata = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
@@ -154,6 +164,29 @@ async def test_the_requests_that_wait_from_one_address_are_bounded(house: House,
     assert waiting[0][0] < REQUESTS.burst + 5
     house.http.headers.update(THERE)
     assert (await house.ask(client)).status_code == 303
+
+
+async def test_another_page_can_not_use_up_what_its_visitors_network_may_ask(
+    house: House, client: str
+) -> None:
+    """Pictures, frames and scripts of a page somewhere else, each of which would count for its visitor."""
+    for destination in ("image", "iframe", "empty", "script"):
+        headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": destination}
+
+        async def shown(headers: dict[str, str] = headers) -> httpx2.Response:
+            return await house.http.get("/authorize", params=house.question(client), headers=headers)
+
+        answers = await flood(REQUESTS.burst // 3, shown)
+        assert {answer.status_code for answer in answers} == {403}
+    assert (await house.execute("SELECT count(*) FROM flows WHERE client_id = %s", client))[0][0] == 0
+    opened = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate"}
+    answer = await house.http.get("/authorize", params=house.question(client), headers=opened)
+    assert answer.status_code == 303
+    # A program names no site, whatever else it sends (Node's fetch sends a mode).
+    answer = await house.http.get(
+        "/authorize", params=house.question(client), headers={"Sec-Fetch-Mode": "cors"}
+    )
+    assert answer.status_code == 303
 
 
 async def test_without_counting_a_miss_stays_what_it_is(database: Database) -> None:

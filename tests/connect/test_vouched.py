@@ -230,6 +230,19 @@ async def test_one_host_is_not_hammered(house: House, post: Post) -> None:
     assert "Too much is asked" in assert_page(await house.ask(ids[-1], redirect_uri=LOCAL))
 
 
+async def test_twenty_documents_that_do_not_exist_shut_out_no_client_that_does(
+    house: House, post: Post, url: str
+) -> None:
+    """Its copy is too old to serve, and somebody keeps its host busy with made-up names."""
+    await house.pending(url, redirect_uri=LOCAL)
+    await age(house, url, 25)
+    host = url.removesuffix("/client.json")
+    for n in range(21):
+        assert_page(await house.ask(f"{host}/{n}", redirect_uri=LOCAL))
+    assert (await house.ask(url, redirect_uri=LOCAL)).status_code == 303
+    assert post.asked.count(url) == 2
+
+
 async def test_the_operators_file_comes_first(database: Database, post: Post, url: str) -> None:
     named = Client(url, "static", "Named by the operator", (LOCAL,), "none")
     async with open_house(database, {url: named}, post) as house:

@@ -171,10 +171,12 @@ async def test_of_many_exchanges_one_wins_and_its_tokens_live_on(bench: Bench) -
 async def test_the_holder_is_told_to_its_own_client_only(bench: Bench) -> None:
     issued = await bench.issued()
     key = digest(issued.refresh_token.get_secret_value())
-    assert await bench.tokens.holder(key, bench.client.id, RESOURCE) == bench.user
+    assert await bench.tokens.holder(key, bench.client.id, RESOURCE) == (bench.user, True)
     assert await bench.tokens.holder(key, "another", RESOURCE) is None
     assert await bench.tokens.holder(key, bench.client.id, "https://moved.example/mcp") is None
     assert await bench.tokens.holder(os.urandom(32), bench.client.id, RESOURCE) is None
+    assert await bench.tokens.revoke(key, bench.client.id)
+    assert await bench.tokens.holder(key, bench.client.id, RESOURCE) == (bench.user, False)
 
 
 async def test_a_refresh_is_for_the_tokens_own_client(bench: Bench) -> None:

@@ -1,7 +1,9 @@
 """Client-id documents: which copies we have, how old they are, and whose turn it is to fetch one.
 
 The copy itself is the row of `clients` (kind `cimd`), so every worker shares it. One at a time fetches a
-document, one that failed rests for a minute, and one host is asked for at most 20 documents a minute.
+document, one that failed rests for a minute, and one host is asked for at most 20 documents a minute. A
+document that was there before is not held up by that: or whoever names twenty that are not would shut its
+client out.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class Documents:
             cursor = await link.execute(
                 "INSERT INTO documents AS d (client_id, host, tried_at, busy_until)"
                 " SELECT %(id)s, %(host)s, clock_timestamp(), clock_timestamp() + interval '15 seconds'"
-                " WHERE (SELECT count(*) FROM documents WHERE host = %(host)s"
+                " WHERE EXISTS (SELECT FROM documents WHERE client_id = %(id)s AND fetched_at IS NOT NULL)"
+                "  OR (SELECT count(*) FROM documents WHERE host = %(host)s"
                 "   AND tried_at > clock_timestamp() - interval '1 minute') < 20"
                 " ON CONFLICT (client_id) DO UPDATE"
                 " SET tried_at = excluded.tried_at, busy_until = excluded.busy_until"

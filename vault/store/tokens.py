@@ -171,17 +171,18 @@ class Tokens:
             refresh = await _add_refresh(link, family_id)
             return await _issue(link, family_id, refresh, spent.grant_id, spent.scopes)
 
-    async def holder(self, refresh_hash: bytes, client_id: str, resource: str) -> UUID | None:
-        """The user behind a refresh token of this client for this resource, whatever its state."""
+    async def holder(self, refresh_hash: bytes, client_id: str, resource: str) -> tuple[UUID, bool] | None:
+        """The user behind a refresh token of this client for this resource, and: does its family live?"""
         async with self._database.connection() as link:
             cursor = await link.execute(
-                "SELECT g.user_id FROM refresh_tokens r JOIN families f ON f.id = r.family_id"
+                "SELECT g.user_id, f.revoked_at IS NULL AND g.revoked_at IS NULL AND r.expires_at > now()"
+                " FROM refresh_tokens r JOIN families f ON f.id = r.family_id"
                 " JOIN grants g ON g.id = f.grant_id"
                 " WHERE r.hash = %(hash)s AND g.client_id = %(client_id)s AND f.resource = %(resource)s",
                 {"hash": refresh_hash, "client_id": client_id, "resource": resource},
             )
             row = await cursor.fetchone()
-            return row[0] if row else None
+            return (row[0], row[1]) if row else None
 
     async def refresh(
         self, refresh_hash: bytes, client_id: str, seal: Seal, unseal: Unseal
