@@ -20,15 +20,13 @@ from providers.registry import Registry
 from vault.diary import Diary
 from vault.ids import new_id
 from vault.store.grants import Grants
-from vault.store.personal import PersonalToken, PersonalTokens
+from vault.store.personal import MOST, Full, PersonalToken, PersonalTokens
 
 _HERE = "/account/tokens"
 _NEW = f"{_HERE}/new"
 LIVES = {7: "A week", 30: "A month", 90: "Three months", 180: "Half a year", 365: "A year"}
 """How long one may live, in days, and how that is called."""
 PRESET = 90
-MOST = 50
-"""How many one person may have at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,10 @@ class TokensPage:
         if self._desk.stale(guest):
             return to_signin(_NEW, again=True)
         key, name, scopes, days = _key(fields), _name(fields), self._chosen(fields), _days(fields)
-        if len(await self._tokens.list(guest.user.id)) >= MOST:
-            raise _full()
-        token = await self._tokens.add(key, guest.user.id, name, scopes, self._resource, days)
+        try:
+            token = await self._tokens.add(key, guest.user.id, name, scopes, self._resource, days)
+        except Full:
+            raise _full() from None
         if token is None:
             raise _made_before()
         self._diary.note(user_id=guest.user.id, action="token_made", client_name=name)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 from uuid import UUID
 
 from psycopg.rows import class_row
 from pydantic import SecretStr
 
+from vault.errors import VaultError
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.store.database import Connection as Link
@@ -24,6 +26,17 @@ PREFIX = "vlt_pat_"
 
 LONGEST = 365
 """The most days that one lives."""
+
+
+MOST = 50
+"""How many one person may have at a time."""
+
+
+class Full(VaultError):
+    """The person has MOST tokens already."""
+
+    def __init__(self) -> None:
+        super().__init__("this person has as many personal tokens as one may have")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +66,7 @@ class PersonalTokens:
     ) -> SecretStr | None:
         """A new token, seen here and never again. None where `key` made one before: a form is sent once.
 
-        Raises ValueError for a life of no days, or of more than LONGEST.
+        Raises Full, and ValueError for a life of no days, or of more than LONGEST.
         """
         if not 1 <= days <= LONGEST:
             raise ValueError(f"a personal token lives 1 to {LONGEST} days")
@@ -101,7 +114,13 @@ class PersonalTokens:
 
 
 async def _add(link: Link, names: dict[str, object]) -> bool:
-    """The four rows, inside the caller's transaction; False where the client is there already."""
+    """The four rows, inside the caller's transaction; False where the client is there already.
+
+    The person's row is held meanwhile, so that of many forms at once each counts the others. Raises Full.
+    """
+    await link.execute("SELECT 1 FROM users WHERE id = %(user_id)s FOR NO KEY UPDATE", names)
+    if await _full(link, names):
+        raise Full
     cursor = await link.execute(
         "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
         " VALUES (%(client)s, 'personal', %(name)s, '{}', 'none') ON CONFLICT DO NOTHING",
@@ -123,3 +142,14 @@ async def _add(link: Link, names: dict[str, object]) -> bool:
         names,
     )
     return True
+
+
+async def _full(link: Link, names: dict[str, object]) -> bool:
+    cursor = await link.execute(
+        "SELECT count(*) FROM grants g JOIN clients c ON c.id = g.client_id"
+        " JOIN families f ON f.grant_id = g.id JOIN access_tokens t ON t.family_id = f.id"
+        " WHERE g.user_id = %(user_id)s AND c.kind = 'personal' AND g.revoked_at IS NULL"
+        " AND f.revoked_at IS NULL AND t.expires_at > now()",
+        names,
+    )
+    return cast("tuple[int]", await cursor.fetchone())[0] >= MOST
