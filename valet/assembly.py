@@ -81,7 +81,7 @@ class CannotOpen(Exception):
 class House:
     """One process's worth of Valet: the app to serve, what it counts, and how to close what it stands on.
 
-    `setup_link` is there while no provider is set up; `unset` are those that are not.
+    `setup_link` is there while nobody could sign in or nothing be connected; `unset` are those that are not.
     """
 
     app: Starlette
@@ -133,7 +133,8 @@ async def assemble(
         app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster, operated)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
-        setup = None if registry.operated else await mint_setup_link(database, settings.origin)
+        ready = registry.operated and registry.configured
+        setup = None if ready else await mint_setup_link(database, settings.origin)
         return House(app, link, setup, registry.unset, metrics, stack.pop_all())
 
 
