@@ -1,8 +1,9 @@
 """The diary: notes of what was done, written behind the back of what they are about.
 
 A call is neither slower nor fails for its note. Notes wait in memory, at most a few thousand, and one task
-writes all that wait in one statement. A database that is away is waited for; what can't be kept is logged and
-counted.
+writes all that wait in one statement: those of calls a moment later, so that a statement is there for many of
+them, and those of a person's own doings at once, for the next page may show them. A database that is away is
+waited for; what can't be kept is logged and counted.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ from vault.store.activity import Activity, Note
 _log = structlog.get_logger(__name__)
 _MOST = 5000
 _BATCH = 200
+_GATHER = 0.25
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class Diary:
-    """Takes notes. `metrics` counts the lost ones; `most` may wait; `sleep` waits between two tries."""
+    """Takes notes. `metrics` counts the lost ones; `most` may wait; `sleep` waits between two tries; `gather`
+    is how long notes of calls wait for others, in seconds.
+    """
 
     def __init__(
         self,
@@ -37,10 +41,13 @@ class Diary:
         metrics: CollectorRegistry | None = None,
         most: int = _MOST,
         sleep: Sleep = asyncio.sleep,
+        gather: float = _GATHER,
     ) -> None:
         self._activity = activity
         self._most = most
         self._sleep = sleep
+        self._gather = gather
+        self._hurry = asyncio.Event()
         self._waiting: deque[Note] = deque()
         self._writer: asyncio.Task[None] | None = None
         self._lost = Counter(
@@ -66,7 +73,8 @@ class Diary:
         """Note what was done, for its person alone: names and outcome, never content. Returns at once and
         never raises.
 
-        `action` is a tool's name, or a word of `connect/words.py`. `connection` may stand for `account`.
+        `action` is a tool's name, or a word of `connect/words.py`. `connection` may stand for `account`. A
+        call has `milliseconds`.
         """
         if len(self._waiting) >= self._most:
             self._lose(1, "full")
@@ -85,12 +93,15 @@ class Diary:
                 milliseconds=milliseconds,
             )
         )
+        if milliseconds is None or len(self._waiting) >= _BATCH:
+            self._hurry.set()
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
 
     async def flush(self) -> None:
         """Return once everything noted so far is written, or lost."""
         while self._writer is not None and not self._writer.done():
+            self._hurry.set()
             await asyncio.wait({self._writer})
 
     async def close(self, within: float = 5.0) -> None:
@@ -107,6 +118,9 @@ class Diary:
 
     async def _write(self) -> None:
         while self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._gather):
+                    await self._hurry.wait()
             batch = list(islice(self._waiting, _BATCH))
             try:
                 await self._activity.write(batch)
@@ -117,6 +131,8 @@ class Diary:
                 self._lose(len(batch), type(error).__name__)
             for _ in batch:
                 self._waiting.popleft()
+            if not self._waiting:
+                self._hurry.clear()
 
     def _lose(self, count: int, why: str) -> None:
         self._lost.inc(count)

@@ -78,6 +78,48 @@ async def test_many_notes_are_few_statements(database: Database, person: People)
     assert len(await actions(activity, user)) == 450
 
 
+async def test_notes_of_calls_are_written_together(database: Database, person: People) -> None:
+    user, activity = await person(), Flaky(database)
+    diary = Diary(activity, gather=3600)
+    for number in range(3):
+        diary.note(user_id=user, action=f"tool_{number}", milliseconds=5)
+        await asyncio.wait({asyncio.create_task(no_pause(0)) for _ in range(5)})
+    assert activity.sizes == [], "more may come"
+    await diary.flush()
+    diary.note(user_id=user, action="later", milliseconds=5)
+    await no_pause(0)
+    await no_pause(0)
+    assert activity.sizes == [3], "those who come later gather anew"
+    await diary.close()
+    assert activity.sizes == [3, 1]
+
+
+@pytest.mark.parametrize("calls", [1, 199])
+async def test_what_a_person_did_waits_for_nobody_nor_does_a_full_statement(
+    database: Database, person: People, calls: int
+) -> None:
+    user, activity = await person(), Flaky(database)
+    diary = Diary(activity, gather=3600)
+    for _ in range(calls):
+        diary.note(user_id=user, action="tool", milliseconds=5)
+    diary.note(user_id=user, action="last", milliseconds=5 if calls > 1 else None)
+    async with asyncio.timeout(20):
+        while "last" not in await actions(activity, user):
+            await no_pause(0)
+    assert activity.sizes == [calls + 1]
+    await diary.close()
+
+
+async def test_notes_of_calls_are_written_by_themselves(database: Database, person: People) -> None:
+    user, activity = await person(), Activity(database)
+    diary = Diary(activity, gather=0.001)
+    diary.note(user_id=user, action="tool", milliseconds=5)
+    async with asyncio.timeout(20):
+        while not await actions(activity, user):
+            await no_pause(0)
+    await diary.close()
+
+
 async def test_a_database_that_is_away_is_waited_for(database: Database, person: People) -> None:
     user, metrics = await person(), CollectorRegistry()
     activity = Flaky(database, Busy("away", 2.5), Busy("away", 0.5))
