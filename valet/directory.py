@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -15,6 +16,8 @@ _log = structlog.get_logger(__name__)
 
 _SECONDS = 2.0
 """How old the picture may be: a setup counts on every worker by then, for one short SELECT each."""
+_MINUTE = 60.0
+"""How long one that does not open is left alone."""
 
 
 class OperatorApps(Mapping[str, App]):
@@ -38,6 +41,7 @@ class OperatorApps(Mapping[str, App]):
         self._clock = clock
         self._due = 0.0
         self._mark: object = None
+        self._again = math.inf
 
     def __getitem__(self, provider: str) -> App:
         return self._apps[provider]
@@ -70,8 +74,11 @@ class OperatorApps(Mapping[str, App]):
             await self._read(self._vault)
 
     async def _read(self, vault: Apps) -> None:
-        # Opened only when a row changed: one that does not open gives one alarm, not one every two seconds.
-        mark, stored = await vault.operated(self._mark)
+        # Opened only when a row changed; one that does not open also a minute later, for a new key ring comes
+        # to one host after the other, and an alarm at each look would drown the others.
+        again = self._clock() >= self._again
+        stored = await vault.operated(None if again else self._mark)
         self._due = self._clock() + self._seconds
         if stored is not None:
-            self._mark, self._apps = mark, {**stored, **self.given}
+            self._mark, self._apps = stored.mark, {**stored.apps, **self.given}
+            self._again = math.inf if stored.whole else self._clock() + _MINUTE

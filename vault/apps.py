@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -50,6 +50,18 @@ class OwnApp:
     def ref(self) -> str:
         """How connections name it."""
         return f"{OWN}{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Operated:
+    """The operator's apps by provider, opened, with a mark of that state.
+
+    One that does not open is left out, its alarm logged; then it is not `whole`.
+    """
+
+    mark: object = field(repr=False)
+    apps: dict[str, App]
+    whole: bool
 
 
 class Apps:
@@ -108,19 +120,16 @@ class Apps:
         row = await self._rows.of(owner, provider)
         return None if row is None else await self._open(row)
 
-    async def operated(self, mark: object) -> tuple[object, dict[str, App] | None]:
-        """The operator's apps by provider, opened, with a mark of this state; None where `mark` is still it.
-
-        One that does not open is left out: the alarm is logged. Raises Busy.
-        """
+    async def operated(self, mark: object) -> Operated | None:
+        """The operator's apps as they are now; None where `mark` is still theirs. Raises Busy."""
         rows = await self._rows.list(operator_id())
         if rows == mark:
-            return mark, None
+            return None
         found = {}
         for row in rows:
             with suppress(Sealed):
                 found[row.provider] = await self._open(row)
-        return rows, found
+        return Operated(rows, found, whole=len(found) == len(rows))
 
     async def app(self, owner: UUID, provider: str, ref: str) -> App:
         """The owner's own app that `ref` names, opened. Raises UnknownApp, Sealed, Busy."""

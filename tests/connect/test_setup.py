@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -222,6 +225,42 @@ async def test_another_worker_knows_it_without_a_restart(
     assert (app.ref, app.client_id) == ("operator", APP)
     assert app.client_secret is not None and app.client_secret.get_secret_value() == SECRET
     assert SECRET not in repr(dict(apps))
+
+
+async def test_an_app_whose_key_comes_later_is_found_without_a_restart(
+    inn_database: Database, inn_ring: Path, wire: Transport, emulator: Emulator, tmp_path: Path
+) -> None:
+    """It was sealed on a host that had the new key ring already; here the ring is still the old one."""
+    await Inn.open(inn_database, inn_ring, emulator=wire, apps={})
+    old, new = json.loads(inn_ring.read_bytes()), json.loads(inn_ring.read_bytes())
+    new["keys"][new["active"]]["state"] = "decrypt_only"
+    new["active"] = "file:main:2"
+    key = base64.b64encode(os.urandom(32)).decode()
+    new["keys"]["file:main:2"] = {**old["keys"][old["active"]], "key": key}
+    here, there = ring(tmp_path / "here.json", old), ring(tmp_path / "there.json", new)
+    other = await Inn.open(inn_database, here, emulator=wire, apps={})
+    now = [0.0]
+    apps = OperatorApps({}, clock=lambda: now[0])
+    await apps.rest_in(other.vault.apps)
+    await keep(await opened(await Inn.open(inn_database, there, emulator=wire, apps={})))
+    alarms = []
+    for seconds in (2.0, 30.0, 61.9):
+        now[0] = seconds
+        with capture_logs() as logs:
+            await apps.fresh()
+        alarms += [entry for entry in logs if entry["event"] == "sealed_record_refused"]
+        assert dict(apps) == {}
+    assert len(alarms) == 1, "not one at each look"
+    ring(here, new)
+    now[0] = 64.0
+    await apps.fresh()
+    assert apps["spotify"].client_id == APP
+
+
+def ring(path: Path, content: dict[str, object]) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(content))
+    return path
 
 
 async def test_settings_win_and_the_page_says_so(
