@@ -264,6 +264,8 @@ async def test_the_last_page_says_what_is_left_to_do_and_the_person_is_out(inn: 
     page = await ana.delete()
     assert "https://www.spotify.com/account/apps/" in page.links
     assert "it may still list Valet" in page.text
+    # Who may come in is the operator's word, and stays.
+    assert "guest list is not Valet’s to change" in page.text
     assert ana.browser.cookie("valet") is None
     for browser in (ana.browser, other):
         assert (await browser.get("/account")).location.startswith("/signin")
