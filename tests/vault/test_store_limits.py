@@ -56,6 +56,20 @@ async def test_uses_come_back_evenly_and_never_more_than_a_burst(limits: Limits,
     assert await spend(limits, RULE, "here") == 5
 
 
+async def test_a_clock_that_is_set_back_shuts_nobody_out_for_so_long(
+    limits: Limits, database: Database
+) -> None:
+    await spend(limits, RULE, "here")
+    await pass_time(database, -5)
+    assert await limits.take(RULE, "here"), "a little is no sign of it"
+    await pass_time(database, -3600)
+    assert await spend(limits, RULE, "here") == 5
+    assert RULE.pace - 5 < await limits.take(RULE, "here") <= RULE.pace
+    # The same where a new version has a shorter rule of that name.
+    await spend(limits, SLOW, "here")
+    assert await spend(limits, Rule(SLOW.name, burst=5, seconds=50), "here") == 5
+
+
 async def test_refused_uses_are_not_counted(limits: Limits, database: Database) -> None:
     await spend(limits, RULE, "here")
     for _ in range(50):

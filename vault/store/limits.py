@@ -46,24 +46,34 @@ class Limits:
     async def take(self, rule: Rule, subject: str) -> float:
         """Use the rule once for that subject: 0.0, or how many seconds until there is a use again.
 
-        A refused use is not counted and only reads, so a flood beyond its limit locks and writes nothing.
-        Raises Busy.
+        A refused use is not counted and only reads, so a flood beyond its limit locks and writes nothing. A
+        counter that is further ahead than its rule ever moves it is from before the clock was set back (or
+        the rule shortened), and begins anew. Raises Busy.
         """
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "WITH full_ AS ("
                 "  SELECT until FROM limits WHERE key = %(key)s"
-                "  AND until > now() + make_interval(secs => %(span)s - %(pace)s)),"
+                "  AND until > now() + make_interval(secs => %(span)s - %(pace)s)"
+                "  AND until <= now() + make_interval(secs => %(odd)s)),"
                 " used AS ("
                 "  INSERT INTO limits AS l (key, until)"
                 "  SELECT %(key)s, now() + make_interval(secs => %(pace)s)"
                 "  WHERE NOT EXISTS (SELECT FROM full_)"
                 "  ON CONFLICT (key) DO UPDATE SET"
-                "  until = greatest(l.until, now()) + make_interval(secs => %(pace)s)"
-                "  WHERE l.until <= now() + make_interval(secs => %(span)s - %(pace)s) RETURNING 1)"
+                "  until = CASE WHEN l.until > now() + make_interval(secs => %(odd)s) THEN now()"
+                "  ELSE greatest(l.until, now()) END + make_interval(secs => %(pace)s)"
+                "  WHERE l.until <= now() + make_interval(secs => %(span)s - %(pace)s)"
+                "  OR l.until > now() + make_interval(secs => %(odd)s) RETURNING 1)"
                 " SELECT EXISTS (SELECT FROM used),"
                 " extract(epoch FROM (SELECT until FROM full_) - now())::float",
-                {"key": self._index(rule, subject), "span": rule.seconds, "pace": rule.pace},
+                {
+                    "key": self._index(rule, subject),
+                    "span": rule.seconds,
+                    "pace": rule.pace,
+                    # Statements that wait for each other differ in what they call now, by seconds at most.
+                    "odd": rule.seconds + 10,
+                },
             )
             used, ahead = cast("tuple[bool, float | None]", await cursor.fetchone())
         if used:
