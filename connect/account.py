@@ -93,7 +93,7 @@ class AccountPage:
             cards=[self._card(connection, held) for connection in held],
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
             unset=self._registry.unset,
-            ended=self._ended(request.query_params.get("ended", "")),
+            ended=self._registry.find(request.query_params.get("ended", "")),
             told=request.query_params.get("told") == "1",
             changed=next((c for c in held if str(c.id) == request.query_params.get("changed")), None),
         )
@@ -163,13 +163,6 @@ class AccountPage:
             if connection.id == wanted:
                 return connection
         raise _no_such_connection()
-
-    def _ended(self, name: str) -> Provider | None:
-        """The provider of a connection that was just ended; it may be set up no more."""
-        try:
-            return self._registry.record(name)
-        except UnknownName:
-            return None
 
     def _provider(self, name: str) -> Provider | None:
         try:

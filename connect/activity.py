@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from connect.session import Desk, to_signin
 from connect.words import DEEDS, Asker, asker, outcome, spelled, took
-from providers.registry import Registry, UnknownName
+from providers.registry import Registry
 from vault.store.activity import Activity, Cursor, Entry
 
 _HERE = "/account/activity"
@@ -118,10 +118,8 @@ class ActivityPage:
     def _provider(self, name: str | None) -> str:
         if name is None:
             return ""
-        try:
-            return self._registry.record(name).title
-        except UnknownName:
-            return name.capitalize()
+        known = self._registry.find(name)
+        return known.title if known else name.capitalize()
 
 
 def _link(query: Mapping[str, str | None]) -> str:

@@ -14,8 +14,7 @@ from starlette.routing import Route
 from connect.offer import Offers
 from connect.pages import Refusal, Step, render
 from connect.session import Desk, to_signin
-from providers.base import Provider
-from providers.registry import Registry, UnknownName
+from providers.registry import Registry
 from vault.diary import Diary
 from vault.erasure import Erasure
 from vault.errors import Busy
@@ -157,19 +156,13 @@ class DataPage:
         return response
 
     def _farewell(self, ended: Ended) -> Farewell:
-        provider = self._provider(ended.connection.provider)
+        provider = self._registry.find(ended.connection.provider)
         return Farewell(
             title=provider.title if provider else ended.connection.provider.capitalize(),
             account=ended.connection.account_label,
             told=ended.told,
             manage_url=provider.manage_url if provider else "",
         )
-
-    def _provider(self, name: str) -> Provider | None:
-        try:
-            return self._registry.record(name)
-        except UnknownName:
-            return None
 
 
 def _text(value: object) -> str:

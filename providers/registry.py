@@ -75,10 +75,14 @@ class Registry:
 
     def record(self, name: str) -> Provider:
         """The provider of that name, configured or not. Raises UnknownName."""
-        for provider in self.known:
-            if provider.name == name:
-                return provider
-        raise UnknownName("provider", name, (provider.name for provider in self.known))
+        found = self.find(name)
+        if found is None:
+            raise UnknownName("provider", name, (provider.name for provider in self.known))
+        return found
+
+    def find(self, name: str) -> Provider | None:
+        """The same, or None: for what was about a provider that there may be no more."""
+        return next((provider for provider in self.known if provider.name == name), None)
 
     def get(self, name: str) -> Provider:
         """The configured provider of that name. Raises UnknownName."""
