@@ -15,6 +15,7 @@ from vault.store.database import Database
 from vault.store.invitations import Invitations
 from vault.store.pendings import Pending, Pendings
 from vault.store.people import People
+from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
 from vault.store.states import State, States
 from vault.store.tokens import Refusal
@@ -23,6 +24,7 @@ from vault.store.ways import Ways
 
 ISSUER, OTHER = "https://issuer.example", "https://other.example"
 BROWSER = b"b" * 32
+RESOURCE = "https://valet.example/mcp"
 
 
 async def test_the_list_has_everybody_with_all_their_ways_in(empty_database: Database) -> None:
@@ -62,10 +64,13 @@ async def test_entries_are_kept_once_each(empty_database: Database) -> None:
 
 
 class Standing:
-    """A person with a session, a chat's tokens, an unspent code and a pending trip."""
+    """A person with a session, a chat's tokens, an unspent code, a pending trip, two questions that wait for
+    their yes, and a personal token.
+    """
 
     def __init__(self, bench: Bench) -> None:
-        self.bench, self.session, self.state, self.handle = bench, *(os.urandom(32) for _ in range(3))
+        self.bench = bench
+        self.session, self.state, self.handle, self.offer = (os.urandom(32) for _ in range(4))
 
     @classmethod
     async def of(cls, database: Database, label: str) -> Standing:
@@ -77,6 +82,14 @@ class Standing:
         trip = State("connect", "spotify", "operator", None, user.id, new_id(), b"sealed", {})
         await States(database).add(made.state, BROWSER, trip)
         await Pendings(database).add(made.handle, BROWSER, Pending("link", user.id, new_id(), b"sealed", {}))
+        account = Pending(
+            "connect", user.id, new_id(), b"sealed", {}, "spotify", "operator", account_index=os.urandom(32)
+        )
+        await Pendings(database).add(made.offer, BROWSER, account)
+        read = frozenset({"spotify:read"})
+        personal = await PersonalTokens(database).add(new_id(), user.id, "Laptop", read, RESOURCE, 90)
+        assert personal is not None
+        made.personal = personal.get_secret_value()
         made.issued, made.code = await made.bench.issued(), await made.bench.code()
         return made
 
@@ -90,6 +103,8 @@ class Standing:
             "session": await Sessions(database).find(self.session),
             "trip": await States(database).consume(self.state, BROWSER, "spotify", user),
             "pending": await Pendings(database).find(self.handle, BROWSER, user, "link"),
+            "offer": await Pendings(database).find(self.offer, BROWSER, user, "connect"),
+            "personal": await tokens.check(digest(self.personal)),
             "token": await tokens.check(digest(access)),
             "refresh": await tokens.refresh(refresh, bench.client.id, plain, plain),
             "code": await tokens.exchange(self.code, bench.client.id, any_proof),
@@ -97,7 +112,7 @@ class Standing:
         return [name for name, found in asked.items() if found and not isinstance(found, Refusal)]
 
 
-EVERYTHING = ["session", "trip", "pending", "token", "refresh", "code"]
+EVERYTHING = ["session", "trip", "pending", "offer", "personal", "token", "refresh", "code"]
 
 
 async def test_a_block_ends_everything_of_one_person_and_nothing_of_another(database: Database) -> None:
