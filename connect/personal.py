@@ -90,13 +90,15 @@ class TokensPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_NEW)
+        # First of all: nobody shall sign in again to read that there is nothing to do.
+        choices = [_choice(service) for _, service in self._services()]
         if self._desk.stale(guest):
             return to_signin(_NEW, again=True)
         return self._desk.page(
             guest,
             "newtoken.html",
             tab="tokens",
-            choices=[_choice(service) for _, service in self._services()],
+            choices=choices,
             lives=LIVES,
             preset=PRESET,
             key=new_id(),
