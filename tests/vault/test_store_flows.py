@@ -16,6 +16,7 @@ from vault.store.clients import Client, Clients
 from vault.store.database import Database
 from vault.store.flows import AlreadyUsed, AuthorizeRequest, ConnectFlow, Flows
 from vault.store.grants import Grants, settle
+from vault.store.users import Users
 
 Person = Callable[[], Awaitable[UUID]]
 CALLBACK = "http://localhost:3334/cb"
@@ -89,8 +90,12 @@ async def test_approval_keeps_a_code_and_a_grant_or_nothing(
     flow = await flows.find_authorize(await flows.create_authorize(request(client)))
     assert flow is not None
     chosen = frozenset({"a:read"})
-    with pytest.raises(Exception, match="foreign key"):
-        await flows.approve(flow.id, new_id(), asked=flow.scopes, chosen=chosen, code_hash=code)
+    other, taken = await flows.find_authorize(await flows.create_authorize(request(client))), os.urandom(32)
+    assert other is not None
+    await flows.approve(other.id, await person(), asked=flow.scopes, chosen=chosen, code_hash=taken)
+    with pytest.raises(Exception, match="duplicate key"):
+        await flows.approve(flow.id, user, asked=flow.scopes, chosen=chosen, code_hash=taken)
+    assert await Grants(database).list(user) == []
     grant = await flows.approve(flow.id, user, asked=flow.scopes, chosen=chosen, code_hash=code)
     assert await rows(
         database,
@@ -249,3 +254,20 @@ async def test_the_sweep_keeps_an_unanswered_request_an_hour(empty_database: Dat
             digest(handle),
         )
     assert await flows.sweep() == 1
+
+
+async def test_a_yes_of_somebody_gone_or_shut_out_gives_nothing(
+    database: Database, flows: Flows, client: str, person: Person
+) -> None:
+    """It was on its way when the person was deleted or blocked."""
+    gone, blocked, kept = await person(), await person(), await person()
+    await rows(database, "DELETE FROM users WHERE id = %s", gone)
+    await Users(database).block(blocked)
+    flow = await flows.find_authorize(await flows.create_authorize(request(client)))
+    assert flow is not None
+    given = {"asked": flow.scopes, "chosen": flow.scopes, "code_hash": os.urandom(32)}
+    for user in (gone, blocked):
+        with pytest.raises(AlreadyUsed):
+            await flows.approve(flow.id, user, **given)
+        assert await Grants(database).list(user) == []
+    assert await flows.approve(flow.id, kept, **given), "and it took nothing from the one who may"

@@ -115,6 +115,16 @@ async def test_a_form_that_is_sent_twice_makes_one(database: Database, person: P
     assert len(await personal.list(user)) == 1
 
 
+async def test_who_is_gone_or_shut_out_gets_none(database: Database, person: Person) -> None:
+    """A form that was on its way when the person was deleted or blocked."""
+    gone, blocked = await person(), await person()
+    await run(database, "DELETE FROM users WHERE id = %s", gone)
+    await Users(database).block(blocked)
+    for user in (gone, blocked):
+        assert await PersonalTokens(database).add(new_id(), user, "Laptop", READ, RESOURCE, 90) is None
+        assert await PersonalTokens(database).list(user) == []
+
+
 @pytest.mark.parametrize("days", [0, -1, LONGEST + 1])
 async def test_it_lives_a_year_at_most(database: Database, person: Person, days: int) -> None:
     with pytest.raises(ValueError, match="days"):

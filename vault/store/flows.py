@@ -165,10 +165,10 @@ class Flows:
     ) -> UUID:
         """Consume the flow, settle the grant and keep the code (5 minutes), all or nothing.
 
-        Returns the grant's id. Raises AlreadyUsed.
+        Returns the grant's id. Raises AlreadyUsed, also where the person was deleted or blocked meanwhile.
         """
         async with self._database.transaction() as link:
-            row = await _consume(link, flow_id, user_id)
+            row = await _consume(link, flow_id, user_id) if await _welcome(link, user_id) else None
             if row is None:
                 raise AlreadyUsed
             client_id, params = row
@@ -334,6 +334,14 @@ class Flows:
         async with self._database.connection() as link, link.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(_SEEN + where, {"hash": digest(handle), "user_id": user_id})
             return await cursor.fetchone()
+
+
+async def _welcome(link: Link, user_id: UUID) -> bool:
+    """The person is there, and stays until the transaction ends: a deletion waits, or was first."""
+    cursor = await link.execute(
+        "SELECT FROM users WHERE id = %(user_id)s AND blocked_at IS NULL FOR KEY SHARE", {"user_id": user_id}
+    )
+    return cursor.rowcount == 1
 
 
 async def _consume(link: Link, flow_id: UUID, user_id: UUID | None) -> tuple[str, dict[str, Any]] | None:

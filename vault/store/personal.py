@@ -66,7 +66,8 @@ class PersonalTokens:
     ) -> SecretStr | None:
         """A new token, seen here and never again. None where `key` made one before: a form is sent once.
 
-        Raises Full, and ValueError for a life of no days, or of more than LONGEST.
+        None also for a person who was deleted or blocked meanwhile. Raises Full, and ValueError for a life of
+        no days, or of more than LONGEST.
         """
         if not 1 <= days <= LONGEST:
             raise ValueError(f"a personal token lives 1 to {LONGEST} days")
@@ -114,11 +115,15 @@ class PersonalTokens:
 
 
 async def _add(link: Link, names: dict[str, object]) -> bool:
-    """The four rows, inside the caller's transaction; False where the client is there already.
+    """The four rows, inside the caller's transaction; False where the client is there or the person is not.
 
     The person's row is held meanwhile, so that of many forms at once each counts the others. Raises Full.
     """
-    await link.execute("SELECT 1 FROM users WHERE id = %(user_id)s FOR NO KEY UPDATE", names)
+    person = await link.execute(
+        "SELECT FROM users WHERE id = %(user_id)s AND blocked_at IS NULL FOR NO KEY UPDATE", names
+    )
+    if person.rowcount == 0:
+        return False
     if await _full(link, names):
         raise Full
     cursor = await link.execute(
