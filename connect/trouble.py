@@ -93,6 +93,13 @@ _ADDRESS = _Words(
     "Tell whoever runs this Valet: the redirect URI of the app at {title} must be exactly {redirect}",
     again=False,
 )
+_OWN_ADDRESS = _Words(
+    502,
+    "{title} does not know the way back here",
+    "Your own app there names another address to return to. " + _KEPT,
+    "In your app’s settings at {title}, add exactly this address: {redirect}",
+    again=False,
+)
 _ASKED = _Words(
     502,
     "{title} refuses what Valet asks for",
@@ -123,6 +130,9 @@ _ODD = _Words(
     502, "{title} did not finish this", "It gave no answer we could use. " + _KEPT, "Try again in a minute"
 )
 
+_OF_ONES_OWN = {_APP: _OWN, _ADDRESS: _OWN_ADDRESS}
+"""What is the person's to mend, and not the operator's, where they came through an app of their own."""
+
 _SAID = {
     # RFC 6749 §4.1.2.1
     "server_error": _TROUBLED,
@@ -148,13 +158,19 @@ _SAID = {
 
 def said(errand: Errand, word: str, redirect_uri: str) -> Refusal:
     """The page for an `error` that the provider sent back with the person, or for no answer at all."""
-    return _SAID.get(word, _ODD).page(errand, redirect_uri)
+    return _page(_SAID.get(word, _ODD), errand, redirect_uri)
+
+
+def _page(words: _Words, errand: Errand, redirect_uri: str) -> Refusal:
+    if errand.app.startswith(OWN):
+        words = _OF_ONES_OWN.get(words, words)
+    return words.page(errand, redirect_uri)
 
 
 def failed(errand: Errand, error: ProviderError, redirect_uri: str) -> Refusal:
     """The page for what went wrong when we used the provider's answer."""
     if isinstance(error, AppRejected):
-        words = _OWN if errand.app.startswith(OWN) else _APP
+        words = _APP
     elif isinstance(error, GrantRejected) and error.operation == "exchange":
         words = _SPENT
     elif isinstance(error, Unavailable):
@@ -165,13 +181,15 @@ def failed(errand: Errand, error: ProviderError, redirect_uri: str) -> Refusal:
         return _refused(errand, error, redirect_uri)
     else:
         words = _ODD
-    return words.page(errand, redirect_uri)
+    return _page(words, errand, redirect_uri)
 
 
 def _refused(errand: Errand, error: Rejected, redirect_uri: str) -> Refusal:
     reason = errand.provider.reasons.get(error.reason)
     if reason is not None and reason.told is not None:
-        return Refusal(403, reason.told.title, reason.told.sentence, reason.told.step)
+        told = reason.told
+        step = told.own if told.own and errand.app.startswith(OWN) else told.step
+        return Refusal(403, told.title, told.sentence, step)
     if error.message:
         title = f"{errand.provider.title} did not finish this"
         return Refusal(502, title, error.message, Step("Try again", errand.again))

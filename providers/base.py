@@ -142,11 +142,15 @@ Code = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a person reads where connecting ended: what happened, what was not lost, the one thing to do."""
+    """What a person reads where connecting ended: what happened, what was not lost, the one thing to do.
+
+    `own` is that one thing where they came through an app of their own, if it is another one then.
+    """
 
     title: str
     sentence: str
     step: str
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,24 +46,27 @@ MEANINGS = {
     "CONTEXT_DISALLOW": Reason("conflict", "Spotify does not allow this for what is playing right now."),
     "USER_NOT_ALLOW_LISTED": Reason(
         "provider_error",
-        "This Spotify account is not on the list of people who may use this server's app. The operator "
-        "must add it in the Spotify developer dashboard.",
+        "This Spotify account is not on the list of people who may use the app it is connected by. "
+        "Whose app that is, the operator or the person, must add it in the Spotify developer dashboard.",
         Told(
             "Spotify does not know you at this app yet",
             "Spotify lets an app serve only the people its owner has listed. Nothing was changed.",
             "Ask whoever runs this Valet to add you to the app at Spotify. Or use an app of your own: your "
             "account page leads through it, under “Own apps”.",
+            "Add this account to your app, in the Spotify developer dashboard under “User Management”, and "
+            "try again.",
         ),
     ),
     "OWNER_NOT_PREMIUM": Reason(
         "provider_error",
-        "Spotify has switched this server's app off, because its owner has no Premium subscription. Only the "
-        "operator can mend it.",
+        "Spotify has switched the app off that this is connected by, because its owner has no Premium "
+        "subscription. Only they can mend it: the operator, or the person where it is their own app.",
         Told(
             "Spotify has switched this app off",
-            "It serves an app only while the owner of the app has Premium. Nothing was changed, and your own "
-            "account is not what is wrong.",
+            "It serves an app only while the owner of the app has Premium. Nothing was changed, and the "
+            "account that you chose is not what is wrong.",
             "Tell whoever runs this Valet: the owner of the Spotify app needs Premium again.",
+            "It is your own app: the Spotify account that it was registered with needs Premium again.",
         ),
     ),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +15,7 @@ from providers.spotify import SPOTIFY
 from providers.transport import Transport
 from tests.connect.inn import Browser, Inn, Page, emulator_apps
 from tests.connect.test_again import grow_stale
+from tests.connect.test_trouble import oauth
 from tests.support.emulator import EmulatorProcess as Emulator
 from vault.store.connections import Connection
 from vault.store.database import Database
@@ -311,6 +312,31 @@ async def test_an_app_that_the_provider_no_longer_takes_is_its_persons_to_mend(
     spotify.client(MINE, refused=True)
     page = await browser.get(spotify.agree(url))
     assert page.status == 502 and HERE in page.links
+    assert await held(inn, user) == []
+
+
+@pytest.mark.parametrize(
+    ("arrange", "step"),
+    [
+        (lambda e: e.settings(unregistered=["ana"]), "Add this account to your app"),
+        (lambda e: e.settings(owner_premium=False), "It is your own app"),
+        (
+            oauth(400, "redirect_uri_mismatch"),
+            "settings at Spotify, add exactly this address: http://127.0.0.1:8420/callback/spotify",
+        ),
+        (lambda e: e.settings(callback_error="unauthorized_client"), "Look after your app"),
+    ],
+)
+async def test_what_is_wrong_with_ones_own_app_is_not_the_operators_to_mend(
+    inn: Inn, spotify: Emulator, arrange: Callable[[Emulator], object], step: str
+) -> None:
+    browser, user = await guest(inn, spotify)
+    await add(browser)
+    url = await leave(browser)
+    arrange(spotify)
+    page = await browser.get(spotify.agree(url))
+    spotify.settings(unregistered=[], owner_premium=True, callback_error="")
+    assert step in page.text and "whoever runs this Valet" not in page.text.lower()
     assert await held(inn, user) == []
 
 
