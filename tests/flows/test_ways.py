@@ -33,7 +33,14 @@ async def test_two_ways_in_and_back_to_one(
     assert page.url == f"{valet.url}/account"
     assert await page.get_by_text("Connect House ID").count() == 0
 
+    # House ID did not say that it asked her just now, so she is asked to prove it before she adds one.
     await page.goto(f"{valet.url}/account/sign-in")
+    await page.get_by_role("button", name="Add a Google account").click()
+    await page.wait_for_url("**/signin?**")
+    assert await heading(page) == "Is it still you?"
+    await page.get_by_role("button", name="Continue with House ID").click()
+    await at_the_provider(page, valet, "Agree")
+    assert page.url == f"{valet.url}/account/sign-in"
     await page.get_by_role("button", name="Add a Google account").click()
     await at_the_provider(page, valet, "Continue")
     assert await heading(page) == "Add ana.duarte@gmail.com at Google as a way to sign in?"
