@@ -112,6 +112,13 @@ async def consent_to_a_program_on_this_computer(stage: Stage) -> None:
     await _consent(stage, "dcr", "Inspector " * 12, "http://127.0.0.1:4711/oauth/callback")
 
 
+@visit("consent.html")
+async def consent_where_nothing_is_set_up(stage: Stage) -> None:
+    await stage.guest()
+    stage.inn.operated._apps = {}
+    await _consent(stage, "dcr", "Claude", "https://chat.example/api/mcp/auth_callback")
+
+
 @visit("leave.html", leaves=True)
 async def back_to_the_chat(stage: Stage) -> None:
     await stage.guest()
@@ -328,6 +335,13 @@ async def _own_app(stage: Stage) -> User:
 @visit("ownapps.html")
 async def own_apps(stage: Stage) -> None:
     await _own_app(stage)
+    await stage.open("/account/apps")
+
+
+@visit("ownapps.html")
+async def own_app_of_a_provider_that_is_set_up_no_more(stage: Stage) -> None:
+    await _own_app(stage)
+    stage.inn.operated._apps = {}
     await stage.open("/account/apps")
 
 
