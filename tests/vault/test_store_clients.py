@@ -87,3 +87,25 @@ async def test_clients_that_are_not_used_are_swept(empty_database: Database) -> 
         left = [use for use in ("new", "idle", "granted", "dead") if await clients.find(f"{kind}-{use}")]
         assert left == ["new", "granted"]
     assert await clients.find("static-dead")
+
+
+async def test_what_a_flood_has_left_is_swept_bit_by_bit(empty_database: Database) -> None:
+    """Each deletion looks for what hangs on it; a sweep must end before the time of a statement does."""
+    async with empty_database.connection() as link:
+        for rows, age in ((12_000, "2 days"), (10_000, "0 days")):
+            await link.execute(
+                "INSERT INTO clients (id, kind, name, redirect_uris, auth_method, last_used_at)"
+                " SELECT %(age)s || n, 'dcr', 'x', '{}', 'none', now() - %(age)s::interval"
+                " FROM generate_series(1, %(rows)s) n",
+                {"age": age, "rows": rows},
+            )
+        await link.execute(
+            "INSERT INTO flows (id, kind, handle_hash, client_id, params, expires_at)"
+            " SELECT gen_random_uuid(), 'authorize', sha256(n::text::bytea), '0 days' || n, '{}',"
+            " now() + interval '1 hour' FROM generate_series(1, 10000) n"
+        )
+    clients = Clients(empty_database)
+    assert [await clients.sweep() for _ in range(4)] == [5000, 5000, 2000, 0]
+    async with empty_database.connection() as link:
+        cursor = await link.execute("SELECT count(*) FROM flows")
+        assert await cursor.fetchone() == (10_000,)

@@ -84,14 +84,16 @@ class Clients:
         """Delete clients that made themselves known and are not used; returns how many.
 
         A day without a grant, or 90 days with one: by then its last refresh token has been dead for two
-        months.
+        months. At most 5000 at a time, so that whatever a flood has left is gone after some sweeps; a client
+        that is just being used is passed over.
         """
         async with self._database.connection() as link:
             cursor = await link.execute(
-                "DELETE FROM clients c WHERE c.kind IN ('dcr', 'cimd')"
+                "DELETE FROM clients WHERE id IN (SELECT id FROM clients c WHERE c.kind IN ('dcr', 'cimd')"
                 " AND c.last_used_at < now() - interval '1 day'"
                 " AND (c.last_used_at < now() - interval '90 days'"
                 "  OR NOT EXISTS (SELECT 1 FROM grants g WHERE g.client_id = c.id))"
+                " ORDER BY c.last_used_at LIMIT 5000 FOR UPDATE SKIP LOCKED)"
             )
             return cursor.rowcount
 
