@@ -120,7 +120,8 @@ async def test_pages_name_their_language_and_work_without_script(inn: Inn) -> No
         assert '<html lang="en">' in page.text
         assert "<title>" in page.text
         assert '<meta name="viewport"' in page.text
-        assert "<script" not in page.text
+        # What it does for somebody who presses twice, they can do without.
+        assert "<script" not in page.text.replace('<script src="/static/once.js" defer></script>', "")
 
 
 async def test_every_field_of_the_consent_page_has_its_label(inn: Inn) -> None:

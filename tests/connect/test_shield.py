@@ -56,7 +56,7 @@ async def test_pages_are_not_kept_and_static_files_are(inn: Inn) -> None:
     browser, _ = await inn.guest()
     for path in ("/account", "/signin?switch=1", "/connect/spotify", "/nothing", "/"):
         assert (await browser.get(path)).headers["cache-control"] == "no-store"
-    for name in ("valet.css", "mark.svg", "done.js"):
+    for name in ("valet.css", "mark.svg", "done.js", "once.js"):
         answer = await browser.get(f"/static/{name}")
         assert answer.status == 200
         assert answer.headers["cache-control"] == "public, max-age=300"
