@@ -362,8 +362,8 @@ _BUSY = Refusal(
 _GONE = Refusal(
     410,
     "You are not here any more",
-    "Your account here was deleted while this was under way, so nothing came of it. Your accounts elsewhere "
-    "are as they were.",
+    "Your account here was deleted or closed while this was under way, so nothing came of it. Your accounts "
+    "elsewhere are as they were.",
     Step("Begin anew", "/signin"),
 )
 

@@ -66,7 +66,7 @@ class AppInUse(VaultError):
 
 
 class PersonGone(VaultError):
-    """Whom it was for was deleted while it was under way: nothing of it was kept."""
+    """Whom it was for was deleted or shut out while it was under way: nothing of it was kept."""
 
     def __init__(self) -> None:
         super().__init__("that person was deleted meanwhile")

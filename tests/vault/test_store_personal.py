@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from vault.errors import PersonGone
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.store.clients import Clients
@@ -121,7 +122,8 @@ async def test_who_is_gone_or_shut_out_gets_none(database: Database, person: Per
     await run(database, "DELETE FROM users WHERE id = %s", gone)
     await Users(database).block(blocked)
     for user in (gone, blocked):
-        assert await PersonalTokens(database).add(new_id(), user, "Laptop", READ, RESOURCE, 90) is None
+        with pytest.raises(PersonGone):
+            await PersonalTokens(database).add(new_id(), user, "Laptop", READ, RESOURCE, 90)
         assert await PersonalTokens(database).list(user) == []
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 from pydantic import SecretStr
 
-from vault.errors import VaultError
+from vault.errors import PersonGone, VaultError
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.store.database import Connection as Link
@@ -66,8 +66,8 @@ class PersonalTokens:
     ) -> SecretStr | None:
         """A new token, seen here and never again. None where `key` made one before: a form is sent once.
 
-        None also for a person who was deleted or blocked meanwhile. Raises Full, and ValueError for a life of
-        no days, or of more than LONGEST.
+        Raises Full, PersonGone where the person was deleted or blocked meanwhile, and ValueError for a life
+        of no days, or of more than LONGEST.
         """
         if not 1 <= days <= LONGEST:
             raise ValueError(f"a personal token lives 1 to {LONGEST} days")
@@ -115,15 +115,16 @@ class PersonalTokens:
 
 
 async def _add(link: Link, names: dict[str, object]) -> bool:
-    """The four rows, inside the caller's transaction; False where the client is there or the person is not.
+    """The four rows, inside the caller's transaction; False where the client is there.
 
-    The person's row is held meanwhile, so that of many forms at once each counts the others. Raises Full.
+    The person's row is held meanwhile, so that of many forms at once each counts the others. Raises Full,
+    PersonGone.
     """
     person = await link.execute(
         "SELECT FROM users WHERE id = %(user_id)s AND blocked_at IS NULL FOR NO KEY UPDATE", names
     )
     if person.rowcount == 0:
-        return False
+        raise PersonGone
     if await _full(link, names):
         raise Full
     cursor = await link.execute(
