@@ -23,6 +23,7 @@ _SPECIAL6 = tuple(
         "2001::/23",  # IETF protocol assignments, Teredo among them
         "2001:db8::/32",  # documentation
         "3fff::/20",  # documentation
+        "2002::/16",  # 6to4, given up by RFC 7526; it hides an IPv4 address
     )
 )
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -40,13 +41,8 @@ def is_public(address: str) -> bool:
         return _public4(ip.ipv4_mapped)
     if ip in _NAT64:
         return _public4(ipaddress.IPv4Address(ip.packed[-4:]))
-    inner = ip.sixtofour
-    return (
-        ip in _UNICAST6
-        and ip.is_global
-        and not any(ip in network for network in _SPECIAL6)
-        and (inner is None or _public4(inner))
-    )
+    special = any(ip in network for network in _SPECIAL6)
+    return ip in _UNICAST6 and ip.is_global and not special
 
 
 def _public4(ip: ipaddress.IPv4Address) -> bool:

@@ -20,7 +20,6 @@ from connect.reach import is_public
         "2a00:1450:4001:81b::200e",
         "::ffff:8.8.8.8",
         "64:ff9b::8.8.8.8",
-        "2002:808:808::1",
     ],
 )
 def test_public_addresses_are_reached(address: str) -> None:
@@ -44,7 +43,7 @@ def test_public_addresses_are_reached(address: str) -> None:
         # IPv4 inside IPv6: mapped, compatible, NAT64, local NAT64, 6to4, Teredo.
         "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:10.0.0.1", "::ffff:0:127.0.0.1",
         "::127.0.0.1", "::10.0.0.1", "64:ff9b::127.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::a9fe:a9fe",
-        "64:ff9b:1::8.8.8.8", "2002:7f00:1::1", "2002:a9fe:a9fe::1", "2002:a00:1::1",
+        "64:ff9b:1::8.8.8.8", "2002:7f00:1::1", "2002:a9fe:a9fe::1", "2002:a00:1::1", "2002:808:808::1",
         "2001:0:808:808::1", "2001:0:7f00:1::1",
         # No address at all.
         "", "localhost", "2130706433", "0x7f000001", "127.1", "0177.0.0.1", "8.8.8.8:443", "[::1]", " 8.8.8.8"
