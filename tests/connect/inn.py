@@ -44,6 +44,7 @@ from vault.opaque import digest
 from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
 from vault.store.flows import AuthorizeRequest, Flows
+from vault.store.grants import Grant
 from vault.store.limits import Limits
 from vault.store.users import User
 from vault.vault import Vault, open_vault
@@ -378,6 +379,24 @@ class Inn:
         flow = await self.flows.find_authorize(await self.asks(client))
         assert flow is not None
         await self.authorize.approve(flow, user.id, scopes)
+
+    async def question(
+        self, user: User, provider: str, ours: frozenset[str], label: str | None = None
+    ) -> tuple[Grant, str]:
+        """A new chat that may do all of this, and the handle of the connect link that its tool got."""
+        client = await self.client()
+        await self.grant(user, client, ours)
+        grant = next(g for g in await self.stores.grants.list(user.id) if g.client_id == client.id)
+        handle = await self.flows.ask_connect(
+            user_id=user.id,
+            client_id=client.id,
+            grant_id=grant.id,
+            provider=provider,
+            ours=ours,
+            upstream=self.registry.upstream(provider, ours),
+            label=label,
+        )
+        return grant, handle
 
     async def count(self, query: str, *values: object) -> int:
         """The first number of a query."""

@@ -156,18 +156,7 @@ async def test_what_is_disconnected_has_no_name(inn: Inn) -> None:
 
 async def ask(inn: Inn, user: User, label: str | None) -> str:
     """The link of a chat's tool that is about the account of that name."""
-    client = await inn.client()
-    await inn.grant(user, client, ALL)
-    grant = next(g for g in await inn.stores.grants.list(user.id) if g.client_id == client.id)
-    handle = await inn.flows.ask_connect(
-        user_id=user.id,
-        client_id=client.id,
-        grant_id=grant.id,
-        provider="spotify",
-        ours=ALL,
-        upstream=inn.registry.upstream("spotify", ALL),
-        label=label,
-    )
+    _, handle = await inn.question(user, "spotify", ALL, label)
     return f"/connect/spotify?h={handle}"
 
 

@@ -86,18 +86,7 @@ async def connect(
 
 async def chat(inn: Inn, user: User, ours: frozenset[str]) -> tuple[Grant, str]:
     """A chat that may do all of this already, and the link its tool got."""
-    client = await inn.client()
-    await inn.grant(user, client, ours)
-    grant = next(g for g in await inn.stores.grants.list(user.id) if g.client_id == client.id)
-    handle = await inn.flows.ask_connect(
-        user_id=user.id,
-        client_id=client.id,
-        grant_id=grant.id,
-        provider="google",
-        ours=ours,
-        upstream=inn.registry.upstream("google", ours),
-        label=None,
-    )
+    grant, handle = await inn.question(user, "google", ours)
     return grant, f"/connect/google?h={handle}"
 
 

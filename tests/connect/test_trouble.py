@@ -163,14 +163,7 @@ async def guest(inn: Inn, emulator: Emulator) -> tuple[Browser, User]:
 async def link(inn: Inn, user: User, provider: str) -> tuple[str, str]:
     """A chat's link, and the handle in it."""
     service = {"spotify": "spotify", "google": "calendar"}[provider]
-    ours = frozenset({f"{service}:write"})
-    client = await inn.client()
-    await inn.grant(user, client, ours)
-    [grant] = await inn.stores.grants.list(user.id)
-    handle = await inn.flows.ask_connect(
-        user_id=user.id, client_id=client.id, grant_id=grant.id, provider=provider, ours=ours,
-        upstream=inn.registry.upstream(provider, ours), label=None,
-    )  # fmt: skip
+    _, handle = await inn.question(user, provider, frozenset({f"{service}:write"}))
     return f"/connect/{provider}?h={handle}", handle
 
 

@@ -45,11 +45,11 @@ class Chat(ABC):
 
     def forget(self, *what: str) -> None:
         """Let it forget its `tokens` or its `client` registration, as when the server is removed from it."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} has no way to forget")
 
     async def log_out(self) -> None:
         """Let it give its tokens back, where it has a way to."""
-        raise NotImplementedError
+        raise AssertionError(f"{type(self).__name__} has no way to log out")
 
     async def tools(self) -> set[str]:
         listed = await self.ask("tools/list", {})
