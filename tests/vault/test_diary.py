@@ -53,11 +53,27 @@ async def run(database: Database, query: str, *values: object) -> None:
         await link.execute(query.encode(), values)
 
 
+class Held(Activity):
+    """A table that takes nothing before it is let."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.let = asyncio.Event()
+        self.asked = asyncio.Event()
+
+    async def write(self, notes: Sequence[Note]) -> None:
+        self.asked.set()
+        await self.let.wait()
+        await super().write(notes)
+
+
 async def test_a_note_is_written_behind_the_back_of_the_call(database: Database, person: People) -> None:
-    user, activity = await person(), Activity(database)
+    user, activity = await person(), Held(database)
     diary = Diary(activity)
     diary.note(user_id=user, action="signed_in")
-    assert await actions(activity, user) == [], "nothing was waited for"
+    await activity.asked.wait()
+    assert await actions(activity, user) == [], "who noted it went on before it was written"
+    activity.let.set()
     await diary.flush()
     [entry] = await activity.page(user, 10)
     assert (entry.action, entry.outcome, entry.client_id, entry.milliseconds) == (
