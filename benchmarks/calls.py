@@ -41,8 +41,8 @@ from valet.embedded import Supervisor
 from valet.logging import configure
 from valet.settings import apps, load
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
 from vault.opaque import digest, mint
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.store.migrate import migrate
 from vault.upstream import Upstream

@@ -47,7 +47,7 @@ from vault.alarms import Alarms
 from vault.cache import DekCache
 from vault.errors import Busy, ConnectionExpired
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.connections import Connections
 from vault.store.database import Database
 from vault.store.migrate import migrate

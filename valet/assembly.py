@@ -49,7 +49,7 @@ from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
 from vault.diary import Diary
 from vault.errors import Sealed
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.activity import Activity
 from vault.store.clients import Clients
 from vault.store.database import Database

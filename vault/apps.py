@@ -17,14 +17,14 @@ from pydantic import SecretStr
 
 from providers.base import App, AppRejected, TokenSet, Unavailable
 from vault import envelope
-from vault.cache import DekCache, open_sealed
+from vault.cache import DekCache
 from vault.errors import AppInUse, Busy, Malformed, PersonGone, Sealed, Tampered, UnknownApp
 from vault.ids import new_id, operator_id
 from vault.store.apps import AppRows, SealedApp
 from vault.store.connections import Connections
 from vault.store.database import Connection as Link
 from vault.store.database import Database
-from vault.store.deks import Deks, WrappedDek
+from vault.store.deks import Deks
 from vault.store.leases import SealedConnection
 from vault.upstream import Granted, Upstream
 
@@ -89,8 +89,7 @@ class Apps:
             before = await self._rows.locked(link, owner, provider)
             if before is not None and before.client_id != client_id and not operator:
                 raise AppInUse(provider)
-            dek = envelope.new_dek()
-            wrapped = await self._cache.wrap(WrappedDek(new_id(), owner, "app", "", b""), dek)
+            wrapped = await self._cache.fresh(owner, "app")
             await self._deks.add(link, wrapped)
             row = SealedApp(
                 id=before.id if before else new_id(),
@@ -105,7 +104,8 @@ class Apps:
                 kek_ref=wrapped.kek_ref,
                 wrapped=wrapped.wrapped,
             )
-            await self._rows.write(link, _sealed(row, dek, secret), None if operator else owner)
+            body = await self._cache.seal(wrapped, _context(row), _encode(row, secret))
+            await self._rows.write(link, replace(row, body=body), None if operator else owner)
             if before is not None and before.dek_id is not None:
                 # A new key for each secret: what the old one sealed is gone for good.
                 await self._deks.destroy(link, owner, before.dek_id)
@@ -162,8 +162,7 @@ class Apps:
         if wrapped is None or row.body is None:
             self._cache.alarms.refused("malformed", _PURPOSE)
             raise Malformed("the app has no key or no sealed body")
-        plain = open_sealed(await self._cache.get(wrapped), _context(row), row.body, self._cache.alarms)
-        body = json.loads(plain)
+        body = json.loads(await self._cache.open(wrapped, _context(row), row.body))
         if (body["provider"], body["client_id"]) != (row.provider, row.client_id):
             self._cache.alarms.refused("tampered", _PURPOSE)
             raise Tampered("the app names another provider or client id than its body")
@@ -221,13 +220,13 @@ def _context(row: SealedApp) -> envelope.Context:
     return envelope.Context(row.owner, _PURPOSE, row.id, 1)
 
 
-def _sealed(row: SealedApp, dek: bytes, secret: SecretStr | None) -> SealedApp:
+def _encode(row: SealedApp, secret: SecretStr | None) -> bytes:
     body = {
         "provider": row.provider,
         "client_id": row.client_id,
         "client_secret": None if secret is None else secret.get_secret_value(),
     }
-    return replace(row, body=envelope.seal(dek, _context(row), json.dumps(body).encode()))
+    return json.dumps(body).encode()
 
 
 def _seen(row: SealedApp) -> OwnApp:

@@ -1,7 +1,8 @@
-"""Unwrapped data keys, kept for a bounded time and in a bounded number.
+"""Unwrapped data keys, kept for a bounded time and in a bounded number. None of them leaves.
 
 Only keys are cached, never rows: a disconnect deletes the wrapped key, so the next read finds no key
-reference to look up and nothing cached can serve it.
+reference to look up and nothing cached can serve it. Fetching a key may wait for whatever holds the keys;
+using it never waits, so no key is wiped while it is used.
 """
 
 from __future__ import annotations
@@ -9,15 +10,22 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from uuid import UUID
 
 from vault import envelope, keyring
 from vault.alarms import Alarms
-from vault.errors import Malformed, Tampered, UnknownKey
-from vault.store.deks import WrappedDek
+from vault.datakey import DataKey
+from vault.errors import Busy, Tampered, UnknownKey
+from vault.ids import new_id
+from vault.secret import wipe
+from vault.store.deks import Purpose, WrappedDek
 
 
 class DekCache:
-    """Unwraps data keys with the key ring and remembers them for `seconds`, `size` at most."""
+    """Unwraps data keys with the key ring and remembers them for `seconds`, `size` at most.
+
+    The whole row is what a key is found by: another owner, reference or blob is another entry.
+    """
 
     def __init__(
         self,
@@ -33,48 +41,66 @@ class DekCache:
         self._seconds = seconds
         self._size = size
         self._clock = clock
-        self._keys: OrderedDict[WrappedDek, tuple[float, bytes]] = OrderedDict()
+        self._keys: OrderedDict[WrappedDek, tuple[float, DataKey]] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"DekCache({len(self._keys)} keys)"
 
-    async def get(self, wrapped: WrappedDek) -> bytes:
-        """The data key in clear. Raises UnknownKey, Tampered or Malformed.
+    async def seal(self, wrapped: WrappedDek, context: envelope.Context, plaintext: bytes) -> bytes:
+        """An envelope under that data key. Raises UnknownKey, Tampered, Busy."""
+        return (await self._get(wrapped)).seal(context, plaintext)
 
-        The whole row is the cache's key: another owner, reference or blob is another entry.
-        """
+    async def open(self, wrapped: WrappedDek, context: envelope.Context, sealed: bytes) -> bytes:
+        """What was sealed under that data key. Raises UnknownKey, Tampered, Malformed, Busy."""
+        return (await self._get(wrapped)).open(context, sealed)
+
+    async def fresh(self, owner: UUID, purpose: Purpose) -> WrappedDek:
+        """A new data key, wrapped by the active key and kept: a row to insert. Raises UnknownKey, Busy."""
+        dek_id, dek = new_id(), envelope.new_dek()
+        try:
+            ref, blob = await self._ring.wrap(dek, keyring.wrap_context(owner, purpose, dek_id))
+        except keyring.KeyRingError as error:
+            wipe(dek)
+            raise self._refusal(error) from None
+        wrapped = WrappedDek(dek_id, owner, purpose, ref, blob)
+        self._keep(wrapped, DataKey(dek, self.alarms))
+        return wrapped
+
+    async def lasting(self, wrapped: WrappedDek) -> DataKey:
+        """That data key outside the bounds: its holder wipes it. Raises UnknownKey, Tampered, Busy."""
+        return await self._unwrap(wrapped)
+
+    async def _get(self, wrapped: WrappedDek) -> DataKey:
         kept = self._keys.get(wrapped)
         if kept is not None and kept[0] > self._clock():
             self._keys.move_to_end(wrapped)
             return kept[1]
+        key = await self._unwrap(wrapped)
+        self._keep(wrapped, key)
+        return key
+
+    def _keep(self, wrapped: WrappedDek, key: DataKey) -> None:
+        before = self._keys.pop(wrapped, None)
+        if before is not None:
+            before[1].wipe()
+        self._keys[wrapped] = (self._clock() + self._seconds, key)
+        while len(self._keys) > self._size:
+            self._keys.popitem(last=False)[1][1].wipe()
+
+    async def _unwrap(self, wrapped: WrappedDek) -> DataKey:
         context = keyring.wrap_context(wrapped.owner, wrapped.purpose, wrapped.id)
         try:
             dek = await self._ring.unwrap(wrapped.kek_ref, wrapped.wrapped, context)
-        except (keyring.UnknownKey, keyring.Unreadable, keyring.Unsafe):
-            self.alarms.refused("unknown_key", "deks")
-            raise UnknownKey("a data key names a key that the key ring does not hold") from None
-        except (keyring.Tampered, keyring.Malformed):
+        except keyring.KeyRingError as error:
+            raise self._refusal(error) from None
+        return DataKey(dek, self.alarms)
+
+    def _refusal(self, error: keyring.KeyRingError) -> Exception:
+        """The error in the vault's words, and its alarm; a key service that is away is none."""
+        if isinstance(error, keyring.Away):
+            return Busy("the key service does not answer", retry_after=2)
+        if isinstance(error, keyring.Tampered | keyring.Malformed):
             self.alarms.refused("tampered", "deks")
-            raise Tampered("a data key does not unwrap") from None
-        self._keys[wrapped] = (self._clock() + self._seconds, dek)
-        while len(self._keys) > self._size:
-            self._keys.popitem(last=False)
-        return dek
-
-    async def wrap(self, wrapped_as: WrappedDek, dek: bytes) -> WrappedDek:
-        """`wrapped_as` with its key reference and blob filled in, wrapped by the active key."""
-        context = keyring.wrap_context(wrapped_as.owner, wrapped_as.purpose, wrapped_as.id)
-        ref, blob = await self._ring.wrap(dek, context)
-        return WrappedDek(wrapped_as.id, wrapped_as.owner, wrapped_as.purpose, ref, blob)
-
-
-def open_sealed(dek: bytes, context: envelope.Context, sealed: bytes, alarms: Alarms) -> bytes:
-    """`envelope.open_sealed` in the vault's words: raises Tampered or Malformed, and gives the alarm."""
-    try:
-        return envelope.open_sealed(dek, context, sealed)
-    except envelope.Malformed:
-        alarms.refused("malformed", context.purpose)
-        raise Malformed("not an envelope of a known format") from None
-    except envelope.Tampered:
-        alarms.refused("tampered", context.purpose)
-        raise Tampered("a sealed record does not open") from None
+            return Tampered("a data key does not unwrap")
+        self.alarms.refused("unknown_key", "deks")
+        return UnknownKey("a data key names a key that the key ring does not hold")

@@ -59,6 +59,9 @@ _KEY = 32
 _NONCE = bytes(12)
 _DERIVE = b"valet.derive.v1"
 
+Buffer = bytes | bytearray | memoryview
+"""What a key may come in: a copy as `bytes` could not be zeroed."""
+
 
 class EnvelopeError(Exception):
     """Base of everything this module raises for bytes that do not open."""
@@ -107,12 +110,17 @@ class Context:
         )
 
 
-def new_dek() -> bytes:
-    """A fresh data key: 32 random bytes."""
-    return AESGCM.generate_key(bit_length=256)
+def new_dek() -> bytearray:
+    """A fresh data key: 32 random bytes, in memory that its holder can zero."""
+    os.urandom(1)  # waits, once after the machine's start, until its randomness can be trusted
+    dek = bytearray(_KEY)
+    with open("/dev/urandom", "rb", buffering=0) as source:
+        if source.readinto(dek) != _KEY:
+            raise OSError("the system gave no 32 random bytes")
+    return dek
 
 
-def derive(key: bytes, purpose: str, length: int = 32) -> bytes:
+def derive(key: Buffer, purpose: str, length: int = 32) -> bytes:
     """A key of `length` bytes for one purpose, from a 32-byte key (RFC 5869, SHA-512, no salt).
 
     The info is a label of ours, the purpose and the length, each length-prefixed: two purposes, two
@@ -127,12 +135,12 @@ def derive(key: bytes, purpose: str, length: int = 32) -> bytes:
     return _hkdf(_checked(key), salt=None, info=info, length=length)
 
 
-def seal(dek: bytes, context: Context, plaintext: bytes) -> bytes:
+def seal(dek: Buffer, context: Context, plaintext: bytes) -> bytes:
     """The envelope of `plaintext` under a 32-byte `dek`, bound to `context`. Raises ValueError."""
     return _seal(dek, context, plaintext, os.urandom(32))
 
 
-def open_sealed(dek: bytes, context: Context, sealed: bytes) -> bytes:
+def open_sealed(dek: Buffer, context: Context, sealed: bytes) -> bytes:
     """The plaintext of an envelope. Raises Malformed, UnknownFormat, Tampered; ValueError for a bad key."""
     if len(sealed) < len(_HEADER) or not sealed.startswith(_MAGIC):
         raise Malformed("these bytes are not an envelope")
@@ -150,23 +158,23 @@ def open_sealed(dek: bytes, context: Context, sealed: bytes) -> bytes:
         raise Tampered("the envelope was edited after it was sealed") from None
 
 
-def _seal(dek: bytes, context: Context, plaintext: bytes, salt: bytes) -> bytes:
+def _seal(dek: Buffer, context: Context, plaintext: bytes, salt: bytes) -> bytes:
     # A salt may be named only by the golden vectors: a salt used twice is a nonce used twice.
     associated = context.encode()
     key, commitment = _keys(dek, salt, associated)
     return _HEADER + salt + commitment + AESGCM(key).encrypt(_NONCE, plaintext, associated)
 
 
-def _keys(dek: bytes, salt: bytes, info: bytes) -> tuple[bytes, bytes]:
+def _keys(dek: Buffer, salt: bytes, info: bytes) -> tuple[bytes, bytes]:
     okm = _hkdf(_checked(dek), salt=salt, info=info, length=64)
     return okm[:_KEY], okm[_KEY:]
 
 
-def _hkdf(key: bytes, *, salt: bytes | None, info: bytes, length: int) -> bytes:
+def _hkdf(key: Buffer, *, salt: bytes | None, info: bytes, length: int) -> bytes:
     return HKDF(SHA512(), length, salt, info).derive(key)
 
 
-def _checked(key: bytes) -> bytes:
+def _checked(key: Buffer) -> Buffer:
     if len(key) != _KEY:
         raise ValueError("a key is 32 bytes")
     return key

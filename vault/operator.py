@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from uuid import UUID
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from vault import envelope
-from vault.alarms import Alarms
-from vault.cache import DekCache, open_sealed
-from vault.ids import new_id, operator_id
-from vault.store.deks import Deks, WrappedDek
+from vault.cache import DekCache
+from vault.datakey import DataKey
+from vault.ids import operator_id
+from vault.secret import Secret
+from vault.store.deks import Deks
 
 
 class Operator:
@@ -20,33 +22,38 @@ class Operator:
     nothing else.
     """
 
-    def __init__(self, dek: bytes, alarms: Alarms) -> None:
-        self._dek = dek
-        self._alarms = alarms
-        self._index_key = envelope.derive(dek, "blind-index")
+    def __init__(self, key: DataKey) -> None:
+        self._key = key
+        self._index_key = Secret(bytearray(key.derive("blind-index")))
 
     def __repr__(self) -> str:
         return "Operator(**)"
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose."""
-        return envelope.derive(self._dek, purpose)
+        return self._key.derive(purpose)
 
     def seal(self, purpose: str, record: UUID, plaintext: bytes) -> bytes:
         """An envelope bound to the purpose and the record's id."""
-        return envelope.seal(self._dek, envelope.Context(operator_id(), purpose, record, 1), plaintext)
+        return self._key.seal(envelope.Context(operator_id(), purpose, record, 1), plaintext)
 
     def open(self, purpose: str, record: UUID, sealed: bytes) -> bytes:
         """What `seal` was given. Raises Sealed."""
-        context = envelope.Context(operator_id(), purpose, record, 1)
-        return open_sealed(self._dek, context, sealed, self._alarms)
+        return self._key.open(envelope.Context(operator_id(), purpose, record, 1), sealed)
 
     def index(self, issuer: str, subject: str) -> bytes:
         """A keyed hash of an upstream identity: comparable inside this database, nowhere else."""
         message = b"".join(
             len(part).to_bytes(4, "big") + part for part in (issuer.encode(), subject.encode())
         )
-        return hmac.new(self._index_key, message, hashlib.sha256).digest()
+        keyed = HMAC(self._index_key.reveal(), SHA256())
+        keyed.update(message)
+        return keyed.finalize()
+
+    def wipe(self) -> None:
+        """Zero its keys; nothing can be done with it any more."""
+        self._key.wipe()
+        self._index_key.wipe()
 
 
 async def load_operator(deks: Deks, cache: DekCache) -> Operator:
@@ -56,6 +63,5 @@ async def load_operator(deks: Deks, cache: DekCache) -> Operator:
     """
     kept = await deks.operator()
     if kept is None:
-        blank = WrappedDek(new_id(), operator_id(), "operator", "", b"")
-        kept = await deks.claim_operator(await cache.wrap(blank, envelope.new_dek()))
-    return Operator(await cache.get(kept), cache.alarms)
+        kept = await deks.claim_operator(await cache.fresh(operator_id(), "operator"))
+    return Operator(await cache.lasting(kept))

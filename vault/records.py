@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from providers.base import Credential
 from vault import envelope
-from vault.cache import DekCache, open_sealed
+from vault.cache import DekCache
 from vault.errors import Malformed, Tampered
 from vault.store.leases import SealedConnection
 
@@ -68,7 +68,7 @@ async def open_tokens(row: SealedConnection, cache: DekCache) -> Tokens:
         cache.alarms.refused("malformed", _PURPOSE)
         raise Malformed("the connection has no key or no sealed body, or an impossible version")
     place = context(row.owner, row.id, row.secret_version)
-    plaintext = open_sealed(await cache.get(wrapped), place, row.body, cache.alarms)
+    plaintext = await cache.open(wrapped, place, row.body)
     body = json.loads(plaintext)
     # Bodies of before say nothing of it; they get it with their next refresh.
     if (body.get("provider", row.provider), body.get("app", row.app)) != (row.provider, row.app):
@@ -84,7 +84,7 @@ async def seal_tokens(row: SealedConnection, version: int, tokens: Tokens, cache
     if wrapped is None:
         raise Malformed("the connection has no key")
     body = encode(tokens, row.provider, row.app)
-    return envelope.seal(await cache.get(wrapped), context(row.owner, row.id, version), body)
+    return await cache.seal(wrapped, context(row.owner, row.id, version), body)
 
 
 def credential(row: SealedConnection, tokens: Tokens) -> Credential:

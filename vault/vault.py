@@ -13,7 +13,6 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from providers.base import Account, Credential, TokenSet
-from vault import envelope
 from vault.alarms import Alarms
 from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
@@ -102,7 +101,7 @@ class Vault:
             if claim is not None:
                 await claim(link, connection)
             version = next_version(row.secret_version) if row is not None else 1
-            wrapped, dek, kept = await self._key(link, owner, row)
+            wrapped, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
             draft = Draft(
                 id=connection,
@@ -112,7 +111,7 @@ class Vault:
                 account_index=index,
                 account_label=account.label,
                 scopes=sorted(_granted(tokens, asked, row if adds else None)),
-                body=envelope.seal(dek, context(owner, connection, version), body),
+                body=await self._cache.seal(wrapped, context(owner, connection, version), body),
                 dek_id=wrapped.id,
                 secret_version=version,
                 expires_in=tokens.expires_in,
@@ -141,20 +140,18 @@ class Vault:
 
     async def _key(
         self, link: Link, owner: UUID, row: SealedConnection | None
-    ) -> tuple[WrappedDek, bytes, SecretStr | None]:
+    ) -> tuple[WrappedDek, SecretStr | None]:
         """The row's own data key and refresh token, or a new key where there is none that opens."""
         wrapped = row.dek() if row is not None else None
         if row is not None and wrapped is not None:
             try:
-                kept = await open_tokens(row, self._cache)
-                return wrapped, await self._cache.get(wrapped), kept.refresh_token
+                return wrapped, (await open_tokens(row, self._cache)).refresh_token
             except Sealed:
                 # The alarm is logged; a new consent is the person's way out, under a new key.
                 _log.warning("connection_rekeyed", provider=row.provider)
-        dek = envelope.new_dek()
-        fresh = await self._cache.wrap(WrappedDek(new_id(), owner, "connection", "", b""), dek)
+        fresh = await self._cache.fresh(owner, "connection")
         await self._deks.add(link, fresh)
-        return fresh, dek, None
+        return fresh, None
 
     async def credential(
         self, owner: UUID, provider: str, label: str | None = None, *, refused: int | None = None

@@ -39,8 +39,8 @@ from providers.transport import Transport
 from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
 from vault.diary import Diary
-from vault.keyring import FileKeyRing
 from vault.opaque import digest
+from vault.rings.file import FileKeyRing
 from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
 from vault.store.flows import AuthorizeRequest, Flows

@@ -21,7 +21,7 @@ from valet.settings import apps
 from valet.upstream import RegisteredUpstream
 from vault.errors import ConnectionExpired
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import open_vault
 

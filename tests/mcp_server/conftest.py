@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from providers.base import App, GrantRejected, TokenSet
 from tests.mcp_server.desk import Desk, serving
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
 

@@ -19,8 +19,8 @@ from providers.transport import Transport
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
 from valet.upstream import RegisteredUpstream
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
 from vault.opaque import digest, mint
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.timing import Timing
 from vault.vault import Vault, open_vault

@@ -11,7 +11,7 @@ from providers.registry import PROVIDERS
 from valet.assembly import CannotOpen, assemble
 from valet.settings import load
 from vault.ids import operator_id
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import open_vault
 

@@ -17,7 +17,7 @@ from providers.registry import PROVIDERS
 from valet.assembly import assemble
 from valet.settings import load
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.store.personal import PersonalTokens
 from vault.store.users import Users

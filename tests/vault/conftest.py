@@ -8,7 +8,7 @@ import pytest
 
 from tests.vault.upstreams import FakeUpstream
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.timing import Timing
 from vault.vault import Vault, open_vault

@@ -15,10 +15,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from vault import envelope, keyring
+from vault import envelope, keyring, rings
 from vault.envelope import Context, EnvelopeError, Malformed, Tampered, UnknownFormat
 
 OVERHEAD = 85
+OURS = {"valet", "mcp_server", "connect", "vault", "providers", "tests"}
 DEK = bytes(range(32))
 PLACE = Context(UUID(int=1), "connection", UUID(int=2), 3)
 SECRET = b'{"refresh_token":"rt-1"}'
@@ -174,7 +175,7 @@ def test_a_context_does_not_change() -> None:
 
 
 def test_data_keys_are_fresh() -> None:
-    made = {envelope.new_dek() for _ in range(100)}
+    made = {bytes(envelope.new_dek()) for _ in range(100)}
     assert len(made) == 100
     assert {len(key) for key in made} == {32}
 
@@ -232,14 +233,25 @@ def test_errors_never_show_keys_plaintext_or_ids(dek: bytes) -> None:
             assert secret not in said
 
 
-@pytest.mark.parametrize("module", [envelope, keyring], ids=["envelope", "keyring"])
-def test_imports_nothing_of_ours(module: object) -> None:
-    tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
+def imported(file: Path) -> set[str]:
+    """Every module that a file imports, but for Python's own."""
     found = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0
-            found.add(str(node.module).split(".")[0])
-    assert found - set(sys.stdlib_module_names) == {"cryptography"}
+            found |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] not in sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize("module", [envelope, keyring], ids=["envelope", "keyring"])
+def test_imports_nothing_of_ours(module: object) -> None:
+    assert not [name for name in imported(Path(str(module.__file__))) if not name.startswith("cryptography.")]
+
+
+def test_a_ring_knows_only_what_a_ring_is() -> None:
+    ours = {"vault.keyring", "vault.rings"}
+    for file in Path(str(rings.__file__)).parent.glob("*.py"):
+        names = [name for name in imported(file) if name.split(".")[0] in OURS]
+        assert not [name for name in names if ".".join(name.split(".")[:2]) not in ours], file

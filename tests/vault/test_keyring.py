@@ -21,9 +21,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vault import keyring
 from vault.keyring import (
-    FileKeyRing,
     KeyRing,
     KeyRingError,
     Malformed,
@@ -33,6 +31,8 @@ from vault.keyring import (
     Unsafe,
     wrap_context,
 )
+from vault.rings import ringfile
+from vault.rings.file import FileKeyRing
 
 ROOT = Path(__file__).parents[2]
 DEK = bytes(range(32))
@@ -183,8 +183,8 @@ async def test_a_reference_nobody_knows_is_read_for_once(path: Path, monkeypatch
     ring = FileKeyRing.create(path)
     _, blob = await ring.wrap(DEK, PLACE)
     reads = []
-    real = keyring._load
-    monkeypatch.setattr(keyring, "_load", lambda where: reads.append(where) or real(where))
+    real = ringfile.read
+    monkeypatch.setattr(ringfile, "read", lambda where: reads.append(where) or real(where))
     for ref in ("file:main:2", "awskms:alias/valet:1", "", "file:main:1 "):
         with pytest.raises(UnknownKey, match="holds no key"):
             await ring.unwrap(ref, blob, PLACE)
@@ -299,7 +299,7 @@ def test_a_missing_folder_is_not_made(tmp_path: Path) -> None:
 CREATE = """
 import asyncio, sys
 from pathlib import Path
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 print("ready", flush=True)
 sys.stdin.readline()
 ring = FileKeyRing.create(Path(sys.argv[1]))

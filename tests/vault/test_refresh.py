@@ -21,7 +21,7 @@ from providers.base import (
 )
 from tests.vault.upstreams import SCOPES, FakeUpstream, Unwritable, access, connect, run, scalar
 from vault.errors import Busy, ConnectionExpired, NotConnected, Sealed
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.timing import Timing
 from vault.vault import Vault, open_vault

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from providers.base import AppRejected, RateLimited, Unavailable
 from tests.vault.upstreams import FakeUpstream, access, connect, run, until
 from vault.errors import Busy, NotConnected
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.timing import Timing
 from vault.vault import Vault, open_vault

@@ -16,11 +16,11 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from tests.vault.upstreams import FakeUpstream, access, connect, run, scalar
-from vault import envelope, records
+from vault import records
 from vault.errors import Malformed, NotConnected, Sealed, Tampered, UnknownKey
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
 from vault.opaque import digest
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.store.tokens import Tokens
 from vault.vault import Vault, open_vault
@@ -301,7 +301,7 @@ async def test_a_body_of_before_still_opens(house: House) -> None:
     wrapped = row.dek()
     assert wrapped is not None
     place = records.context(row.owner, row.id, row.secret_version)
-    sealed = envelope.seal(await house.vault._cache.get(wrapped), place, json.dumps(old).encode())
+    sealed = await house.vault._cache.seal(wrapped, place, json.dumps(old).encode())
     await run(house.database, "UPDATE connections SET body = %s WHERE id = %s", sealed, row.id)
     got = await house.vault.credential(house.ana, "spotify", "First")
     assert got.access_token == opened.access_token

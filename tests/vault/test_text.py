@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from providers.base import Account, TokenSet
 from tests.vault.upstreams import FakeUpstream, scalar
 from vault.ids import new_id
-from vault.keyring import FileKeyRing
 from vault.opaque import digest
+from vault.rings.file import FileKeyRing
 from vault.store.activity import Activity, Note
 from vault.store.clients import Client, Clients
 from vault.store.database import Database

@@ -15,7 +15,7 @@ from providers.base import (
 )
 from tests.vault.upstreams import SCOPES, FakeUpstream, connect, run, scalar
 from vault.errors import Busy, NotConnected, Sealed, Tampered
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
 

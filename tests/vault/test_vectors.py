@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from vault import envelope, keyring
-from vault.keyring import FileKeyRing
+from vault.rings.file import FileKeyRing
 
 FOLDER = Path(__file__).parents[1] / "vectors"
 FILE = FOLDER / "envelope-v1.json"
