@@ -25,7 +25,11 @@ another owner, column, row or version does not open.
 A fixed nonce is safe because a key is used once: the salt is 256 random bits, chosen here and never by
 a caller. The commitment is there because AES-GCM alone lets one ciphertext be made that opens under two
 keys (the layout follows suite 0x0478 of the AWS Encryption SDK message format). There is no plaintext
-path and no trial decryption: bytes that are not an envelope of this format are refused.
+path and no trial decryption: bytes that are not an envelope of a known format are refused.
+
+Formats live for ever. The first five bytes choose the opener (`_OPENERS`); only the newest format is sealed
+(`_seal`). Another format is another entry with its own opener and its own golden vectors, and an entry that
+was ever released is neither changed nor taken out.
 
     EnvelopeError
      ├ Malformed          the bytes are not an envelope: no magic, or too short
@@ -38,7 +42,10 @@ Their texts carry no key, no plaintext and no id. This module imports nothing of
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -144,8 +151,13 @@ def open_sealed(dek: Buffer, context: Context, sealed: bytes) -> bytes:
     """The plaintext of an envelope. Raises Malformed, UnknownFormat, Tampered; ValueError for a bad key."""
     if len(sealed) < len(_HEADER) or not sealed.startswith(_MAGIC):
         raise Malformed("these bytes are not an envelope")
-    if not sealed.startswith(_HEADER):
+    opener = _OPENERS.get(sealed[: len(_HEADER)])
+    if opener is None:
         raise UnknownFormat("this version does not read the format or suite of this envelope")
+    return opener(dek, context, sealed)
+
+
+def _open(dek: Buffer, context: Context, sealed: bytes) -> bytes:
     if len(sealed) < _BODY.start + _TAG:
         raise Malformed("the envelope is cut short")
     associated = context.encode()
@@ -156,6 +168,11 @@ def open_sealed(dek: Buffer, context: Context, sealed: bytes) -> bytes:
         return AESGCM(key).decrypt(_NONCE, sealed[_BODY], associated)
     except InvalidTag:
         raise Tampered("the envelope was edited after it was sealed") from None
+
+
+_OPENERS: Final[Mapping[bytes, Callable[[Buffer, Context, bytes], bytes]]] = MappingProxyType(
+    {_HEADER: _open}
+)
 
 
 def _seal(dek: Buffer, context: Context, plaintext: bytes, salt: bytes) -> bytes:

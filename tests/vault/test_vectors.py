@@ -95,6 +95,48 @@ def test_the_two_key_vector_is_one_that_plain_gcm_would_open() -> None:
     assert other != plaintext
 
 
+# --- formats live for ever ------------------------------------------------------------------------
+
+
+def test_every_format_that_opens_has_its_golden_vectors() -> None:
+    formats = {header[3] for header in envelope._OPENERS}
+    assert {path.name for path in FOLDER.glob("envelope-v*.json")} == {
+        f"envelope-v{number}.json" for number in formats
+    }
+
+
+def test_only_the_newest_format_is_sealed() -> None:
+    row = VECTORS["seal"][0]
+    sealed = envelope.seal(bytes.fromhex(row["dek"]), context(row), b"")
+    assert sealed[:5] == max(envelope._OPENERS)
+
+
+def test_another_format_would_change_nothing_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is one more opener: the vectors of this one open as before, and each gets its own bytes only."""
+    seen = []
+
+    def later(dek: bytes, place: envelope.Context, sealed: bytes) -> bytes:
+        seen.append(sealed)
+        return b"later"
+
+    row = VECTORS["seal"][0]
+    dek, place = bytes.fromhex(row["dek"]), context(row)
+    with pytest.raises(envelope.UnknownFormat):
+        envelope.open_sealed(dek, place, b"VLT\x02\x07 anything")
+    monkeypatch.setattr(envelope, "_OPENERS", {**envelope._OPENERS, b"VLT\x02\x07": later})
+    assert envelope.open_sealed(dek, place, b"VLT\x02\x07 anything") == b"later"
+    for row in VECTORS["seal"]:
+        test_opens_these_bytes(row)
+    for row in VECTORS["refuse"]:
+        test_refuses_these_bytes(row)
+    assert seen == [b"VLT\x02\x07 anything"]
+
+
+def test_no_opener_can_be_taken_out_while_it_runs() -> None:
+    with pytest.raises(TypeError):
+        envelope._OPENERS[b"VLT\x01\x01"] = None  # type: ignore[index]
+
+
 @each("derive", "purpose")
 def test_derives_these_keys(row: dict[str, Any]) -> None:
     derived = envelope.derive(bytes.fromhex(row["key"]), row["purpose"], row["length"])
