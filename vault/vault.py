@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
@@ -20,6 +21,7 @@ from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, Pers
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
+from vault.outcomes import Outcomes, Report
 from vault.records import Tokens, context, credential, encode, next_version, open_tokens
 from vault.refresh import Refresher
 from vault.revocation import Ended, Revoker, Stray
@@ -51,6 +53,8 @@ class Vault:
         upstream: Upstream,
         *,
         timing: Timing | None = None,
+        report: Report | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._cache = cache
@@ -66,7 +70,13 @@ class Vault:
         )
         self._ending: set[asyncio.Task[Ended]] = set()
         self._refresher = Refresher(
-            self._connections, cache, through, timing=self._timing, revoker=self._revoker
+            self._connections,
+            cache,
+            through,
+            timing=self._timing,
+            revoker=self._revoker,
+            report=report,
+            clock=clock,
         )
 
     async def save(
@@ -335,13 +345,19 @@ async def open_vault(
     *,
     timing: Timing | None = None,
     metrics: CollectorRegistry | None = None,
+    report: Report | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Vault:
     """The vault over that database and key ring. Raises Sealed when the two do not belong together.
 
-    `metrics` is where its alarms are counted; without one they are only logged.
+    `metrics` is where its alarms and refreshes are counted; without one they are only logged. `report` hears
+    of each refresh. `clock` is monotonic.
     """
-    cache = DekCache(ring, Alarms(metrics or CollectorRegistry()))
-    return Vault(database, cache, await load_operator(Deks(database), cache), upstream, timing=timing)
+    registry = metrics or CollectorRegistry()
+    cache = DekCache(ring, Alarms(registry))
+    operator = await load_operator(Deks(database), cache)
+    outcomes = Outcomes(registry, report)
+    return Vault(database, cache, operator, upstream, timing=timing, report=outcomes, clock=clock)
 
 
 def _granted(tokens: TokenSet, asked: frozenset[str], before: SealedConnection | None) -> frozenset[str]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.vault.upstreams import FakeUpstream
+from tests.vault.upstreams import Clock, FakeUpstream, Told
 from vault.ids import new_id
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
@@ -42,8 +42,23 @@ SOON = Timing(restart=0)
 
 
 @pytest.fixture
-async def vault(database: Database, ring_path: Path, upstream: FakeUpstream) -> AsyncIterator[Vault]:
-    vault = await open_vault(database, FileKeyRing.create(ring_path), upstream, timing=SOON)
+def clock() -> Clock:
+    """The clock of `vault`."""
+    return Clock()
+
+
+@pytest.fixture
+def told() -> Told:
+    """What `vault` reported of its refreshes."""
+    return Told()
+
+
+@pytest.fixture
+async def vault(
+    database: Database, ring_path: Path, upstream: FakeUpstream, clock: Clock, told: Told
+) -> AsyncIterator[Vault]:
+    ring = FileKeyRing.create(ring_path)
+    vault = await open_vault(database, ring, upstream, timing=SOON, report=told, clock=clock)
     yield vault
     await vault.drain()
 

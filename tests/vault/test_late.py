@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from providers.base import AppRejected
-from tests.vault.upstreams import FakeUpstream, access, connect, run, scalar, until
+from tests.vault.upstreams import Clock, FakeUpstream, access, connect, run, scalar, until
 from vault import revocation
 from vault.errors import Busy, NotConnected
 from vault.store.database import Connection, Database
@@ -26,20 +26,25 @@ Rival = tuple[Vault, FakeUpstream]
 
 
 async def test_a_lease_that_came_too_late_is_given_back_and_nothing_is_sent_under_it(
-    vault: Vault, upstream: FakeUpstream, person: Person, database: Database, monkeypatch: pytest.MonkeyPatch
+    vault: Vault,
+    upstream: FakeUpstream,
+    person: Person,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    clock: Clock,
 ) -> None:
     owner = await person()
     connection = await connect(vault, upstream, owner, expires_in=0)
-    now, timing = [1000.0], Timing()
+    timing = Timing()
     assert timing.lease / 2 > timing.call, "what is left of a lease is enough for a call"
-    vault._refresher._clock = lambda: now[0]
+    clock.stop()
     lease, slow = vault._connections.lease, iter([timing.lease / 2 + 0.1])
     sent: list[int] = []
 
     async def late(*args: Any, **options: Any) -> Any:
         taken = await lease(*args, **options)
         sent.append(len(upstream.calls))
-        now[0] += next(slow, 0)
+        clock.move(next(slow, 0))
         return taken
 
     monkeypatch.setattr(vault._connections, "lease", late)

@@ -299,7 +299,7 @@ async def test_a_lease_whose_answer_was_lost_is_taken_again_by_its_own_worker_on
     monkeypatch.setattr(vault._connections, "held", away)  # else it would be given back: test_returns.py
     with pytest.raises(Busy):
         await vault.credential(owner, "spotify")
-    assert await rival[0]._refresher._lease(owner, connection.id, None) is None
+    assert await rival[0]._refresher._lessee.take(owner, connection.id, None) is None
     assert access(await vault.credential(owner, "spotify")) == "access-2"
     assert upstream.calls == ["refresh-1"] and rival[1].calls == []
 

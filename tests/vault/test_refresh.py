@@ -19,7 +19,7 @@ from providers.base import (
     RateLimited,
     Unavailable,
 )
-from tests.vault.upstreams import SCOPES, FakeUpstream, Unwritable, access, connect, run, scalar
+from tests.vault.upstreams import SCOPES, Clock, FakeUpstream, Unwritable, access, connect, run, scalar
 from vault.errors import Busy, ConnectionExpired, NotConnected, Sealed
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
@@ -173,17 +173,16 @@ async def test_a_token_with_some_life_left_is_served_while_the_provider_is_down(
 
 @pytest.mark.parametrize("after", [5, 19.5])
 async def test_the_time_that_a_failure_took_is_taken_off_what_the_old_token_lives(
-    vault: Vault, upstream: FakeUpstream, person: Person, after: float
+    vault: Vault, upstream: FakeUpstream, person: Person, clock: Clock, after: float
 ) -> None:
-    now = [1000.0]
-    vault._refresher._clock = lambda: now[0]
+    clock.stop()
     owner = await person()
     await connect(vault, upstream, owner, expires_in=20)
     upstream.error = Unavailable("spotify", "token refresh")
     upstream.gate = asyncio.Event()
     slow = asyncio.create_task(vault.credential(owner, "spotify"))
     await upstream.called()
-    now[0] += after
+    clock.move(after)
     upstream.gate.set()
     if after > 19:
         with pytest.raises(Unavailable):
@@ -227,14 +226,14 @@ async def test_a_disconnect_during_a_refresh_wins_and_the_new_token_is_revoked(
 async def test_a_lease_that_nobody_gives_back_ends_in_a_clear_retry(
     database: Database, ring_path: Path, upstream: FakeUpstream, person: Person
 ) -> None:
-    now = [0.0]
+    clock = Clock()
 
     async def sleep(seconds: float) -> None:
-        now[0] += 0.7
+        clock.move(0.7)
         await asyncio.sleep(0)
 
-    vault = await open_vault(database, FileKeyRing.create(ring_path), upstream, timing=Timing(wait=5))
-    vault._refresher._clock = lambda: now[0]
+    ring = FileKeyRing.create(ring_path)
+    vault = await open_vault(database, ring, upstream, timing=Timing(wait=5), clock=clock)
     vault._refresher._sleep = sleep
     owner = await person()
     connection = await connect(vault, upstream, owner, expires_in=0)
@@ -398,7 +397,7 @@ async def test_pauses_double_and_nobody_is_asked_during_one(
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vault.refresh.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
     owner = await person()
     connection = await connect(vault, upstream, owner, expires_in=0)
     upstream.error = Unavailable("spotify", "refresh")
@@ -474,10 +473,9 @@ async def test_a_flight_that_has_just_ended_with_the_refused_token_is_not_joined
 
 
 async def test_an_app_that_is_refused_is_left_alone_for_everybody_and_then_asked_again(
-    vault: Vault, upstream: FakeUpstream, person: Person
+    vault: Vault, upstream: FakeUpstream, person: Person, clock: Clock
 ) -> None:
-    now = [1000.0]
-    vault._refresher._clock = lambda: now[0]
+    clock.stop()
     ana, ben = await person(), await person()
     for owner in (ana, ben):
         await connect(vault, upstream, owner, expires_in=0)
@@ -486,7 +484,7 @@ async def test_an_app_that_is_refused_is_left_alone_for_everybody_and_then_asked
         with pytest.raises(AppRejected):
             await vault.credential(owner, "spotify")
     assert len(upstream.calls) == 1
-    now[0] += 31
+    clock.move(31)
     upstream.error = None
     assert access(await vault.credential(ben, "spotify")) == "access-3"
 

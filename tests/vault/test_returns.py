@@ -178,7 +178,7 @@ async def test_a_lease_that_is_needed_again_is_not_given_back(
         await flight
     away.back.set()
     await asyncio.wait_for(looked.wait(), 10)
-    await until(lambda: not vault._refresher._returns._due)
+    await until(lambda: not vault._refresher._lessee._returns._due)
     assert await scalar(database, HELD, connection.id)
     if upstream.gate is not None:
         upstream.gate.set()
@@ -216,7 +216,7 @@ async def test_a_release_that_is_due_is_not_overtaken_by_one_without_its_pause(
     upstream.error = RateLimited("spotify", "refresh", 100)
     with pytest.raises(RateLimited):
         await vault.credential(owner, "spotify")
-    await vault._refresher._abandon(owner, connection.id)
+    await vault._refresher._lessee.abandon(owner, connection.id)
     assert await scalar(database, HELD, connection.id)
     away.back.set()
     await vault.drain()

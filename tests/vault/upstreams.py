@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from providers.base import Account, App, GrantRejected, TokenSet
 from vault.store.database import Database
+from vault.store.leases import SealedConnection
 from vault.vault import Vault
 
 SCOPES = frozenset({"user-read-playback-state"})
@@ -78,6 +80,38 @@ class FakeUpstream:
     async def called(self, times: int = 1) -> None:
         """Return once it was called that often."""
         await until(lambda: len(self.calls) >= times)
+
+
+class Clock:
+    """Monotonic seconds that a test can stop and move."""
+
+    def __init__(self) -> None:
+        self._stopped: float | None = None
+
+    def __call__(self) -> float:
+        return time.monotonic() if self._stopped is None else self._stopped
+
+    def stop(self) -> None:
+        self._stopped = self()
+
+    def move(self, seconds: float) -> None:
+        """Go on by so much, and stand still again."""
+        self._stopped = self() + seconds
+
+
+class Told:
+    """Listens to what came of refreshes: `outcomes`, and the `rows` they were of."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[str] = []
+        self.rows: list[SealedConnection] = []
+        self.error: Exception | None = None
+
+    def __call__(self, row: SealedConnection, outcome: str) -> None:
+        self.rows.append(row)
+        self.outcomes.append(outcome)
+        if self.error is not None:
+            raise self.error
 
 
 async def until(true: Callable[[], bool], seconds: float = 20) -> None:

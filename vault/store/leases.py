@@ -17,6 +17,8 @@ RATE_LIMITED = "rate_limited"
 """The reason of an active connection whose provider asked for a pause."""
 
 Status = Literal["active", "needs_reauth", "disconnected"]
+Death = Literal["revoked", "expired", "lost_rotation", "no_refresh_token"]
+"""Why a connection needs its person: its `reason` once it is condemned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Lease:
     failures: int
 
     @property
-    def death(self) -> str:
+    def death(self) -> Death:
         """Why a grant died that the provider refuses under this lease: a connection's `reason`."""
         if self.ambiguous:
             return "lost_rotation"
