@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
-from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -24,9 +23,11 @@ from valet.assembly import House, assemble
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
+from valet.roles import too_much
 from valet.settings import Settings
 from vault.store.meta import Mode
 from vault.store.migrate import migrate
+from vault.store.roles import rights, role_of
 
 _MOST_CONNECTIONS = 500
 
@@ -185,29 +186,45 @@ def _database(at: Place) -> Iterator[Served]:
     """A migrated database: DATABASE_URL, or the embedded PostgreSQL for as long as we serve."""
     settings = at.settings
     if settings.database_url is not None:
-        owner = settings.migration_database_url or settings.database_url
-        role = str(conninfo_to_dict(settings.database_url.get_secret_value()).get("user", ""))
-        separate = settings.migration_database_url is not None
-        _migrate(owner, role if separate else None)
+        _migrate_given(settings, settings.database_url)
         at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         yield Served(settings.database_url, None)
         return
     supervisor = Supervisor(at.folder, db_user=settings.db_user)
     with supervisor as urls:
-        _migrate(urls.owner, "valet_app")
+        with _told():
+            migrate(urls.owner.get_secret_value(), app_role="valet_app")
         yield Served(urls.app, supervisor)
 
 
-def _migrate(url: SecretStr, app_role: str | None) -> None:
+def _migrate_given(settings: Settings, url: SecretStr) -> None:
+    """Migrate DATABASE_URL's database as whoever owns the schema, and hold its role to what the app may.
+
+    Where no owner is named the role is looked at first: on a public server it is not made the owner.
+    """
+    owner, given = settings.migration_database_url, url.get_secret_value()
+    with _told():
+        if owner is not None:
+            migrate(owner.get_secret_value(), app_role=role_of(given))
+        refusal = too_much(settings, rights(given))
+        if refusal:
+            raise CannotServe(refusal)
+        if owner is None:
+            migrate(given)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What the database refuses, as a sentence. The driver's text may hold the connection string."""
     try:
-        migrate(url.get_secret_value(), app_role=app_role)
+        yield
     except psycopg.errors.InsufficientPrivilege:
         raise CannotServe(
-            "the database role may not create or change tables. Give MIGRATION_DATABASE_URL a role that owns "
-            "the schema; DATABASE_URL's role then needs no such right."
+            "the database role may not create or change tables, and this release has some to make or change. "
+            "Give MIGRATION_DATABASE_URL a role that owns the schema, for this start at least; the role of "
+            "DATABASE_URL then needs no such right."
         ) from None
     except psycopg.Error:
-        # The driver's text may hold the connection string.
         raise CannotServe(
             "the database does not answer. Check that PostgreSQL runs and that DATABASE_URL names it, its "
             "user and its password."

@@ -50,7 +50,7 @@ HOSTILE = [
 OURS = {
     "meta.name", "meta.value", "deks.purpose", "deks.kek_ref", "connections.status", "connections.reason",
     "clients.kind", "clients.auth_method", "flows.kind", "states.purpose", "schema_migrations.name",
-    "activity.client_kind",
+    "activity.client_kind", "audit.event", "audit.outcome", "audit.tool", "audit.provider", "audit.detail",
 }  # fmt: skip
 
 

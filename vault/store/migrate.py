@@ -14,6 +14,8 @@ from importlib import resources
 import psycopg
 from psycopg import sql
 
+from vault.store import roles
+
 _OLDEST = 150000
 _LOCK = 0x76616C6574  # "valet" in ASCII
 
@@ -46,8 +48,9 @@ def migrations() -> list[Migration]:
 def migrate(url: str, *, app_role: str | None = None) -> int:
     """Bring the database behind `url` to the newest schema; returns the number of steps applied.
 
-    `url` must log in as the role that owns the schema. `app_role` is given the rights to read and
-    write rows, none to change the schema. Raises SchemaError.
+    `url` must log in as the role that owns the schema, or, where there is nothing to apply, as any that may
+    read it. `app_role` is given the rights to read and write rows, none to change the schema
+    (`vault/store/roles.py`). Raises SchemaError.
     """
     steps = migrations()
     with psycopg.connect(url, autocommit=True, options="-c lock_timeout=4000") as connection:
@@ -58,7 +61,7 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
         if app_role is not None:
             with connection.transaction():
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-                _grant(connection, app_role)
+                roles.grant(connection, app_role)
     return applied
 
 
@@ -73,6 +76,10 @@ def _refuse_old(connection: psycopg.Connection) -> None:
 def _prepare(connection: psycopg.Connection) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
+        if found is not None and found[0]:
+            # IF NOT EXISTS asks for the right to create all the same, and a worker need not have it.
+            return
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " version integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL,"
@@ -109,12 +116,3 @@ def _refuse_newer(connection: psycopg.Connection, newest: int) -> None:
             f"the database has schema {row[0]}, this program knows up to {newest}; "
             "start the newer release of Valet that was used on it"
         )
-
-
-def _grant(connection: psycopg.Connection, role: str) -> None:
-    name = sql.Identifier(role)
-    connection.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
-    connection.execute(
-        sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {}").format(name)
-    )
-    connection.execute(sql.SQL("REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {}").format(name))

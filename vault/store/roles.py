@@ -1,0 +1,105 @@
+"""The two roles: one owns the schema, the other works in it and can change neither that nor what audit says.
+
+What the app's role gets is written out here, table by table where it is less than all, and given anew after
+every migration: a new table is nobody's but its owner's until then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+_USUAL: LiteralString = "SELECT, INSERT, UPDATE, DELETE"
+_LESS: dict[str, LiteralString] = {"audit": "SELECT, INSERT", "schema_migrations": "SELECT"}
+"""Tables of which the app's role may do less than the usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What a role could do to the schema or to what is written for ever; `faults` are in words."""
+
+    role: str
+    database: str
+    faults: tuple[str, ...]
+
+
+def grant(link: psycopg.Connection, role: str) -> None:
+    """Give the app's role what it needs, and take from it what it does not, in the caller's transaction.
+
+    Called as the role that owns the schema. An owner is left what it has: `rights` tells of it.
+    """
+    if _owns(link, role):
+        return
+    name = sql.Identifier(role)
+    # Who owns the schema itself may do this; for anybody else it changes nothing (GRANT, "Notes").
+    link.execute(sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC, {}").format(name))
+    link.execute(sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name))
+    # Extensions put tables there too, and those are not ours.
+    tables = link.execute(
+        "SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+        " AND c.relkind IN ('r', 'p') AND pg_has_role(current_user, c.relowner, 'USAGE')"
+        " AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass"
+        "  AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
+    ).fetchall()
+    for (table,) in tables:
+        target = sql.Identifier("public", table)
+        given = sql.SQL(_LESS.get(table, _USUAL))
+        link.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(target, name))
+        link.execute(sql.SQL("GRANT {} ON {} TO {}").format(given, target, name))
+
+
+def _owns(link: psycopg.Connection, role: str) -> bool:
+    row = link.execute(
+        "SELECT EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+        " AND c.relkind IN ('r', 'p') AND pg_has_role(%(role)s, c.relowner, 'MEMBER'))",
+        {"role": role},
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def role_of(url: str) -> str:
+    """The role that `url` logs in as, also where a password file or the environment says which."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as link:
+        return link.info.user
+
+
+def rights(url: str) -> Rights:
+    """What the role of `url` could do beyond working in the tables; no faults are as it should be.
+
+    A member of a role counts as that role, whether it inherits its rights or has to ask for them.
+    """
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as link:
+        return rights_on(link)
+
+
+def rights_on(link: psycopg.Connection) -> Rights:
+    """The same of whoever opened that connection."""
+    row = link.execute(
+        "SELECT session_user, current_database(), r.rolsuper, r.rolcreaterole,"
+        " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
+        "  AND c.relkind IN ('r', 'p') AND pg_has_role(session_user, c.relowner, 'MEMBER')),"
+        " pg_has_role(session_user, n.nspowner, 'MEMBER'),"
+        " has_schema_privilege(session_user, 'public', 'CREATE')"
+        "  OR has_database_privilege(session_user, current_database(), 'CREATE'),"
+        " coalesce(has_table_privilege(session_user, to_regclass('public.audit'),"
+        "  'UPDATE, DELETE, TRUNCATE, TRIGGER'), false),"
+        " EXISTS (SELECT FROM pg_roles p WHERE p.rolname IN ('pg_execute_server_program',"
+        "  'pg_write_server_files') AND pg_has_role(session_user, p.oid, 'MEMBER'))"
+        " FROM pg_roles r, pg_namespace n WHERE r.rolname = session_user AND n.nspname = 'public'"
+    ).fetchone()
+    assert row is not None
+    said = (
+        "is a superuser",
+        "may make roles, and so itself a member of the owner",
+        "owns the tables, or is a member of the role that does",
+        "owns the schema",
+        "may create things in the database",
+        "may change or delete what audit says",
+        "may write the server's files or run programs there",
+    )
+    # A superuser is all the others too.
+    faults = said[:1] if row[2] else tuple(word for word, found in zip(said, row[2:], strict=True) if found)
+    return Rights(row[0], row[1], faults)
