@@ -129,10 +129,17 @@ class Connections(Leases):
             return await cursor.fetchone()
 
     async def touch(self, owner: UUID, connection: UUID) -> None:
-        """Note that the connection was used just now."""
+        """Note that the connection was used just now, unless somebody holds its row.
+
+        Nobody waits for the disk: a crash of the database may take the notes of its last second.
+        """
         async with self._database.connection() as link:
             await link.execute(
-                "UPDATE connections SET last_used_at = now() WHERE id = %(id)s AND owner = %(owner)s",
+                "UPDATE connections SET last_used_at = now() WHERE owner = %(owner)s AND id ="
+                " (SELECT id FROM connections WHERE id = %(id)s AND owner = %(owner)s"
+                "  FOR NO KEY UPDATE SKIP LOCKED)"
+                # For this statement's own transaction alone, so also behind PgBouncer.
+                " AND set_config('synchronous_commit', 'off', true) = 'off'",
                 {"id": connection, "owner": owner},
             )
 

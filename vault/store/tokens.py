@@ -251,10 +251,11 @@ class Tokens:
 
 
 async def _touch(link: Link, grant_id: UUID) -> None:
-    """Note the use of a grant. SKIP LOCKED: of many calls at once one writes, and none waits."""
+    """Note the use of a grant. Of many calls at once one writes; none waits for it, nor it for the disk."""
     await link.execute(
         "UPDATE grants SET last_used_at = now() WHERE id = (SELECT id FROM grants WHERE id = %(id)s"
-        " AND coalesce(last_used_at < now() - interval '1 minute', true) FOR NO KEY UPDATE SKIP LOCKED)",
+        " AND coalesce(last_used_at < now() - interval '1 minute', true) FOR NO KEY UPDATE SKIP LOCKED)"
+        " AND set_config('synchronous_commit', 'off', true) = 'off'",
         {"id": grant_id},
     )
 
