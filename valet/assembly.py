@@ -124,7 +124,7 @@ async def assemble(
         )
         metrics = CollectorRegistry()
         vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
-        stack.push_async_callback(vault.drain)
+        stack.push_async_callback(vault.close)
         await operated.rest_in(vault.apps)
         _require_one_world(settings, operated)
         diary = Diary(Activity(database), metrics=metrics)

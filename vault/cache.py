@@ -2,11 +2,13 @@
 
 Only keys are cached, never rows: a disconnect deletes the wrapped key, so the next read finds no key
 reference to look up and nothing cached can serve it. Fetching a key may wait for whatever holds the keys;
-using it never waits, so no key is wiped while it is used.
+using it never waits, so no key is zeroed while it is used. A key whose time is over is zeroed then, whether
+anybody asks for it or not.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -42,6 +44,7 @@ class DekCache:
         self._size = size
         self._clock = clock
         self._keys: OrderedDict[WrappedDek, tuple[float, DataKey]] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
 
     def __repr__(self) -> str:
         return f"DekCache({len(self._keys)} keys)"
@@ -70,6 +73,12 @@ class DekCache:
         """That data key outside the bounds: its holder wipes it. Raises UnknownKey, Tampered, Busy."""
         return await self._unwrap(wrapped)
 
+    def wipe(self) -> None:
+        """Zero every key it holds; what is asked for after that is unwrapped anew."""
+        while self._keys:
+            self._keys.popitem()[1][1].wipe()
+        self._sweep()
+
     async def _get(self, wrapped: WrappedDek) -> DataKey:
         kept = self._keys.get(wrapped)
         if kept is not None and kept[0] > self._clock():
@@ -86,6 +95,25 @@ class DekCache:
         self._keys[wrapped] = (self._clock() + self._seconds, key)
         while len(self._keys) > self._size:
             self._keys.popitem(last=False)[1][1].wipe()
+        if self._timer is None:
+            self._wait()
+
+    def _sweep(self) -> None:
+        now = self._clock()
+        for wrapped, (until, key) in [*self._keys.items()]:
+            if until <= now:
+                key.wipe()
+                del self._keys[wrapped]
+        self._wait()
+
+    def _wait(self) -> None:
+        """Sweep once the first of them is due."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._keys:
+            due = min(until for until, _ in self._keys.values()) - self._clock()
+            self._timer = asyncio.get_running_loop().call_later(max(due, 0), self._sweep)
 
     async def _unwrap(self, wrapped: WrappedDek) -> DataKey:
         context = keyring.wrap_context(wrapped.owner, wrapped.purpose, wrapped.id)

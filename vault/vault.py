@@ -337,6 +337,12 @@ class Vault:
             await asyncio.wait(set(self._ending), timeout=self._timing.call)
         await self._refresher.drain()
 
+    async def close(self) -> None:
+        """Drain, then zero every key that is unwrapped here: nothing can be asked of the vault any more."""
+        await self.drain()
+        self._cache.wipe()
+        self._operator.wipe()
+
 
 async def open_vault(
     database: Database,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from uuid import UUID
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from vault import cache as module
 from vault import envelope
 from vault.alarms import Alarms
 from vault.cache import DekCache
@@ -31,6 +31,7 @@ class Ring:
         self.deks: list[bytearray] = []
         self.unwraps = 0
         self.fault: KeyRingError | None = None
+        self.gate: asyncio.Event | None = None
 
     async def wrap(self, dek: bytes | bytearray, context: bytes) -> tuple[str, bytes]:
         if isinstance(dek, bytearray):
@@ -43,6 +44,8 @@ class Ring:
         self.unwraps += 1
         if self.fault is not None:
             raise self.fault
+        if self.gate is not None:
+            await self.gate.wait()
         self.deks.append(bytearray(blob))
         return self.deks[-1]
 
@@ -179,6 +182,50 @@ async def test_a_lasting_key_is_its_holders(cache: DekCache, ring: Ring, clock: 
         key.seal(place(), b"small")
 
 
+async def test_a_key_that_nobody_asks_for_is_zeroed_when_its_time_is_over(ring: Ring) -> None:
+    cache = DekCache(ring, Alarms(CollectorRegistry()), seconds=0.05)
+    for _ in range(2):
+        await cache.fresh(ANA, "connection")
+    async with asyncio.timeout(60):
+        while any(map(any, ring.deks)):
+            await asyncio.sleep(0.01)
+    assert repr(cache) == "DekCache(0 keys)"
+    later = await cache.fresh(ANA, "connection")
+    async with asyncio.timeout(60):
+        while any(ring.deks[-1]):
+            await asyncio.sleep(0.01)
+    assert later.wrapped
+
+
+async def test_two_who_unwrap_one_key_at_once_both_get_their_answer(cache: DekCache, ring: Ring) -> None:
+    """The second copy takes the first one's place, which is zeroed, and no use of it is cut short."""
+    wrapped = await DekCache(ring, Alarms(CollectorRegistry())).fresh(ANA, "connection")
+    ring.gate = asyncio.Event()
+    asked = [asyncio.create_task(cache.seal(wrapped, place(), b"%d" % number)) for number in range(4)]
+    while ring.unwraps < 4:
+        await asyncio.sleep(0)
+    ring.gate.set()
+    sealed = await asyncio.gather(*asked)
+    assert [envelope.open_sealed(wrapped.wrapped, place(), each) for each in sealed] == [
+        b"0",
+        b"1",
+        b"2",
+        b"3",
+    ]
+    assert sum(map(any, ring.deks[1:])) == 1
+    assert repr(cache) == "DekCache(1 keys)"
+
+
+async def test_wiping_zeroes_all_and_the_next_call_unwraps_anew(cache: DekCache, ring: Ring) -> None:
+    wrapped = await cache.fresh(ANA, "connection")
+    sealed = await cache.seal(wrapped, place(), b"tokens")
+    await cache.fresh(ANA, "connection")
+    cache.wipe()
+    assert not any(map(any, ring.deks)) and repr(cache) == "DekCache(0 keys)"
+    assert await cache.open(wrapped, place(), sealed) == b"tokens"
+    assert ring.unwraps == 1
+
+
 def test_no_verb_gives_a_key() -> None:
     """What a caller can ask of the cache or of a key answers with envelopes, plaintext or a wrapped row."""
     answers = {
@@ -195,4 +242,3 @@ def test_no_verb_gives_a_key() -> None:
         "derive": "bytes",
         "wipe": "None",
     }
-    assert module.__doc__ is not None and "None of them leaves" in module.__doc__

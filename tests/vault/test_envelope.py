@@ -6,6 +6,7 @@ import ast
 import base64
 import dataclasses
 import inspect
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -178,6 +179,13 @@ def test_data_keys_are_fresh() -> None:
     made = {bytes(envelope.new_dek()) for _ in range(100)}
     assert len(made) == 100
     assert {len(key) for key in made} == {32}
+
+
+def test_a_data_key_is_never_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `os.urandom` gives could not be zeroed."""
+    monkeypatch.setattr(os, "urandom", lambda size: bytes(size))
+    one, two = envelope.new_dek(), envelope.new_dek()
+    assert type(one) is bytearray and one != two and any(one) and any(two)
 
 
 @pytest.mark.parametrize("size", [0, 16, 24, 31, 33, 64])

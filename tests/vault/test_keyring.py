@@ -131,6 +131,20 @@ async def test_a_wrapped_key_is_bound_to_its_reference(path: Path) -> None:
         await ring.unwrap("file:main:11", blob, PLACE)
 
 
+async def test_a_data_key_is_only_ever_in_memory_that_can_be_zeroed(path: Path) -> None:
+    """`decrypt` would leave a copy as `bytes`, which nothing zeroes."""
+    ring = FileKeyRing(write(path, document()))
+    ref, blob = await ring.wrap(bytearray(DEK), PLACE)
+
+    class Into:
+        decrypt_into = ring._keys.ciphers[ref].decrypt_into
+
+    ring._keys = type(ring._keys)(ref, {ref: Into()})  # type: ignore[dict-item]
+    dek = await ring.unwrap(ref, blob, PLACE)
+    assert type(dek) is bytearray and dek == DEK
+    assert await ring.unwrap(ref, blob, PLACE) is not dek, "each caller zeroes its own"
+
+
 async def test_equal_keys_are_wrapped_unequal(ring: FileKeyRing) -> None:
     nonces = {(await ring.wrap(DEK, PLACE))[1][1:13] for _ in range(200)}
     assert len(nonces) == 200
