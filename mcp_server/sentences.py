@@ -81,7 +81,7 @@ def _rate_limited(error: RateLimited, title: str) -> Spoken:
 
 def _span(seconds: int) -> str:
     if seconds < 120:
-        return f"{seconds} seconds"
+        return "a second" if seconds == 1 else f"{seconds} seconds"
     return f"{round(seconds / 60)} minutes" if seconds < 7200 else f"about {round(seconds / 3600)} hours"
 
 
@@ -94,12 +94,15 @@ def _busy(error: Busy, _: str) -> Spoken:
 
 
 def _unavailable(error: Unavailable, title: str) -> Spoken:
+    seconds = None if error.retry_after is None else max(1, math.ceil(error.retry_after))
+    when = "in a moment" if seconds is None else f"in {_span(seconds)}"
     after = (
         "It may have happened all the same: look before you repeat it."
         if error.ambiguous
-        else "Nothing was changed; try again in a moment."
+        else f"Nothing was changed; try again {when}."
     )
-    return Spoken("provider_error", f"{title} did not give a usable answer. {after}")
+    again = None if seconds is None or error.ambiguous else float(seconds)
+    return Spoken("provider_error", f"{title} did not give a usable answer. {after}", retry_after=again)
 
 
 def _app_rejected(error: AppRejected, title: str) -> Spoken:

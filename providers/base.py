@@ -95,12 +95,22 @@ class Unavailable(ProviderError):
     """No usable answer: a timeout, a 5xx, a closed connection, an unreadable body.
 
     `ambiguous` says that the upstream may have acted on the request all the same (the answer was lost or
-    unreadable). False where it never got the request, or said itself that it failed.
+    unreadable). False where it never got the request, or said itself that it failed. `retry_after` is in
+    seconds, where it is known when it is worth another try.
     """
 
-    def __init__(self, provider: str, operation: str, detail: str = "", *, ambiguous: bool = False) -> None:
+    def __init__(
+        self,
+        provider: str,
+        operation: str,
+        detail: str = "",
+        *,
+        ambiguous: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(provider, operation, detail)
         self.ambiguous = ambiguous
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)

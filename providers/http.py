@@ -88,6 +88,11 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float:
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
 
 
+def named_pause(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds of a Retry-After header, or None where there is none: a 503 need not have one."""
+    return retry_after(headers, now) if "retry-after" in headers else None
+
+
 def _date(text: str) -> datetime | None:
     try:
         stamp = parsedate_to_datetime(text)
@@ -123,8 +128,10 @@ class _Call:
     body: object = field(repr=False)
     scopes: frozenset[str]
 
-    def unavailable(self, detail: str, *, ambiguous: bool) -> Unavailable:
-        return Unavailable(self.provider.name, self.operation, detail, ambiguous=ambiguous)
+    def unavailable(self, detail: str, *, ambiguous: bool, retry_after: float | None = None) -> Unavailable:
+        return Unavailable(
+            self.provider.name, self.operation, detail, ambiguous=ambiguous, retry_after=retry_after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +251,8 @@ class Http:
             return GrantRejected(name, operation)
         if 400 <= status < 500 and status != 408:
             return _refusal(name, operation, status, complaint.reason)
-        return call.unavailable(f"HTTP {status}", ambiguous=status in AMBIGUOUS)
+        again = named_pause(answer.headers, self._now())
+        return call.unavailable(f"HTTP {status}", ambiguous=status in AMBIGUOUS, retry_after=again)
 
 
 def _limited(provider: Provider, outcome: Answer | httpx2.HTTPError) -> bool:

@@ -39,7 +39,7 @@ from providers.base import (
     TokenSet,
     Unavailable,
 )
-from providers.http import AMBIGUOUS, decoded, retry_after, visible
+from providers.http import AMBIGUOUS, decoded, named_pause, retry_after, visible
 from providers.transport import Transport
 
 log = structlog.get_logger(__name__)
@@ -252,7 +252,9 @@ class OAuth:
         if status == 429:
             return RateLimited(provider, operation, retry_after(answer.headers, self._now()))
         if status == 408 or status >= 500 or code in _PASSING_FAULTS:
-            return Unavailable(provider, operation, f"HTTP {status}", ambiguous=status in AMBIGUOUS)
+            again = named_pause(answer.headers, self._now())
+            ambiguous = status in AMBIGUOUS
+            return Unavailable(provider, operation, f"HTTP {status}", ambiguous=ambiguous, retry_after=again)
         if code is None:
             return Unavailable(provider, operation, "unreadable answer", ambiguous=False)
         if code == "invalid_grant":

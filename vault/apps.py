@@ -193,9 +193,8 @@ class Through:
         except Busy:
             raise Unavailable(row.provider, operation, "the database is away") from None
 
-    async def refresh(self, row: SealedConnection, refresh_token: SecretStr) -> TokenSet:
-        """Spend the row's refresh token. Raises ProviderError."""
-        app = await self.app(row, "refresh")
+    async def refresh(self, row: SealedConnection, app: App | str, refresh_token: SecretStr) -> TokenSet:
+        """Spend the row's refresh token through its app. Raises ProviderError."""
         try:
             return await self._upstream.refresh(row.provider, app, refresh_token)
         except AppRejected:

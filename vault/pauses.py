@@ -29,7 +29,8 @@ class Pauses:
             return None
         if isinstance(error, RateLimited):
             return error.retry_after
-        return random.uniform(0, min(2.0 ** min(lease.failures, 20), self._timing.backoff))  # noqa: S311
+        jitter = random.uniform(0, min(2.0 ** min(lease.failures, 20), self._timing.backoff))  # noqa: S311
+        return max(jitter, getattr(error, "retry_after", None) or 0)
 
     def is_shut(self, row: SealedConnection) -> bool:
         """Whether the provider refused the row's app a moment ago."""
@@ -41,4 +42,5 @@ def pausing(row: SealedConnection) -> ProviderError:
     """What a caller hears during the row's pause."""
     if row.reason == RATE_LIMITED:
         return RateLimited(row.provider, "refresh", row.retry_in)
-    return Unavailable(row.provider, "refresh", f"pausing for {row.retry_in:.0f} s after failures")
+    detail = f"pausing for {row.retry_in:.0f} s after failures"
+    return Unavailable(row.provider, "refresh", detail, retry_after=row.retry_in)

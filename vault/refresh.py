@@ -30,6 +30,7 @@ from providers.base import (
 from vault.apps import Through, rejected
 from vault.backlog import Backlog
 from vault.cache import DekCache
+from vault.circuit import CircuitOpen, Circuits
 from vault.errors import Busy, ConnectionExpired, NotConnected
 from vault.lessee import Lessee
 from vault.outcomes import Outcomes, Report
@@ -59,6 +60,7 @@ class Refresher:
         timing: Timing | None = None,
         revoker: Revoker | None = None,
         report: Report | None = None,
+        circuits: Circuits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -72,6 +74,7 @@ class Refresher:
         self._sleep = sleep
         self._clock = clock
         self._flights: dict[tuple[UUID, UUID], asyncio.Task[Credential]] = {}
+        self._circuits = circuits or Circuits(self._timing, clock=clock)
         self._pauses = Pauses(self._timing, clock=clock)
         self._backlog = Backlog(sleep=sleep, clock=clock)
         self._report = report or Outcomes()
@@ -189,7 +192,7 @@ class Refresher:
             await self._lessee.give_back(lease, answered=not lease.ambiguous)
             raise
         if self._pauses.is_shut(row):
-            return await self._spare(lease, tokens, refused, read)
+            return await self._spare(lease, tokens, rejected(row, _OPERATION), refused, read)
         if tokens.refresh_token is None:
             await self._condemn(lease, "no_refresh_token")
         elif self._backlog.spent(row, tokens.refresh_token):
@@ -202,12 +205,14 @@ class Refresher:
             return await self._buy(lease, tokens, tokens.refresh_token, refused, read)
         return None
 
-    async def _spare(self, lease: Lease, tokens: Tokens, refused: int | None, read: float) -> Credential:
-        """Leave an app alone that the provider refuses; the old access token is served to its end."""
+    async def _spare(
+        self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None, read: float
+    ) -> Credential:
+        """Send nothing, for what `error` says; the old access token is served to its end."""
         await self._lessee.give_back(lease, answered=not lease.ambiguous)
         old = self._old(lease.row, tokens, refused, read)
         if old is None:
-            raise rejected(lease.row, _OPERATION)
+            raise error
         return old
 
     async def _buy(
@@ -216,8 +221,13 @@ class Refresher:
         """Send the refresh token, and keep what it brings. None: the row moved on; read it again."""
         row = lease.row
         try:
-            async with asyncio.timeout(self._timing.call):
-                fresh = await self._upstream.refresh(row, spent)
+            app = await self._upstream.app(row, _OPERATION)
+            with self._circuits.call(row.provider):
+                async with asyncio.timeout(self._timing.call):
+                    fresh = await self._upstream.refresh(row, app, spent)
+        except CircuitOpen as still:
+            ill = Unavailable(row.provider, _OPERATION, str(still), retry_after=still.seconds)
+            return await self._spare(lease, tokens, ill, refused, read)
         except GrantRejected:
             await self._condemn(lease, lease.death)
             return None
@@ -250,7 +260,9 @@ class Refresher:
             return old
         if not answered and isinstance(error, Unavailable):
             # That is about the refresh token. What the caller was about to do has surely not happened.
-            raise Unavailable(error.provider, error.operation, "no usable answer") from error
+            raise Unavailable(
+                error.provider, error.operation, "no usable answer", retry_after=error.retry_after
+            ) from error
         raise error
 
     def _old(

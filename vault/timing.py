@@ -13,7 +13,8 @@ class Timing:
 
     `skew`: what an access token must still live to be handed out. `wait`: how long a caller waits for
     another worker. `backoff`: the longest pause after failures. `shut`: how long an app that the provider
-    refuses is left alone. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
+    refuses is left alone. `faults` of a token endpoint `faults_within` so many seconds: then it is left alone
+    for `open`. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
     from before a restart of the database still counts after it, so that its holder can store first. `revoke`:
     the pauses before a revocation that failed for now is tried again.
     """
@@ -24,6 +25,9 @@ class Timing:
     wait: float = 15
     backoff: float = 300
     shut: float = 30
+    faults: int = 5
+    faults_within: float = 30
+    open: float = 30
     drain: float = 12
     restart: float = 10
     revoke: Sequence[float] = (1, 5, 30, 120, 600)

@@ -17,6 +17,7 @@ from providers.base import Account, Credential, TokenSet
 from vault.alarms import Alarms
 from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
+from vault.circuit import Circuits
 from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, PersonGone, Sealed, UnknownApp
 from vault.ids import new_id
 from vault.keyring import KeyRing
@@ -54,6 +55,7 @@ class Vault:
         *,
         timing: Timing | None = None,
         report: Report | None = None,
+        circuits: Circuits | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
@@ -76,6 +78,7 @@ class Vault:
             timing=self._timing,
             revoker=self._revoker,
             report=report,
+            circuits=circuits,
             clock=clock,
         )
 
@@ -361,9 +364,16 @@ async def open_vault(
     """
     registry = metrics or CollectorRegistry()
     cache = DekCache(ring, Alarms(registry))
-    operator = await load_operator(Deks(database), cache)
-    outcomes = Outcomes(registry, report)
-    return Vault(database, cache, operator, upstream, timing=timing, report=outcomes, clock=clock)
+    return Vault(
+        database,
+        cache,
+        await load_operator(Deks(database), cache),
+        upstream,
+        timing=timing,
+        report=Outcomes(registry, report),
+        circuits=Circuits(timing or Timing(), registry, clock=clock),
+        clock=clock,
+    )
 
 
 def _granted(tokens: TokenSet, asked: frozenset[str], before: SealedConnection | None) -> frozenset[str]:

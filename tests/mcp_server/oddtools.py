@@ -47,6 +47,7 @@ FAILURES: dict[str, Callable[[], Exception]] = {
     "limited": lambda: base.RateLimited("spotify", "op", 48_925.2, "QUOTA_EXCEEDED"),
     "burst": lambda: base.RateLimited("spotify", "op", 7.2),
     "unavailable": lambda: base.Unavailable("spotify", "op"),
+    "maintenance": lambda: base.Unavailable("spotify", "op", retry_after=29.3),
     "ambiguous": lambda: base.Unavailable("spotify", "op", ambiguous=True),
     "app": lambda: base.AppRejected("spotify", "op"),
     "own_app": lambda: base.AppRejected("spotify", "op", own=True),

@@ -31,6 +31,7 @@ SPOKEN = [
     ("limited", "rate_limited", "about 14 hours"),
     ("burst", "rate_limited", "8 seconds"),
     ("unavailable", "provider_error", "Nothing was changed"),
+    ("maintenance", "provider_error", "Nothing was changed; try again in 30 seconds."),
     ("ambiguous", "provider_error", "look before you repeat"),
     ("app", "provider_error", "Only the operator"),
     ("own_app", "provider_error", "under Own apps"),
@@ -61,8 +62,12 @@ async def test_waiting_is_told_in_seconds(serve: Serve) -> None:
     async with serve(modules=ODD) as desk, chat(desk, await desk.resident()) as client:
         limited = await fail(client, "limited")
         busy = await fail(client, "busy")
+        later = await fail(client, "maintenance")
+        unknown = await fail(client, "unavailable")
     assert limited.meta["valet/error"] == {"code": "rate_limited", "retry_after": 48_926.0}
     assert busy.meta["valet/error"] == {"code": "provider_error", "retry_after": 2.0}
+    assert later.meta["valet/error"] == {"code": "provider_error", "retry_after": 30.0}
+    assert unknown.meta["valet/error"] == {"code": "provider_error"}
 
 
 @ERAS

@@ -281,6 +281,14 @@ async def test_unavailable_says_whether_it_may_have_happened(fault: Step, ambigu
     assert caught.value.ambiguous is ambiguous
 
 
+async def test_an_outage_says_how_long_where_it_knows() -> None:
+    for headers, seconds in (({"Retry-After": "77"}, 77.0), ({}, None)):
+        client, _, _ = http(httpx2.Response(503, headers=headers))
+        with pytest.raises(Unavailable) as caught:
+            await call(client, "POST")
+        assert caught.value.retry_after == seconds
+
+
 async def test_pauses_stay_inside_the_deadline() -> None:
     client, upstream, clock = http(httpx2.Response(503), deadline=0.4)
     with pytest.raises(Unavailable):

@@ -438,6 +438,25 @@ async def test_a_page_of_a_gateway_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": "Mon, 23 Nov 2026 12:00:42 GMT"}, 42.0),
+        ({"Retry-After": "later"}, 30.0),
+        ({}, None),
+    ],
+)
+@BOTH
+async def test_an_outage_says_how_long_where_it_knows(
+    ask: Call, headers: dict[str, str], seconds: float | None
+) -> None:
+    client, _ = oauth(httpx2.Response(503, headers=headers))
+    with pytest.raises(Unavailable) as caught:
+        await ask(client)
+    assert caught.value.retry_after == seconds
+
+
+@pytest.mark.parametrize(
     ("header", "seconds"), [("12", 12.0), ("Mon, 23 Nov 2026 12:00:42 GMT", 42.0), ("later", 30.0)]
 )
 @BOTH
