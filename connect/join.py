@@ -25,6 +25,7 @@ from providers.registry import Registry, UnknownName
 from vault.diary import Diary
 from vault.ids import new_id
 from vault.opaque import digest, mint
+from vault.purposes import IDENTITY
 from vault.store.pendings import Pending, Pendings
 from vault.store.ways import Ways
 from vault.vault import Vault
@@ -32,7 +33,6 @@ from vault.vault import Vault
 _log = structlog.get_logger(__name__)
 
 _PURPOSE = "link"
-_SEALED_AS = "pending-identity"
 _BACK = Step("Back to how you sign in", HERE)
 
 
@@ -119,7 +119,7 @@ class Join:
         handle, record = mint(), new_id()
         # Whose it is stands inside too: a row that is made another person's opens for nobody.
         body = {"user": str(user.id), "account": asdict(account)}
-        kept = self._vault.seal(_SEALED_AS, record, json.dumps(body).encode())
+        kept = self._vault.seal(IDENTITY, record, json.dumps(body).encode())
         pending = Pending(_PURPOSE, user.id, record, kept, {"provider": provider.name})
         await self._pendings.add(digest(handle.get_secret_value()), guest.browser_hash, pending)
         return RedirectResponse(f"{HERE}/add?{urlencode({'p': handle.get_secret_value()})}", 303)
@@ -155,7 +155,7 @@ class Join:
     def _open(self, pending: Pending | None) -> Waiting:
         if pending is None:
             raise _over()
-        body = json.loads(self._vault.open(_SEALED_AS, pending.record_id, pending.sealed))
+        body = json.loads(self._vault.open(IDENTITY, pending.record_id, pending.sealed))
         if body["user"] != str(pending.user_id):
             raise _over()
         account = Account(**body["account"])

@@ -24,6 +24,7 @@ from providers.registry import Registry, UnknownName
 from vault.errors import PersonGone, Sealed, Tampered
 from vault.ids import new_id
 from vault.opaque import digest, mint
+from vault.purposes import ACCOUNT, PAGES
 from vault.revocation import Stray
 from vault.store.connections import Connection
 from vault.store.database import Connection as Link
@@ -33,8 +34,6 @@ from vault.vault import Vault
 _log = structlog.get_logger(__name__)
 
 PURPOSE = "connect"
-_SEALED_AS = "pending-account"
-_PAGES = "pending-pages"
 
 
 class Answered(Exception):
@@ -82,7 +81,7 @@ class Offers:
             user_id=user,
             record_id=record,
             sealed=self._vault.seal(
-                _SEALED_AS, record, _encode(account, tokens, user, errand.provider.name, errand.app)
+                ACCOUNT, record, _encode(account, tokens, user, errand.provider.name, errand.app)
             ),
             params={
                 "record": str(record),
@@ -92,7 +91,7 @@ class Offers:
                 "scopes": sorted(errand.scopes),
                 "flow": str(errand.flow) if errand.flow else None,
                 # The pages may carry a flow's handle.
-                "pages": base64.b64encode(self._vault.seal(_PAGES, record, pages)).decode(),
+                "pages": base64.b64encode(self._vault.seal(PAGES, record, pages)).decode(),
             },
             provider=errand.provider.name,
             app=errand.app,
@@ -132,7 +131,7 @@ class Offers:
         )
 
     def _open(self, key: bytes, row: Pending) -> Offer:
-        held = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
+        held = json.loads(self._vault.open(ACCOUNT, row.record_id, row.sealed))
         # A row that was made another person's, or another provider's, must not open for them.
         if held["for"] != [str(row.user_id), row.provider, row.app]:
             _log.error("offer_moved", provider=row.provider)
@@ -143,7 +142,7 @@ class Offers:
         return Offer(key, errand, account, tokens, row.age, row.account_index)
 
     def _errand(self, user: UUID, notes: dict[str, Any]) -> Errand:
-        pages = self._vault.open(_PAGES, UUID(notes["record"]), base64.b64decode(notes["pages"]))
+        pages = self._vault.open(PAGES, UUID(notes["record"]), base64.b64decode(notes["pages"]))
         back, again = json.loads(pages)
         return Errand(
             purpose="connect",

@@ -29,12 +29,12 @@ from providers.oidc import Discovery
 from providers.registry import Registry
 from vault.ids import new_id
 from vault.opaque import digest, mint
+from vault.purposes import TRIP
 from vault.store.states import Misfit, Purpose, State, States
 from vault.vault import Vault
 
 _log = structlog.get_logger(__name__)
 
-_SEALED_AS = "provider-state"
 _START = Step("Start again from your account page", "/account")
 
 
@@ -122,7 +122,7 @@ class Trips:
             flow_id=errand.flow,
             user_id=errand.user,
             record_id=record,
-            sealed=self._vault.seal(_SEALED_AS, record, json.dumps(secrets).encode()),
+            sealed=self._vault.seal(TRIP, record, json.dumps(secrets).encode()),
             params={"scopes": sorted(errand.scopes), "notes": errand.notes},
         )
         await self._states.add(digest(state.get_secret_value()), guest.browser_hash, row)
@@ -175,7 +175,7 @@ class Trips:
         return Return(errand, verifier, nonce, SecretStr(code) if code and not error else None, error)
 
     def _open(self, row: State) -> tuple[Errand, SecretStr, SecretStr]:
-        secrets = json.loads(self._vault.open(_SEALED_AS, row.record_id, row.sealed))
+        secrets = json.loads(self._vault.open(TRIP, row.record_id, row.sealed))
         errand = Errand(
             purpose=row.purpose,
             provider=self._registry.record(row.provider),

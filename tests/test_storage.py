@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from vault import envelope, keyring
+from vault import envelope, keyring, purposes
 from vault.envelope import Context
 from vault.rings.file import FileKeyRing
 
@@ -166,7 +166,7 @@ KEEPERS = {"vault", "_vault", "operator", "_operator"}
 
 def given(tree: ast.Module) -> Iterator[str]:
     """Every purpose that a module seals or derives a key with."""
-    constants = {
+    constants = {name: value for name, value in vars(purposes).items() if isinstance(value, str)} | {
         target.id: node.value.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)

@@ -49,6 +49,7 @@ from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
 from vault.diary import Diary
 from vault.errors import Sealed
+from vault.purposes import SUCCESSOR
 from vault.rings.file import FileKeyRing
 from vault.store.activity import Activity
 from vault.store.clients import Clients
@@ -203,8 +204,8 @@ def _app(
         roster,
         tokens,
         admission.recheck,
-        lambda record, plaintext: vault.seal("successor", record, plaintext),
-        lambda record, sealed: vault.open("successor", record, sealed),
+        lambda record, plaintext: vault.seal(SUCCESSOR, record, plaintext),
+        lambda record, sealed: vault.open(SUCCESSOR, record, sealed),
         gate,
     )
     sidecar = connect.app.build(

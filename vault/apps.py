@@ -118,7 +118,7 @@ class Apps:
     async def of(self, owner: UUID, provider: str) -> App | None:
         """The owner's app at a provider, opened, or None where they have none. Raises Sealed, Busy."""
         row = await self._rows.of(owner, provider)
-        return None if row is None else await self._open(row)
+        return None if row is None else await open_app(row, self._cache)
 
     async def operated(self, mark: object) -> Operated | None:
         """The operator's apps as they are now; None where `mark` is still theirs. Raises Busy."""
@@ -128,7 +128,7 @@ class Apps:
         found = {}
         for row in rows:
             with suppress(Sealed):
-                found[row.provider] = await self._open(row)
+                found[row.provider] = await open_app(row, self._cache)
         return Operated(rows, found, whole=len(found) == len(rows))
 
     async def app(self, owner: UUID, provider: str, ref: str) -> App:
@@ -136,7 +136,7 @@ class Apps:
         row = await self._rows.of(owner, provider)
         if row is None or f"{OWN}{row.id}" != ref:
             raise UnknownApp(provider)
-        return await self._open(row)
+        return await open_app(row, self._cache)
 
     async def stands(self, link: Link, owner: UUID, provider: str, ref: str) -> bool:
         """Whether the owner has that app, seen inside the caller's transaction."""
@@ -156,19 +156,6 @@ class Apps:
         """Delete the operator's app at a provider, and its key. Raises UnknownApp, Busy."""
         async with self._database.transaction() as link:
             await self.drop(link, operator_id(), provider)
-
-    async def _open(self, row: SealedApp) -> App:
-        wrapped = row.dek()
-        if wrapped is None or row.body is None:
-            self._cache.alarms.refused("malformed", _PURPOSE)
-            raise Malformed("the app has no key or no sealed body")
-        body = json.loads(await self._cache.open(wrapped, _context(row), row.body))
-        if (body["provider"], body["client_id"]) != (row.provider, row.client_id):
-            self._cache.alarms.refused("tampered", _PURPOSE)
-            raise Tampered("the app names another provider or client id than its body")
-        secret = body["client_secret"]
-        ref = "operator" if row.owner == operator_id() else f"{OWN}{row.id}"
-        return App(ref, row.client_id, None if secret is None else SecretStr(secret))
 
 
 class Through:
@@ -207,6 +194,21 @@ class Through:
     def sweeping(self, provider: str) -> bool:
         """Whether ending one token there ends everything that the account granted the app."""
         return self._upstream.sweeping(provider)
+
+
+async def open_app(row: SealedApp, cache: DekCache) -> App:
+    """The app that a row seals. Raises Sealed, Busy."""
+    wrapped = row.dek()
+    if wrapped is None or row.body is None:
+        cache.alarms.refused("malformed", _PURPOSE)
+        raise Malformed("the app has no key or no sealed body")
+    body = json.loads(await cache.open(wrapped, _context(row), row.body))
+    if (body["provider"], body["client_id"]) != (row.provider, row.client_id):
+        cache.alarms.refused("tampered", _PURPOSE)
+        raise Tampered("the app names another provider or client id than its body")
+    secret = body["client_secret"]
+    ref = "operator" if row.owner == operator_id() else f"{OWN}{row.id}"
+    return App(ref, row.client_id, None if secret is None else SecretStr(secret))
 
 
 def rejected(row: Granted, operation: str) -> AppRejected:

@@ -20,8 +20,8 @@ import re
 import secrets
 import shlex
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,24 +94,53 @@ def fresh() -> Entry:
     return Entry(AESGCM.generate_key(bit_length=256), created, "active")
 
 
-def publish(path: Path, content: bytes) -> None:
-    """Give `content` the name `path`, mode 0600, whole and durable, unless that name is taken.
+def publish(path: Path, content: bytes) -> bool:
+    """Give `content` the name `path`, mode 0600, whole and durable; False where that name is taken.
 
     Raises OSError.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with _drafted(path, content) as draft:
+        try:
+            # link(2) fails where rename(2) would overwrite: the loser of a race keeps the winner's ring.
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+    _settle(path.parent)
+    return True
+
+
+def replace(path: Path, content: bytes, was: os.stat_result) -> None:
+    """Put `content` in the place of the file at `path`, whole and durable, with the owner and mode it had.
+
+    Raises OSError; then the file is as it was.
+    """
+    with _drafted(path, content, was) as draft:
+        os.rename(draft, path)
+    _settle(path.parent)
+
+
+@contextmanager
+def _drafted(path: Path, content: bytes, like: os.stat_result | None = None) -> Iterator[Path]:
+    """`content` in a file beside `path`, on disk, until the end of the block."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with open(fd, "wb") as file:
             file.write(content)
             file.flush()
+            if like is not None:
+                os.fchown(fd, like.st_uid, like.st_gid)
+                os.fchmod(fd, stat.S_IMODE(like.st_mode))
             os.fsync(fd)
-        # link(2) fails where rename(2) would overwrite: the loser of a race keeps the winner's ring.
-        with suppress(FileExistsError):
-            os.link(temporary, path)
+        yield draft
     finally:
-        os.unlink(temporary)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        with suppress(FileNotFoundError):  # it has its name now
+            os.unlink(draft)
+
+
+def _settle(folder: Path) -> None:
+    """What was named in the folder is so on disk."""
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(directory)
     finally:

@@ -49,6 +49,19 @@ class AppRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def every(self, after: UUID, limit: int) -> list[SealedApp]:
+        """Everybody's apps, by id: for the operator's `valet keys verify` alone."""
+        # Across owners on purpose; each body still opens only for the owner that its row names.
+        async with (
+            self._database.connection() as link,
+            link.cursor(row_factory=class_row(SealedApp)) as cursor,
+        ):
+            await cursor.execute(
+                _SEALED + " WHERE a.id > %(after)s ORDER BY a.id LIMIT %(limit)s",
+                {"after": after, "limit": limit},
+            )
+            return await cursor.fetchall()
+
     async def list(self, owner: UUID) -> list[SealedApp]:
         """The owner's apps, oldest first."""
         async with (

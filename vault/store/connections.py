@@ -1,7 +1,8 @@
 """Connections: subject × provider × account × app.
 
-The owner is in every WHERE but one, which gives only a yes or no. Expiry is computed by PostgreSQL, so hosts'
-clocks never matter. What a refresh does to a row: `vault/store/leases.py`.
+The owner is in every WHERE but two: one gives only a yes or no, one serves the operator's check of keys.
+Expiry is computed by PostgreSQL, so hosts' clocks never matter. What a refresh does to a row:
+`vault/store/leases.py`.
 """
 
 from __future__ import annotations
@@ -178,6 +179,20 @@ class Connections(Leases):
             )
             row = await cursor.fetchone()
         return None if row is None else row[0]
+
+    async def every(self, after: UUID, limit: int) -> list[SealedConnection]:
+        """Everybody's rows with something sealed, by id: for the operator's `valet keys verify` alone."""
+        # Across owners on purpose; each body still opens only for the owner that its row names.
+        async with (
+            self._database.connection() as link,
+            link.cursor(row_factory=class_row(SealedConnection)) as cursor,
+        ):
+            await cursor.execute(
+                _SEALED + " WHERE c.id > %(after)s AND (c.body IS NOT NULL OR c.status <> 'disconnected')"
+                " ORDER BY c.id LIMIT %(limit)s",
+                {"after": after, "limit": limit},
+            )
+            return await cursor.fetchall()
 
     async def lock_owner(self, link: Link, owner: UUID) -> bool:
         """Serialise the writes that look at all of an owner's connections. False: no such user."""
