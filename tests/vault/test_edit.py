@@ -19,7 +19,7 @@ from uuid import UUID
 import pytest
 
 from vault.keyring import UnknownKey, Unreadable, Unsafe, wrap_context
-from vault.rings import edit, ringfile
+from vault.rings import ringfile
 from vault.rings.edit import NotEdited, RingFile
 from vault.rings.file import FileKeyRing
 
@@ -272,9 +272,9 @@ def test_a_backup_overwrites_nothing(ring: RingFile, tmp_path: Path, kind: str) 
 
 def test_a_check_value_is_of_the_key_alone(path: Path) -> None:
     """Frozen: operators write them down."""
-    assert edit.check(bytes(range(32))) == "dce8a000"
+    assert ringfile.check(bytes(range(32))) == "dce8a000"
     [key] = RingFile(path).inventory()
-    assert key.check == edit.check(base64.b64decode(material(path)[ONE]))
+    assert key.check == ringfile.check(base64.b64decode(material(path)[ONE]))
     assert material(path)[ONE] not in repr(key)
 
 

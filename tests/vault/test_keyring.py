@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import errno
 import json
 import os
 import pickle
+import re
 import stat
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from uuid import UUID
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from vault.keyring import (
     KeyRing,
@@ -31,7 +34,7 @@ from vault.keyring import (
     Unsafe,
     wrap_context,
 )
-from vault.rings import ringfile
+from vault.rings import access, ringfile
 from vault.rings.file import FileKeyRing
 
 ROOT = Path(__file__).parents[2]
@@ -139,7 +142,7 @@ async def test_a_data_key_is_only_ever_in_memory_that_can_be_zeroed(path: Path) 
     class Into:
         decrypt_into = ring._keys.ciphers[ref].decrypt_into
 
-    ring._keys = type(ring._keys)(ref, {ref: Into()})  # type: ignore[dict-item]
+    ring._keys = dataclasses.replace(ring._keys, ciphers={ref: Into()})  # type: ignore[dict-item]
     dek = await ring.unwrap(ref, blob, PLACE)
     assert type(dek) is bytearray and dek == DEK
     assert await ring.unwrap(ref, blob, PLACE) is not dek, "each caller zeroes its own"
@@ -184,6 +187,91 @@ async def test_an_unknown_reference_makes_the_ring_read_its_file_again(path: Pat
     assert await old.unwrap(*second, PLACE) == DEK
     assert old.active == ref
     assert await rotating.unwrap(*first, PLACE) == DEK
+
+
+async def test_a_running_ring_wraps_under_the_new_active_key_at_once(path: Path) -> None:
+    ring = FileKeyRing.create(path)
+    first = await ring.wrap(DEK, PLACE)
+    for _ in range(3):
+        ref = rotate(path)
+        with capture_logs() as logs:
+            assert (await ring.wrap(DEK, PLACE))[0] == ring.active == ref
+            assert (await ring.wrap(DEK, PLACE))[0] == ref
+        assert [(entry["event"], entry["active"]) for entry in logs] == [("keyring_reloaded", ref)]
+    assert await ring.unwrap(*first, PLACE) == DEK
+
+
+async def test_a_kubernetes_secret_that_is_exchanged_is_followed(tmp_path: Path) -> None:
+    """The file is a link through ..data, and a change is a new folder with the link moved over."""
+    (tmp_path / "..1").mkdir()
+    write(tmp_path / "..1" / "keyring.json", document())
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "keyring.json").symlink_to("..data/keyring.json")
+    ring = FileKeyRing(tmp_path / "keyring.json")
+    assert (await ring.wrap(DEK, PLACE))[0] == "file:main:2"
+    (tmp_path / "..2").mkdir()
+    write(tmp_path / "..2" / "keyring.json", document())
+    ref = rotate(tmp_path / "..2" / "keyring.json")
+    (tmp_path / "..next").symlink_to("..2")
+    (tmp_path / "..next").rename(tmp_path / "..data")
+    assert (await ring.wrap(DEK, PLACE))[0] == ref == "file:main:3"
+
+
+async def test_an_unchanged_file_is_not_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = FileKeyRing.create(path)
+    monkeypatch.setattr(ringfile, "read", None)
+    for _ in range(3):
+        await ring.wrap(DEK, PLACE)
+
+
+def halve(path: Path) -> None:
+    write(path, json.dumps(document()).encode()[:99])
+
+
+def open_up(path: Path) -> None:
+    write(path, document()).chmod(0o622)
+
+
+def exchange(path: Path) -> None:
+    write(path, {"format": 1, "active": "file:main:1", "keys": {"file:main:1": entry(b"x" * 32)}})
+
+
+@pytest.mark.parametrize("damage", [halve, open_up, exchange, Path.unlink], ids=lambda each: each.__name__)
+async def test_what_cannot_be_taken_over_leaves_the_keys_in_use_and_is_said_once(
+    path: Path, damage: Callable[[Path], None]
+) -> None:
+    ring = FileKeyRing.create(path)
+    before = path.read_bytes()
+    damage(path)
+    with capture_logs() as logs:
+        for _ in range(3):
+            wrapped = await ring.wrap(DEK, PLACE)
+            assert wrapped[0] == "file:main:1" and await ring.unwrap(*wrapped, PLACE) == DEK
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("keyring_not_reloaded", "error")]
+    assert str(path) in logs[0]["reason"]
+    assert_no_key(repr(logs))
+    write(path, before)
+    ref = rotate(path)
+    assert (await ring.wrap(DEK, PLACE))[0] == ref, "mended, it is followed again"
+    assert FileKeyRing(path).active == ref
+
+
+def test_another_key_under_a_known_name_is_not_taken_over(path: Path) -> None:
+    """Somebody put the ring of another Valet there: what we wrap must open with what we sealed under."""
+    ring = FileKeyRing.create(path)
+    exchange(path)
+    with pytest.raises(Unreadable, match="has another key file:main:1 than before"):
+        ring.reload()
+
+
+def test_a_check_tells_keys_apart_and_says_nothing_of_them(path: Path) -> None:
+    keys = ringfile.read(write(path, document())).keys
+    checks = [entry.check for entry in keys.values()]
+    assert len({*checks, *(ringfile.fresh().check for _ in range(50))}) == 52
+    assert all(re.fullmatch("[0-9a-f]{8}", check) for check in checks)
+    assert checks == [entry.check for entry in ringfile.read(path).keys.values()]
+    assert "key=" not in repr(keys["file:main:2"])
+    assert_no_key(repr(keys))
 
 
 async def test_a_known_reference_does_not_read_the_file(path: Path) -> None:
@@ -286,7 +374,7 @@ def test_an_existing_ring_is_used_where_nothing_can_be_written(
 
     monkeypatch.setattr(os, "open", read_only)
     assert FileKeyRing.create(path).active == "file:main:2"
-    with pytest.raises(Unreadable, match="Read-only file system"):
+    with pytest.raises(Unreadable, match=r"Read-only file system\. Valet writes to no mounted secret"):
         FileKeyRing.create(path.with_name("another.json"))
 
 
@@ -402,7 +490,10 @@ def test_a_file_of_its_owner_alone_is_read(path: Path, mode: int) -> None:
     "extra", [0o040, 0o020, 0o010, 0o004, 0o002, 0o001, 0o044, 0o066, 0o077], ids=lambda mode: f"{mode:03o}"
 )
 @pytest.mark.parametrize("linked", [False, True], ids=["file", "symlink"])
-def test_a_file_open_to_others_is_refused(path: Path, extra: int, linked: bool) -> None:
+def test_a_file_open_to_others_is_refused(
+    path: Path, extra: int, linked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "_MOUNTS", path)  # as on a disk, wherever the tests' files are
     write(path, document()).chmod(0o600 | extra)
     named = path
     if linked:

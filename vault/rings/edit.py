@@ -18,9 +18,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.hmac import HMAC
-
 from vault.keyring import KeyRingError
 from vault.rings import ringfile
 from vault.rings.ringfile import Document, Entry
@@ -181,13 +178,6 @@ class RingFile:
             )
 
 
-def check(key: bytes) -> str:
-    """A key's check value: the first eight hex digits of HMAC-SHA256 over a label of ours."""
-    keyed = HMAC(key, SHA256())
-    keyed.update(b"valet.check.v1")
-    return keyed.finalize().hex()[:8]
-
-
 def _seen(ref: str, entry: Entry) -> Key:
     try:
         created = datetime.fromisoformat(entry.created or "")
@@ -195,7 +185,7 @@ def _seen(ref: str, entry: Entry) -> Key:
         created = None
     if created is not None and created.tzinfo is None:
         created = created.replace(tzinfo=UTC)
-    return Key(ref, entry.state, created, check(entry.key))
+    return Key(ref, entry.state, created, entry.check)
 
 
 def _number(ref: str) -> int:

@@ -1,4 +1,8 @@
-"""The key ring in a file (`vault.rings.ringfile` says what is in it).
+"""The key ring in a file (`vault.rings.ringfile` says what is in it), which may change while we run.
+
+Before it wraps it looks whether the file is another one by now, so that a running worker wraps under a new
+active key at once. What cannot be read at that moment, or gives a reference we hold another key, is not
+taken over: the keys read before stay in use, and the log says so once.
 
 A wrapped data key is 61 bytes:
 
@@ -16,15 +20,17 @@ connection, so a yearly new key stays far below).
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from vault.keyring import DEK_SIZE, Malformed, Tampered, UnknownKey, Unreadable, prefixed
+from vault.keyring import DEK_SIZE, KeyRingError, Malformed, Tampered, UnknownKey, Unreadable, prefixed
 from vault.rings import ringfile
 
 _WRAP_FORMAT = b"\x01"
@@ -33,12 +39,15 @@ _WRAPPED_SIZE = 61
 _NONCE = slice(1, 13)
 _BODY = slice(13, None)
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
     # Ciphers, not bytes: nothing in here prints or pickles as a key.
     active: str
     ciphers: Mapping[str, AESGCM]
+    checks: Mapping[str, str]
 
 
 class FileKeyRing:
@@ -46,7 +55,9 @@ class FileKeyRing:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._seen = ringfile.stamp(path)
         self._keys = _load(path)
+        self._told: str | None = None
 
     def __repr__(self) -> str:
         return f"FileKeyRing({str(self._path)!r}, active={self.active!r}, keys={len(self._keys.ciphers)})"
@@ -64,10 +75,13 @@ class FileKeyRing:
                 document = ringfile.Document(ringfile.FIRST, {ringfile.FIRST: ringfile.fresh()})
                 ringfile.publish(path, ringfile.render(document))
         except OSError as error:
-            raise Unreadable(
-                f"The key ring {path} could not be made: {error.strerror}. "
-                f"Make the folder {path.parent} and let only the user Valet runs as write to it."
-            ) from None
+            mend = f"Make the folder {path.parent} and let only the user Valet runs as write to it."
+            if error.errno == errno.EROFS:
+                mend = (
+                    "Valet writes to no mounted secret: make the ring elsewhere (valet keys init), give it "
+                    "as the secret, and start again."
+                )
+            raise Unreadable(f"The key ring {path} could not be made: {error.strerror}. {mend}") from None
         return cls(path)
 
     @property
@@ -77,12 +91,34 @@ class FileKeyRing:
 
     def reload(self) -> None:
         """Read the file again. Raises Unreadable, Unsafe; the keys read before then stay in use."""
-        self._keys = _load(self._path)
+        # Stamped before it is read: what changes in between is seen as a change the next time.
+        seen, fresh = ringfile.stamp(self._path), _load(self._path)
+        for ref, check in fresh.checks.items():
+            if self._keys.checks.get(ref, check) != check:
+                raise Unreadable(f"The key ring {self._path} has another key {ref} than before.")
+        self._seen, self._keys, self._told = seen, fresh, None
+
+    def _follow(self) -> None:
+        if ringfile.stamp(self._path) == self._seen:
+            return
+        before = self._keys.active
+        try:
+            self.reload()
+        except KeyRingError as error:
+            if self._told != str(error):
+                _log.error("keyring_not_reloaded", path=str(self._path), reason=str(error))
+                self._told = str(error)
+            return
+        _log.info("keyring_reloaded", active=self._keys.active, before=before)
 
     async def wrap(self, dek: bytes | bytearray, context: bytes) -> tuple[str, bytes]:
-        """Wrap a data key under the active key. Raises ValueError for one that is not 32 bytes."""
+        """Wrap a data key under the key that is active in the file now.
+
+        Raises ValueError for one that is not 32 bytes, and nothing else.
+        """
         if len(dek) != DEK_SIZE:
             raise ValueError("a data key is 32 bytes")
+        self._follow()
         ref = self._keys.active
         nonce = os.urandom(12)
         sealed = self._keys.ciphers[ref].encrypt(nonce, dek, _associated(ref, context))
@@ -111,7 +147,11 @@ class FileKeyRing:
 
 def _load(path: Path) -> _Keys:
     document = ringfile.read(path)
-    return _Keys(document.active, {ref: AESGCM(entry.key) for ref, entry in document.keys.items()})
+    return _Keys(
+        document.active,
+        {ref: AESGCM(entry.key) for ref, entry in document.keys.items()},
+        {ref: entry.check for ref, entry in document.keys.items()},
+    )
 
 
 def _associated(ref: str, context: bytes) -> bytes:

@@ -18,7 +18,6 @@ import json
 import os
 import re
 import secrets
-import shlex
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -28,8 +27,11 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
-from vault.keyring import Unreadable, Unsafe
+from vault.keyring import Unreadable
+from vault.rings.access import refuse_unsafe
 
 FIRST = "file:main:1"
 """What the first key of a new ring is called."""
@@ -49,6 +51,11 @@ class Entry:
     created: str | None
     state: State
 
+    @property
+    def check(self) -> str:
+        """The key's check value (`check`)."""
+        return check(self.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -56,6 +63,15 @@ class Document:
 
     active: str
     keys: Mapping[str, Entry]
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes whenever the file, or what a link there leads to, does; None where nothing can be seen."""
+    try:
+        seen = os.stat(path)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
 
 
 def read(path: Path) -> Document:
@@ -147,6 +163,16 @@ def _settle(folder: Path) -> None:
         os.close(directory)
 
 
+def check(key: bytes) -> str:
+    """A key's check value, which tells it from another and says nothing about it.
+
+    The first eight hex digits of HMAC-SHA256 over a label of ours.
+    """
+    keyed = HMAC(key, SHA256())
+    keyed.update(b"valet.check.v1")
+    return keyed.finalize().hex()[:8]
+
+
 def _entry(path: Path, ref: str, entry: object) -> Entry:
     if not isinstance(entry, dict) or entry.get("state") not in get_args(State):
         raise Unreadable(f"The key {ref} in {path} needs a `state`: active or decrypt_only. {_RESTORE}")
@@ -176,25 +202,8 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise Unreadable(f"The key ring {path} cannot be opened: {error.strerror}. {_RESTORE}") from None
     try:
-        _refuse_unsafe(path, os.fstat(fd))
+        refuse_unsafe(path, os.fstat(fd))
         with open(fd, "rb", closefd=False) as file:
             return file.read()
     finally:
         os.close(fd)
-
-
-def _refuse_unsafe(path: Path, status: os.stat_result) -> None:
-    quoted = shlex.quote(str(path))
-    if not stat.S_ISREG(status.st_mode):
-        raise Unreadable(f"The key ring {path} is not a file.")
-    if stat.S_IMODE(status.st_mode) & 0o077:
-        raise Unsafe(
-            f"The key ring {path} is open to other users (mode {stat.S_IMODE(status.st_mode):04o}). "
-            f"Run: chmod 600 {quoted}"
-        )
-    # Root's own files are accepted: root can read any key anyway, and secrets are mounted that way.
-    if status.st_uid not in (0, os.geteuid()):
-        raise Unsafe(
-            f"The key ring {path} belongs to user {status.st_uid}, and Valet runs as {os.geteuid()}. "
-            f"Run: chown {os.geteuid()} {quoted}"
-        )
