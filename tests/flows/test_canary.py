@@ -19,7 +19,7 @@ def dump(valet: ValetProcess, folder: str = "demo") -> str:
     """`pg_dump` of everything, as the role that owns the schema."""
     urls = connection_urls(valet.data / folder)
     assert urls is not None
-    program = locate().postgres.with_name("pg_dump")
+    program = locate().program("pg_dump")
     command = [str(program), "--dbname", urls.owner.get_secret_value()]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

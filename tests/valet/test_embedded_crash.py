@@ -18,6 +18,7 @@ from valet.embedded.binaries import locate
 from valet.embedded.cluster import Cluster
 from valet.embedded.folder import Folder
 from valet.embedded.identity import identify
+from valet.embedded.server import Server
 
 ROOT = Path(__file__).parents[2]
 
@@ -254,14 +255,14 @@ def test_a_first_start_without_room_leaves_nothing_half_made(supervise, first_ma
 def test_a_server_killed_while_starting_is_no_success(supervise, made, monkeypatch):
     """The process ends between its launch and the first connection."""
     supervisor = supervise()
-    launch = type(supervisor)._await
+    launch = Server._await
 
     def kill_first(self, process, url) -> None:
         process.kill()
         process.wait(30)
         launch(self, process, url)
 
-    monkeypatch.setattr(type(supervisor), "_await", kill_first)
+    monkeypatch.setattr(Server, "_await", kill_first)
     with pytest.raises(StartFailed, match="ended at once"):
         supervisor.start()
     monkeypatch.undo()
@@ -274,7 +275,7 @@ def test_ctrl_c_during_a_start_leaves_nothing_running(supervise, made, servers, 
     def interrupted(self, process, url) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(type(supervisor), "_await", interrupted)
+    monkeypatch.setattr(Server, "_await", interrupted)
     with pytest.raises(KeyboardInterrupt):
         supervisor.start()
     assert servers(made) == []

@@ -224,7 +224,7 @@ def test_a_normal_user_runs_it_from_the_wheel(data_dir):
     data_dir.mkdir()
     os.chown(data_dir, NOBODY, NOGROUP)
     told = _as_user(NOBODY, LIFE, data_dir)
-    assert told.split() == [str(NOBODY), str(locate().postgres.parent)]
+    assert told.split() == [str(NOBODY), str(locate().program("postgres").parent)]
     assert (data_dir / "postgres").stat().st_uid == NOBODY
     assert (data_dir / "postgres").stat().st_mode & 0o777 == 0o700
 

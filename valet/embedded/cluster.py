@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from valet.embedded.binaries import MAJOR, Binaries
+from valet.embedded import swap
+from valet.embedded.binaries import MAJOR, MAJORS, Binaries
 from valet.embedded.errors import StartFailed, WrongVersion
 from valet.embedded.folder import DATABASE, ROLES, Folder, Role
 from valet.embedded.identity import Identity
@@ -48,8 +49,6 @@ class Cluster:
 
         Raises WrongVersion or StartFailed.
         """
-        for leftover in self._folder.root.glob("init-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         if not self._folder.cluster.exists():
             self._create()
             return
@@ -108,12 +107,19 @@ class Cluster:
         self._folder.keep_password(role, password)
 
     def _initdb(self, cluster: Path, *options: str) -> None:
-        command: list[str | Path] = [self._binaries.initdb, f"--pgdata={cluster}", *options]
+        command: list[str | Path] = [self._binaries.program("initdb"), f"--pgdata={cluster}", *options]
         self._run(command, cluster.parent, "", {})
 
     def _single(self, cluster: Path, statements: Sequence[str]) -> None:
         """Run statements in a server of its own that listens to nobody: one line each, on its input."""
-        command: list[str | Path] = [self._binaries.postgres, "--single", "-D", cluster, *_SINGLE, "postgres"]
+        command: list[str | Path] = [
+            self._binaries.program("postgres"),
+            "--single",
+            "-D",
+            cluster,
+            *_SINGLE,
+            "postgres",
+        ]
         environment = self.environment() if cluster == self._folder.cluster else {}
         self._run(command, cluster.parent, "".join(f"{line}\n" for line in statements), environment)
 
@@ -128,15 +134,9 @@ class Cluster:
             )
 
     def _require_version(self) -> None:
-        try:
-            found = (self._folder.cluster / "PG_VERSION").read_text().strip()
-        except FileNotFoundError:
-            raise StartFailed(
-                f"{self._folder.cluster} is not a PostgreSQL cluster (it has no PG_VERSION). "
-                "Put the folder back from a backup, or move it away to begin with an empty database."
-            ) from None
-        if found != MAJOR:
-            raise WrongVersion(self._folder.cluster, found[:10], MAJOR)
+        found = swap.version(self._folder.cluster)
+        if found != self._binaries.major:
+            raise WrongVersion(self._folder.cluster, found, MAJOR, known=found in MAJORS)
 
 
 def _provision(app_password: SecretStr) -> list[str]:

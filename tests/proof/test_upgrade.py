@@ -1,0 +1,167 @@
+"""The upgrade of the embedded database, killed at every step, on a full disk, and from a damaged one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from tests.support.older import (
+    MAJOR,
+    ROOT,
+    clusters,
+    killed,
+    lived_in,
+    major,
+    old,
+    old_server,
+    require_whole,
+    upgraded,
+)
+from tests.valet.conftest import data_dir, ground, programs, supervise, working_in
+from valet.embedded import CopyFailed, WrongVersion
+from valet.embedded import upgrade as upgrading
+from valet.embedded.client import Client, pipe
+from valet.embedded.folder import Folder
+
+__all__ = ["data_dir", "ground", "lived_in", "old", "programs", "supervise", "upgraded"]  # fixtures
+
+STEPS = ("room", "new database", "old database", "copying", "under way", "copied", "compared", "whole")
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_killed_before_the_old_one_is_set_aside(old, lived_in, programs, supervise, upgraded, step):
+    assert killed(old, programs, step).returncode == -signal.SIGKILL
+    assert major(old) == MAJOR
+    with pytest.raises(WrongVersion, match="valet db upgrade"):
+        supervise().start()
+    assert not working_in(old), "what was left running has been stopped"
+    assert upgraded(old)[-1] == "in force"
+    assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
+    await require_whole(old, supervise().start(), lived_in[1])
+
+
+@pytest.mark.parametrize("step", ["set aside", "in force"])
+async def test_killed_after_that_the_next_run_has_only_to_finish(
+    old, lived_in, programs, supervise, upgraded, step
+):
+    assert killed(old, programs, step).returncode == -signal.SIGKILL
+    assert upgraded(old) == []
+    assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
+    await require_whole(old, supervise().start(), lived_in[1])
+
+
+async def test_killed_again_and_again_it_still_comes_through(old, lived_in, programs, supervise, upgraded):
+    for step in STEPS:
+        assert killed(old, programs, step).returncode == -signal.SIGKILL
+    upgraded(old)
+    assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
+    await require_whole(old, supervise().start(), lived_in[1])
+
+
+async def test_what_was_written_after_a_kill_is_kept(old, programs, supervise, upgraded):
+    """A new cluster that was made before the old one was used again is thrown away."""
+    assert killed(old, programs, "whole").returncode == -signal.SIGKILL
+    with old_server(old, programs) as urls, psycopg.connect(urls.app.get_secret_value()) as connection:
+        connection.execute("UPDATE users SET display_name = 'later'")
+    upgraded(old)
+    with psycopg.connect(supervise().start().app.get_secret_value()) as connection:
+        assert connection.execute("SELECT DISTINCT display_name FROM users").fetchall() == [("later",)]
+
+
+def test_the_old_one_still_runs_and_is_what_it_was(old, programs, upgraded):
+    """Back to 16, should it come to that: what `docs/backup.md` says."""
+    upgraded(old)
+    folder = Folder(old)
+    [kept] = folder.root.glob("cluster-16-*")
+    folder.cluster.rename(old.parent / "away")
+    kept.rename(folder.cluster)
+    with old_server(old, programs) as urls, psycopg.connect(urls.app.get_secret_value()) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
+
+
+def _lose_a_row(source: Client, dump: list[str], target: Client, restore: list[str]) -> None:
+    pipe(source, dump, target, restore)
+    target.feed("DELETE FROM states WHERE ctid = (SELECT min(ctid) FROM states);")
+
+
+def _change_a_value(source: Client, dump: list[str], target: Client, restore: list[str]) -> None:
+    pipe(source, dump, target, restore)
+    target.feed("UPDATE sessions SET browser = 'Safari' WHERE ctid = (SELECT min(ctid) FROM sessions);")
+
+
+def _lose_an_index(source: Client, dump: list[str], target: Client, restore: list[str]) -> None:
+    pipe(source, dump, target, restore)
+    target.feed("DROP INDEX sessions_user;")
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        (_lose_a_row, r"public\.states \(5 rows here, 4 rows there\)"),
+        (_change_a_value, r"public\.sessions \(5 rows here, 5 rows there\)"),
+        (_lose_an_index, "sessions_user"),
+    ],
+)
+def test_a_copy_that_differs_is_never_put_in_force(old, upgraded, monkeypatch, fault, named):
+    monkeypatch.setattr(upgrading, "pipe", fault)
+    with pytest.raises(CopyFailed, match=rf"(?s)Nothing was changed.*differs.*{named}") as refused:
+        upgraded(old)
+    assert "Safari" not in str(refused.value), "no value of a row is spoken"
+    assert major(old) == MAJOR
+    assert clusters(old) == ["cluster"]
+
+
+def test_a_damaged_old_database_is_a_sentence_and_stays(old, programs, upgraded):
+    with old_server(old, programs) as urls, psycopg.connect(urls.owner.get_secret_value()) as connection:
+        row = connection.execute("SELECT pg_relation_filepath('connections')").fetchone()
+    path = old / "postgres/cluster" / row[0]
+    whole = path.read_bytes()
+    damaged = whole[:8000] + bytes(100) + whole[8100:]
+    assert damaged != whole
+    path.write_bytes(damaged)
+    with pytest.raises(CopyFailed, match=r"(?s)Nothing was changed.*pg_dump.*invalid page") as refused:
+        upgraded(old)
+    assert "refresh-" not in str(refused.value)
+    assert (major(old), clusters(old)) == (MAJOR, ["cluster"])
+    assert path.read_bytes() == damaged
+
+
+def test_a_disk_that_fills_up_leaves_the_old_one(old, programs, upgraded):
+    """No file may grow beyond a megabyte, the write-ahead log included."""
+    script = (
+        "import resource, sys\nfrom pathlib import Path\nfrom valet.embedded import EmbeddedError\n"
+        "from valet.embedded.upgrade import upgrade\n"
+        "def report(what, came):\n"
+        "    if what == 'old database': resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "try: upgrade(Path(sys.argv[1]), report, programs=Path(sys.argv[2]))\n"
+        "except EmbeddedError as error: print(error)"
+    )
+    command = [sys.executable, "-c", script, old, programs]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "Nothing was changed" in ran.stdout, ran.stdout
+    assert (major(old), clusters(old)) == (MAJOR, ["cluster"])
+    upgraded(old)
+    assert major(old) == "18"
+
+
+def test_other_databases_are_not_left_behind_in_silence(old, programs, upgraded):
+    with old_server(old, programs) as urls:
+        connection = psycopg.connect(urls.owner.get_secret_value(), autocommit=True)
+        connection.execute("CREATE DATABASE diary")
+        connection.close()
+    with pytest.raises(CopyFailed, match="beside Valet's: diary"):
+        upgraded(old)
+    assert (major(old), clusters(old)) == (MAJOR, ["cluster"])
+
+
+def test_lost_passwords_are_replaced_on_the_way(old, supervise, upgraded):
+    for role in ("owner", "app"):
+        (old / f"postgres/{role}.password").unlink()
+    upgraded(old)
+    urls = supervise().start()
+    for url in (urls.owner, urls.app):
+        psycopg.connect(url.get_secret_value()).close()
