@@ -14,8 +14,11 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from tests.support import profiles
 from vault.store.database import Database
 from vault.store.migrate import migrate
+
+profiles.register()
 
 
 @pytest.fixture(scope="session")

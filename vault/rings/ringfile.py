@@ -177,8 +177,8 @@ def _entry(path: Path, ref: str, entry: object) -> Entry:
     if not isinstance(entry, dict) or entry.get("state") not in get_args(State):
         raise Unreadable(f"The key {ref} in {path} needs a `state`: active or decrypt_only. {_RESTORE}")
     try:
-        key = base64.b64decode(entry.get("key", ""), validate=True)
-    except (ValueError, TypeError):
+        key = base64.b64decode(entry["key"], validate=True)
+    except (KeyError, ValueError, TypeError):
         key = b""
     if len(key) != _KEY:
         raise Unreadable(f"The key {ref} in {path} is not 32 bytes of base64. {_RESTORE}")
@@ -190,7 +190,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     # JSON parsers differ on which of two equal names wins: a ring must mean one thing.
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError  # for `read` alone, which says it in a sentence
     return members
 
 

@@ -1,0 +1,86 @@
+"""The key ring file as bytes: what is written is what is read, and how it comes to its name."""
+
+from __future__ import annotations
+
+import os
+import stat
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from vault.rings import ringfile
+from vault.rings.ringfile import Document, Entry
+
+OLD = Entry(b"o" * 32, "2026-01-01T00:00:00+00:00", "decrypt_only")
+NEW = Entry(b"n" * 32, None, "active")
+BOTH = Document("file:main:2", {"file:main:1": OLD, "file:main:2": NEW})
+TEXT = """{
+  "format": 1,
+  "active": "file:main:2",
+  "keys": {
+    "file:main:1": {
+      "key": "b29vb29vb29vb29vb29vb29vb29vb29vb29vb29vb28=",
+      "created": "2026-01-01T00:00:00+00:00",
+      "state": "decrypt_only"
+    },
+    "file:main:2": {
+      "key": "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4=",
+      "created": null,
+      "state": "active"
+    }
+  }
+}
+"""
+
+
+def test_it_is_written_for_people_to_read() -> None:
+    assert ringfile.render(BOTH).decode() == TEXT
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    ringfile.publish(tmp_path / "ring.json", ringfile.render(BOTH))
+    assert ringfile.read(tmp_path / "ring.json") == BOTH
+
+
+def test_a_date_that_is_no_text_is_no_date(tmp_path: Path) -> None:
+    text = TEXT.replace('"2026-01-01T00:00:00+00:00"', "20260101")
+    ringfile.publish(tmp_path / "ring.json", text.encode())
+    assert [entry.created for entry in ringfile.read(tmp_path / "ring.json").keys.values()] == [None, None]
+
+
+def test_a_new_key_is_dated_to_the_second_in_universal_time() -> None:
+    made = ringfile.fresh()
+    assert made.state == "active"
+    assert len(made.key) == 32
+    assert made.created is not None
+    when = datetime.fromisoformat(made.created)
+    assert (when.utcoffset(), when.microsecond) == (timedelta(0), 0)
+    assert repr(made.key) not in repr(made)
+
+
+def test_nobody_can_slip_a_file_under_the_one_that_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name beside it that nobody else has, made and not found, for its owner alone; then the folder."""
+    opened: list[tuple[Path, int, int]] = []
+    real = os.open
+
+    def spy(path: Path, flags: int, mode: int = 0o777) -> int:
+        opened.append((Path(path), flags, mode))
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", spy)
+    for number in range(20):
+        ringfile.publish(tmp_path / f"ring-{number}.json", b"x")
+    temporary = [entry for entry in opened if entry[1] & os.O_CREAT]
+    assert all(flags & os.O_EXCL and flags & os.O_WRONLY for _, flags, _ in temporary)
+    assert {mode for *_, mode in temporary} == {0o600}
+    assert {path.parent for path, *_ in temporary} == {tmp_path}
+    random = {path.name.rpartition(".")[2] for path, *_ in temporary}
+    assert len(random) == 20
+    assert min(map(len, random)) >= 16, "64 bits at least"
+    folders = [entry for entry in opened if not entry[1] & os.O_CREAT]
+    assert {path for path, *_ in folders} == {tmp_path}
+    assert all(flags & os.O_DIRECTORY for _, flags, _ in folders)
+    assert {stat.S_IMODE(made.stat().st_mode) for made in tmp_path.iterdir()} == {0o600}
