@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from starlette.requests import Request
@@ -13,21 +12,20 @@ from starlette.routing import Route
 
 from connect.pages import Refusal, Step
 from connect.session import Desk, to_signin
-from connect.words import Line, lines, reason
+from connect.words import Line, lines
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
 from vault.diary import Diary
 from vault.errors import LabelTaken, NotConnected
+from vault.health import Health, health
 from vault.store.connections import Connection
 from vault.store.users import User
 from vault.vault import Vault
 
-_SOON = timedelta(days=14)
-
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One connection on the page. `trouble` says why it needs its person; `soon` that it will.
+    """One connection on the page, and how it stands.
 
     `several`: its person has more accounts of that provider, so which one is the default matters. `revokes`:
     the provider can be told to end it; `sweeps`: it then ends all that the account allowed this app.
@@ -37,8 +35,7 @@ class Card:
     connection: Connection
     title: str
     lines: tuple[Line, ...]
-    trouble: str
-    soon: bool
+    health: Health
     known: bool
     several: bool
     revokes: bool
@@ -56,13 +53,11 @@ class AccountPage:
         registry: Registry,
         vault: Vault,
         diary: Diary,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._desk = desk
         self._registry = registry
         self._vault = vault
         self._diary = diary
-        self._now = now
 
     def routes(self) -> list[Route]:
         """Pages for GET, buttons for POST."""
@@ -172,11 +167,6 @@ class AccountPage:
 
     def _card(self, connection: Connection, held: Sequence[Connection]) -> Card:
         provider = self._provider(connection.provider)
-        ends, now = connection.grant_expires_at, self._now()
-        over = ends is not None and ends <= now
-        trouble = ""
-        if connection.status != "active" or over:
-            trouble = reason("expired" if over else connection.reason)
         return Card(
             connection=connection,
             title=provider.title if provider else connection.provider.capitalize(),
@@ -185,8 +175,7 @@ class AccountPage:
                 if provider
                 else ()
             ),
-            trouble=trouble,
-            soon=ends is not None and not over and ends - now < _SOON,
+            health=health(connection),
             known=provider is not None,
             several=sum(each.provider == connection.provider for each in held) > 1,
             revokes=provider is not None and provider.revoke_url is not None,

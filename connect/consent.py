@@ -21,6 +21,7 @@ from connect.words import LEVELS, Asker, Level, Line, asked_level, asker, lines,
 from providers.base import Provider, Service
 from providers.registry import Registry
 from vault.diary import Diary
+from vault.health import health
 from vault.store.connections import Connection
 from vault.store.flows import AlreadyUsed, AuthorizeFlow, Flows
 from vault.store.grants import Grants
@@ -162,8 +163,8 @@ class Consent:
         held = [c for c in connections if c.provider == provider.name]
         return Party(
             provider,
-            accounts=tuple(c.account_label for c in held if c.status == "active"),
-            stale=bool(held) and all(c.status != "active" for c in held),
+            accounts=tuple(c.account_label for c in held if health(c).works),
+            stale=bool(held) and not any(health(c).works for c in held),
             choices=choices,
         )
 

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from connect.words import date
+from vault.health import ahead
 
 
 def with_code(text: str) -> Markup:
@@ -27,6 +28,7 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_ENVIRONMENT.filters["ahead"] = ahead
 _ENVIRONMENT.filters["date"] = date
 _ENVIRONMENT.filters["with_code"] = with_code
 

@@ -14,6 +14,7 @@ from connect.signin import handle
 from connect.words import Asker, asker
 from providers.base import Provider
 from providers.registry import Registry, UnknownName
+from vault.health import health
 from vault.store.connections import Connection
 from vault.store.flows import ANOTHER, ConnectFlow, Flows
 from vault.store.grants import Grant, Grants
@@ -29,7 +30,7 @@ class Plan:
     client's grant lacks. `needed`: the upstream scopes without which it is not done; `scopes`: what the
     provider is asked for, which includes what it allowed before unless its consents add up by themselves.
     `settled`: the provider has nothing to add, only the grant has to be raised. `beside`: accounts there are
-    already, where one more is wanted.
+    already, where one more is wanted. `renews`: the account that is there is to be connected again.
     """
 
     provider: Provider
@@ -47,6 +48,7 @@ class Plan:
     grant: UUID | None = None
     hidden: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[UUID, ...] = ()
+    renews: bool = False
 
     @property
     def settled(self) -> bool:
@@ -203,7 +205,8 @@ class Planner:
         if needed is None:
             needed = self._registry.upstream(provider.name, ours)
         kept = current.scopes if current else frozenset()
-        works = current is not None and current.status == "active" and not switch
+        stands = current is not None and health(current).works
+        works = stands and not switch
         allowed = self._registry.satisfied(provider.name, kept) if works else frozenset()
         query = f"?{urlencode(hidden)}" if hidden else ""
         missing = needed - provider.widened(kept)
@@ -218,7 +221,8 @@ class Planner:
             current=current,
             back=back,
             again=f"/connect/{provider.name}{query}",
-            switch=switch or (current is not None and current.status != "active"),
+            switch=switch or (current is not None and not stands),
+            renews=current is not None and (switch or not stands),
             asker=asker,
             flow=flow,
             grant=grant,

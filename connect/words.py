@@ -18,14 +18,6 @@ Level = Literal["off", "read", "write"]
 LEVELS: tuple[Level, ...] = ("off", "read", "write")
 LEVEL_TITLES: dict[Level, str] = {"off": "Off", "read": "Read", "write": "Read and write"}
 
-_REASONS = {
-    "expired": "the permission ran out, as this provider's permissions do after a while",
-    "revoked": "it was withdrawn at the provider",
-    "lost_rotation": "the provider's last answer got lost on the way",
-    "no_refresh_token": "the provider gave a permission that could not be renewed",
-}
-
-
 DEEDS = {
     "signed_in": "Signed in",
     "connected": "Account connected",
@@ -87,11 +79,6 @@ def crowded(wait: float) -> str:
     """When to come back after a limit of `wait` seconds."""
     minutes = max(1, round(wait / 60 + 0.49))
     return f"Try again in {minutes} minutes." if minutes > 1 else "Try again in a minute."
-
-
-def reason(word: str | None) -> str:
-    """Why a connection needs its person again."""
-    return _REASONS.get(word or "", "the provider no longer accepts it")
 
 
 def titles(names: Iterable[str]) -> str:

@@ -47,7 +47,8 @@ class Call:
     `declared` is what a legacy client declared at `initialize`, from its signed session id. The seam
     sets `tool` before the tool's resolvers run, and `shortfall` (our scopes) when the call goes beyond
     the principal's scopes. `recheck` reads the token's row again. `answered`: the person has just finished
-    what this call asked them for. `connection`: the account that a credential was handed out for.
+    what this call asked them for. `connection`: the account that a credential was handed out for, or that was
+    ended; `ending`: its permission ends before long, and its person may have to be told.
     """
 
     principal: Principal
@@ -57,6 +58,7 @@ class Call:
     shortfall: frozenset[str] | None = None
     answered: bool = False
     connection: UUID | None = None
+    ending: bool = False
     body: bytes = field(default=b"", repr=False)
 
     def attach(self, scope: Scope) -> None:

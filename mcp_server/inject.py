@@ -31,7 +31,8 @@ from vault.store.tokens import Principal
 class Person:
     """Who the verified token speaks for, and what is theirs.
 
-    `answered`: they have just finished in the browser what this call had asked them for.
+    `answered`: they have just finished in the browser what this call had asked them for. `about` lets their
+    activity say which connection the call was about.
     """
 
     principal: Principal
@@ -39,12 +40,17 @@ class Person:
     directory: Directory
     links: ConnectLinks
     answered: bool
+    about: Callable[[UUID], None]
 
 
 async def person(context: Context[House, Any]) -> Person:
     """The person of this request."""
     house, call = context.request_context.lifespan_context, Call.within(context)
-    return Person(call.principal, house.vault, house.directory, house.links, call.answered)
+
+    def about(connection: UUID) -> None:
+        call.connection = connection
+
+    return Person(call.principal, house.vault, house.directory, house.links, call.answered, about)
 
 
 async def pause(context: Context[House, Any]) -> Sleep:
@@ -92,7 +98,7 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
     except NotConnected:
         await _name_the_others(context, provider, label)
         raise
-    call.connection = UUID(latest.connection)
+    call.connection, call.ending = UUID(latest.connection), latest.ending
     needs = call.tool.needs if call.tool is not None else frozenset[str]()
     if missing := needs - _widened(context, provider, latest.scopes):
         raise ScopeMissing(provider, "tool", missing)

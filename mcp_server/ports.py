@@ -9,6 +9,7 @@ from uuid import UUID
 from providers.base import Credential, Provider, Service
 from vault.revocation import Ended
 from vault.store.connections import Connection
+from vault.store.standings import Ending
 from vault.store.tokens import Principal
 
 
@@ -32,6 +33,9 @@ class Secrets(Protocol):
 
     async def disconnect(self, owner: UUID, connection: UUID) -> Ended:
         """End a connection; returns it as it was and whether the provider was told. Raises NotConnected."""
+
+    async def warn(self, owner: UUID, connection: UUID) -> Ending | None:
+        """The right to tell the owner that their connection ends soon, once a day. Raises Busy."""
 
 
 class ConnectLinks(Protocol):

@@ -26,6 +26,7 @@ from providers.base import (
     Unavailable,
 )
 from vault.errors import Busy, ConnectionExpired, NotConnected
+from vault.health import why
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,11 @@ def _not_connected(_: NotConnected, title: str) -> Spoken:
     return Spoken("not_connected", f"{title} is not connected yet.")
 
 
-def _expired(_: Exception, title: str) -> Spoken:
+def _expired(error: ConnectionExpired | GrantRejected, title: str) -> Spoken:
+    because = why(error.reason if isinstance(error, ConnectionExpired) else None)
     return Spoken(
         "reauth_required",
-        f"{title} no longer accepts this connection: it must be connected again. Nothing else was lost.",
+        f"{title} must be connected again: {because}. Nothing else was lost.",
     )
 
 

@@ -31,6 +31,7 @@ from mcp_server.crash import report
 from mcp_server.errors import Unconfigured
 from mcp_server.house import House
 from mcp_server.ladder import MENDABLE, Ladder
+from mcp_server.notice import noticed
 from mcp_server.sentences import Spoken, speak
 from mcp_server.toolbox import Entry, Toolbox
 
@@ -117,6 +118,8 @@ class ValetServer(MCPServer[House]):
         try:
             result = await self._answer(entry, arguments, context, call)
             outcome = _outcome(result)
+            if isinstance(result, CallToolResult):
+                result = await noticed(result, call, self._house)
         except MCPError as error:
             outcome = _refusal(error, call)
             raise

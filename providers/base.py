@@ -362,13 +362,17 @@ class TokenSet:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A live access token for one call: never the refresh token. `version` names it when it is refused."""
+    """A live access token for one call: never the refresh token. `version` names it when it is refused.
+
+    `ending`: the grant behind it ends by itself before long, and its person may have to be told.
+    """
 
     connection: str
     access_token: SecretStr
     expires_in: float
     version: int
     scopes: frozenset[str]
+    ending: bool = False
 
 
 CredentialSource = Callable[[int | None], Awaitable[Credential]]

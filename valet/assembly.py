@@ -47,6 +47,7 @@ from valet.links import mint_owner_link, mint_setup_link
 from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
+from vault.census import Census
 from vault.diary import Diary
 from vault.errors import Sealed
 from vault.purposes import SUCCESSOR
@@ -66,6 +67,7 @@ from vault.store.pendings import Pendings
 from vault.store.personal import PersonalTokens
 from vault.store.sessions import Sessions
 from vault.store.setups import Setups
+from vault.store.standings import Standings
 from vault.store.states import States
 from vault.store.tokens import Tokens
 from vault.store.users import Users
@@ -133,6 +135,8 @@ async def assemble(
         roster = _roster(settings, database, fetcher)
         app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster, operated)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
+        census = Census(Standings(database), metrics)
+        await stack.enter_async_context(housekeeping([census.count], every=60))
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         ready = registry.operated and registry.configured
         setup = None if ready else await mint_setup_link(database, settings.origin)

@@ -66,7 +66,11 @@ class Proceeds:
         new = Credential(str(row.id), fresh.access_token, fresh.expires_in, row.secret_version + 1, granted)
 
         async def store(expires_in: float) -> bool:
-            if await self._commit(row, bought, expires_in, granted):
+            left = _left(fresh, expires_in)
+            body = await seal_tokens(row, row.secret_version + 1, bought, self._cache)
+            if await self._connections.commit(
+                row, body, expires_in=expires_in, scopes=sorted(granted), grant_expires_in=left
+            ):
                 return True
             await self._overtaken(row, spent, bought)
             return False
@@ -81,12 +85,6 @@ class Proceeds:
         _log.info("refreshed", provider=row.provider, stored=stored, rotated=fresh.refresh_token is not None)
         self._report(row, "refreshed" if stored else "lost_race")
         return new if stored else None
-
-    async def _commit(
-        self, row: SealedConnection, bought: Tokens, expires_in: float, granted: frozenset[str]
-    ) -> bool:
-        body = await seal_tokens(row, row.secret_version + 1, bought, self._cache)
-        return await self._connections.commit(row, body, expires_in=expires_in, scopes=sorted(granted))
 
     async def _overtaken(self, row: SealedConnection, spent: SecretStr, bought: Tokens) -> None:
         """The row moved on while we were at the provider: what was bought must not be lost by that.
@@ -117,6 +115,12 @@ class Proceeds:
             if await self._connections.succeed(now, body):
                 return
         raise Busy("the connection changes all the time")
+
+
+def _left(fresh: TokenSet, expires_in: float) -> float | None:
+    """Seconds that the grant still lives once its access token has `expires_in`, where the answer said so."""
+    ends = fresh.grant_expires_in
+    return None if ends is None else max(0.0, ends - (fresh.expires_in - expires_in))
 
 
 def not_stored(row: SealedConnection) -> Unavailable:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from vault.alarms import Alarms
 from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
 from vault.circuit import Circuits
+from vault.disconnect import Disconnects, locked
 from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, PersonGone, Sealed, UnknownApp
+from vault.health import UNREADABLE, due, quiet
 from vault.ids import new_id
 from vault.keyring import KeyRing
 from vault.operator import Operator, load_operator
@@ -32,6 +34,7 @@ from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
 from vault.store.labels import Labels
 from vault.store.leases import SealedConnection
+from vault.store.standings import Ending, Standings
 from vault.timing import Timing
 from vault.upstream import Upstream
 
@@ -63,6 +66,7 @@ class Vault:
         self._operator = operator
         self._deks = Deks(database)
         self._connections = Connections(database)
+        self._standings = Standings(database)
         self._labels = Labels()
         self.apps = Apps(database, cache)
         through = Through(upstream, self.apps)
@@ -70,7 +74,7 @@ class Vault:
         self._revoker = Revoker(
             self._connections, through, call=self._timing.call, pauses=self._timing.revoke
         )
-        self._ending: set[asyncio.Task[Ended]] = set()
+        self._disconnects = Disconnects(database, self._connections, self._labels, cache, self._revoker)
         self._refresher = Refresher(
             self._connections,
             cache,
@@ -116,6 +120,8 @@ class Vault:
             version = next_version(row.secret_version) if row is not None else 1
             wrapped, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
+            same = tokens.refresh_token is None and kept is not None
+            lives = tokens.grant_expires_in if same else _shortest(lifetime, tokens.grant_expires_in)
             draft = Draft(
                 id=connection,
                 owner=owner,
@@ -128,8 +134,9 @@ class Vault:
                 dek_id=wrapped.id,
                 secret_version=version,
                 expires_in=tokens.expires_in,
-                grant_lifetime=_shortest(lifetime, tokens.grant_expires_in),
-                same_refresh=tokens.refresh_token is None and kept is not None,
+                grant_lifetime=lives,
+                quiet=quiet(lives),
+                same_refresh=same,
             )
             await self._connections.write(link, draft, await self._named(link, draft, row, account))
             if row is not None and row.dek_id is not None and row.dek_id != wrapped.id:
@@ -181,12 +188,34 @@ class Vault:
             raise ConnectionExpired(provider, row.reason or "unknown")
         if not row.used_lately:
             await self._connections.touch(owner, row.id)
+        try:
+            found = await self._live(row, refused)
+        except Sealed:
+            await self._mark(row, readable=False)
+            raise
+        if row.reason == UNREADABLE:
+            await self._mark(row, readable=True)
+        return replace(found, ending=due(row))
+
+    async def _live(self, row: SealedConnection, refused: int | None) -> Credential:
         kept = self._refresher.kept(row, refused)
         if kept is not None:
             return kept
         if row.expires_in > self._timing.skew and row.secret_version != refused:
             return credential(row, await open_tokens(row, self._cache))
-        return await self._refresher.credential(owner, row.id, refused)
+        return await self._refresher.credential(row.owner, row.id, refused)
+
+    async def _mark(self, row: SealedConnection, *, readable: bool) -> None:
+        """Let the row's person see whether it opens. The alarm has been raised; this may fail."""
+        with suppress(Busy):
+            await self._standings.mark(row.owner, row.id, row.secret_version, readable=readable)
+
+    async def warn(self, owner: UUID, connection: UUID) -> Ending | None:
+        """The right to tell the owner that their connection ends soon; None where that is not due now.
+
+        Whoever gets it is the only one for a day. `Credential.ending` says when to ask. Raises Busy.
+        """
+        return await self._standings.claim(owner, connection)
 
     async def list(self, owner: UUID) -> list[Connection]:
         """The owner's connections, oldest first."""
@@ -207,7 +236,7 @@ class Vault:
         if not wanted or len(wanted) > _LONGEST_LABEL or not wanted.isprintable():
             raise ValueError("a label is 1 to 60 characters on one line")
         async with self._database.transaction() as link:
-            row = await self._lock(link, owner, connection)
+            row = await locked(self._connections, link, owner, connection)
             if await self._labels.taken(link, owner, row.provider, connection, wanted):
                 raise LabelTaken(row.provider)
             await self._labels.rename(link, owner, connection, wanted)
@@ -216,16 +245,8 @@ class Vault:
     async def prefer(self, owner: UUID, connection: UUID) -> None:
         """Make the owner's connection the one that tools use when they name none. Raises NotConnected."""
         async with self._database.transaction() as link:
-            await self._lock(link, owner, connection)
+            await locked(self._connections, link, owner, connection)
             await self._labels.prefer(link, owner, connection)
-
-    async def _lock(self, link: Link, owner: UUID, connection: UUID) -> SealedConnection:
-        """The owner's live connection, locked after the owner. Raises NotConnected."""
-        await self._connections.lock_owner(link, owner)
-        row = await self._connections.locked(link, owner, connection)
-        if row is None or row.status == "disconnected":
-            raise NotConnected(row.provider if row else "", "no such connection")
-        return row
 
     async def disconnect(self, owner: UUID, connection: UUID) -> Ended:
         """End the owner's connection, destroy its key, and tell the provider where that is possible.
@@ -233,39 +254,7 @@ class Vault:
         Returns it as it was, and whether the provider has ended it too. A caller that goes away does not
         stop it. Raises NotConnected when the owner has no such connection, Busy.
         """
-        task = asyncio.create_task(self._disconnect(owner, connection))
-        self._ending.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Ended]) -> None:
-        self._ending.discard(task)
-        if not task.cancelled():
-            task.exception()
-
-    async def _disconnect(self, owner: UUID, connection: UUID) -> Ended:
-        was = await self._connections.find(owner, connection)
-        row: SealedConnection | None = None
-        token: SecretStr | None = None
-        try:
-            async with self._database.transaction() as link:
-                row = await self._lock(link, owner, connection)
-                if was is None:
-                    raise NotConnected(row.provider, "no such connection")
-                # Read under the lock: a refresh that committed a moment ago made this the live token.
-                tokens = await self._readable(row)
-                token = None if tokens is None else tokens.refresh_token or tokens.access_token
-                dek = await self._connections.disconnect(link, owner, connection)
-                if dek is not None:
-                    await self._deks.destroy(link, owner, dek)
-                await self._labels.promote(link, owner, was.provider)
-        except Busy:
-            if row is None or not await self._gone(row, token):
-                raise
-        assert row is not None
-        assert was is not None
-        _log.info("connection_ended", provider=was.provider)
-        return Ended(was, told=token is not None and await self._revoker.end(row, token))
+        return await self._disconnects.end(owner, connection)
 
     async def delete_app(self, owner: UUID, provider: str) -> tuple[Ended, ...]:
         """Delete the owner's own app at a provider: end its connections first, then destroy its key.
@@ -296,28 +285,6 @@ class Vault:
         """
         return await self._revoker.end(stray, tokens.refresh_token or tokens.access_token)
 
-    async def _gone(self, row: SealedConnection, token: SecretStr | None) -> bool:
-        """Whether a disconnect without an answer was done after all. Raises Busy where nobody can tell now;
-        the provider then is told once it is certain.
-        """
-
-        async def gone() -> bool:
-            now = await self._connections.read(row.owner, row.id)
-            return now is None or (now.status == "disconnected" and now.dek_id is None)
-
-        try:
-            return await gone()
-        except Busy:
-            if token is not None:
-                self._revoker.begin(row, token, gone)
-            raise
-
-    async def _readable(self, row: SealedConnection) -> Tokens | None:
-        try:
-            return await open_tokens(row, self._cache)
-        except Sealed:
-            return None
-
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose, the same on every worker."""
         return self._operator.derive(purpose)
@@ -336,8 +303,7 @@ class Vault:
 
     async def drain(self) -> None:
         """Let what is under way end, for a bounded time; call it before the database is closed."""
-        if self._ending:
-            await asyncio.wait(set(self._ending), timeout=self._timing.call)
+        await self._disconnects.drain(self._timing.call)
         await self._refresher.drain()
 
     async def close(self) -> None:

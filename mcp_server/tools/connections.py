@@ -17,6 +17,8 @@ from mcp_server.toolbox import Access, holds, tool
 from mcp_server.tools.text import clip, listed, quoted
 from providers.base import Provider, Service
 from vault.errors import NotConnected
+from vault.health import State as Health
+from vault.health import health
 from vault.store.connections import Connection
 from vault.store.flows import ANOTHER
 
@@ -32,7 +34,12 @@ class Linked(BaseModel):
     account: Annotated[str, Field(description="The account's own name at the provider.")]
     is_default: bool
     state: State
+    health: Annotated[Health, Field(description="`ending` and `pausing` still count as connected.")]
+    why: Annotated[str | None, Field(description="Why it pauses or needs reconnecting.")] = None
     reconnect_by: Annotated[str | None, Field(description="When the permission ends by itself.")] = None
+    reconnect_url: Annotated[
+        str | None, Field(description="Where the person reconnects it, once that is of use.")
+    ] = None
 
 
 class Offered(BaseModel):
@@ -88,7 +95,7 @@ async def connections_list(me: Me) -> Annotated[CallToolResult, Overview]:
     """
     rows = await me.vault.list(me.principal.user_id)
     overview = Overview(
-        connections=[_linked(row) for row in rows],
+        connections=[_linked(me, row) for row in rows],
         services=[
             _offered(me, rows, provider, service)
             for provider in me.directory.configured
@@ -154,6 +161,7 @@ async def connections_disconnect(
     """
     rows = await me.vault.list(me.principal.user_id)
     row = _one(rows, connection.strip())
+    me.about(row.id)
     try:
         done = await me.vault.disconnect(me.principal.user_id, row.id)
     except NotConnected:
@@ -183,14 +191,20 @@ async def _still_another(me: Person, provider: Provider) -> bool:
     return not (finished or me.answered)
 
 
-def _linked(row: Connection) -> Linked:
+def _linked(me: Person, row: Connection) -> Linked:
+    stands = health(row)
+    set_up = any(each.name == row.provider for each in me.directory.configured)
+    mend = set_up and (stands.soon or not stands.works)
     return Linked(
         id=str(row.id),
         provider=row.provider,
         label=clip(row.label),
         account=clip(row.account_label),
         is_default=row.is_default,
-        state="connected" if row.status == "active" else "needs_reconnecting",
+        state="connected" if stands.works else "needs_reconnecting",
+        health=stands.state,
+        why=stands.why or None,
+        reconnect_url=f"{_origin(me)}/connect/{row.provider}?reconnect={row.id}" if mend else None,
         reconnect_by=row.grant_expires_at.date().isoformat() if row.grant_expires_at else None,
     )
 
@@ -210,7 +224,7 @@ def _offered(me: Person, rows: Sequence[Connection], provider: Provider, service
 def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> State:
     """The best that the person's accounts at a provider offer for these upstream scopes."""
     ours = [row for row in rows if row.provider == provider.name]
-    if any(row.status == "active" and upstream <= provider.widened(row.scopes) for row in ours):
+    if any(health(row).works and upstream <= provider.widened(row.scopes) for row in ours):
         return "connected"
     return "needs_reconnecting" if ours else "not_connected"
 
@@ -228,11 +242,15 @@ def _service(me: Person, name: str) -> tuple[Provider, Service]:
 
 def _fixed(me: Person, service: Service, access: Access) -> str:
     """Why a personal token gets no more: whoever holds it could ask, and it lives long."""
-    page = me.principal.resource.removesuffix("/mcp") + "/account/tokens"
+    page = f"{_origin(me)}/account/tokens"
     return (
         f"This personal token was made without {access} access to {service.title}, and what it may do never "
         f"changes. The person can make another one at {page}"
     )
+
+
+def _origin(me: Person) -> str:
+    return me.principal.resource.removesuffix("/mcp")
 
 
 def _waiting(service: Service, access: Access, url: str) -> CallToolResult:
@@ -262,12 +280,16 @@ def _manage_url(me: Person, provider: str) -> str | None:
 
 
 def _overview_text(overview: Overview) -> str:
-    accounts = [
-        f"{each.provider}: {quoted(each.label)}{' (default)' if each.is_default else ''}, "
-        f"{each.state.replace('_', ' ')}"
-        for each in overview.connections
-    ]
+    accounts = [_line(each) for each in overview.connections]
     services = [f"{each.title}: {each.access} for this chat" for each in overview.services]
     return "\n".join(
         ["Accounts:", *(accounts or ["none connected"]), "Services:", *services, *overview.not_set_up]
     )
+
+
+def _line(each: Linked) -> str:
+    named = f"{each.provider}: {quoted(each.label)}{' (default)' if each.is_default else ''}"
+    ends = f", its permission ends on {each.reconnect_by}" if each.reconnect_by and not each.why else ""
+    because = f" ({each.why})" if each.why else ""
+    mend = f"; the person can reconnect it at {each.reconnect_url}" if each.reconnect_url else ""
+    return f"{named}, {each.state.replace('_', ' ')}{because}{ends}{mend}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
+from pydantic import SecretStr
 
 from connect.admission import Guests
-from tests.connect.inn import READ, Browser, Inn
+from connect.words import date
+from tests.connect.inn import READ, WRITE, Browser, Inn
+from vault.health import health
 from vault.ids import new_id
 from vault.store.connections import Connection
 from vault.store.users import User
@@ -62,6 +67,7 @@ async def test_a_smaller_grant_is_shown_as_it_is(inn: Inn) -> None:
         ("expired", "the permission ran out"),
         ("revoked", "it was withdrawn at the provider"),
         ("lost_rotation", "got lost on the way"),
+        ("no_refresh_token", "could not be renewed"),
         ("something_new", "the provider no longer accepts it"),
     ],
 )
@@ -76,13 +82,85 @@ async def test_a_dead_connection_says_why(inn: Inn, reason: str, sentence: str) 
 
 
 @pytest.mark.parametrize(
-    ("left", "says"), [("15 days", "Works."), ("13 days", "Works, but not for long."), ("-1 day", "ran out")]
+    ("left", "says", "prominent"),
+    [
+        ("15 days", "Works. Reconnect by", False),
+        ("13 days 1 hour", "Works, but not for long. Reconnect by DATE, in 13 days.", False),
+        ("3 days 1 hour", "Works, but not for long. Reconnect by DATE, in 3 days.", False),
+        (
+            "2 days 1 hour",
+            "<b>Ends in 2 days.</b> The permission ends on DATE. From then on no",
+            True,
+        ),
+        ("1 hour", "<b>Ends within a day.</b> The permission ends on DATE.", True),
+        ("-1 day", "ran out", False),
+    ],
 )
-async def test_it_warns_before_a_permission_runs_out(inn: Inn, left: str, says: str) -> None:
+async def test_it_warns_before_a_permission_runs_out(inn: Inn, left: str, says: str, prominent: bool) -> None:
     browser, user = await inn.guest()
     await connected(inn, browser, user)
     await inn.run("UPDATE connections SET grant_expires_at = now() + %s::interval", left)
-    assert says in (await browser.get("/account")).text
+    [row] = await inn.vault.list(user.id)
+    assert row.grant_expires_at is not None
+    page = await browser.get("/account")
+    assert says.replace("DATE", date(row.grant_expires_at)) in page.text
+    assert ('class="warn late"' in page.text) is prominent
+    # Its button is the one to press from the first warning on.
+    look = "button quiet" if left == "15 days" else "button"
+    assert f'class="{look}" href="/connect/spotify?reconnect={row.id}">Reconnect</a>' in page.text
+
+
+@pytest.mark.parametrize(
+    ("change", "says", "works"),
+    [
+        (
+            "reason = 'rate_limited', access_expires_at = now(), next_attempt_at = now() + interval '1 hour'",
+            "Pausing at the moment: the provider asked Valet to wait. It goes on by itself.",
+            True,
+        ),
+        (
+            "access_expires_at = now(), next_attempt_at = now() + interval '1 hour',"
+            " grant_expires_at = now() + interval '2 days 1 hour'",
+            "Pausing at the moment: the provider has not answered lately. It goes on by itself.",
+            True,
+        ),
+        ("next_attempt_at = now() + interval '1 hour'", "Works.", True),
+        ("reason = 'unreadable'", "what Valet keeps of it can&#39;t be opened any more", False),
+    ],
+)
+async def test_it_says_what_is_the_matter(inn: Inn, change: str, says: str, works: bool) -> None:
+    browser, user = await inn.guest()
+    await connected(inn, browser, user)
+    await inn.run(f"UPDATE connections SET {change}")
+    page = await browser.get("/account")
+    assert says in page.text
+    assert ("Needs reconnecting:" in page.text) is not works
+    assert ("Ends in 2 days" in page.text) is ("2 days" in change)
+    assert ("Works" in page.text) is (works and "Pausing" not in says)
+
+
+async def test_reconnecting_is_for_that_very_account_its_app_and_all_it_was_allowed(inn: Inn) -> None:
+    """The address stands in the answers of tools, too, and works whenever it is opened."""
+    browser, user = await inn.guest()
+    await connected(inn, browser, user)
+    page = await browser.submit((await browser.get("/connect/spotify?another=1")).forms[0])
+    await browser.arrive(inn.spotify.consent(page.refresh, "work", granted=READ))
+    own = SecretStr("own-secret")
+    await inn.vault.apps.save(user.id, "spotify", "0123456789abcdef0123456789abcdef", own)
+    await inn.run("UPDATE connections SET grant_expires_at = now() + interval '2 days'")
+    first, work = await inn.vault.list(user.id)
+    page = await browser.get(f"/connect/spotify?reconnect={work.id}")
+    assert "Reconnect Spotify" in page.text and "Allow more" not in page.text
+    assert f"connected as <b>{work.account_label}</b>" in page.text
+    page = await browser.submit(page.forms[0])
+    asked = dict(parse_qsl(urlsplit(page.refresh).query))
+    assert set(asked["scope"].split()) & WRITE == READ, "what it was allowed is asked for again, and no more"
+    assert asked["client_id"] != "0123456789abcdef0123456789abcdef", "the app that issued it stays its app"
+    page = await browser.arrive(inn.spotify.consent(page.refresh, "work"))
+    rows = {row.id: row for row in await inn.vault.list(user.id)}
+    assert rows.keys() == {first.id, work.id}
+    assert not health(rows[work.id]).soon and health(rows[first.id]).urgent
+    assert rows[work.id].scopes == work.scopes
 
 
 async def test_disconnecting_asks_first_and_then_destroys_the_key(inn: Inn) -> None:

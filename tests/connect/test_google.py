@@ -17,6 +17,7 @@ from providers.transport import Transport
 from tests.connect.inn import Browser, Form, Inn, Page
 from tests.support.emulator import EmulatorProcess as Emulator
 from vault.errors import ConnectionExpired, NotConnected
+from vault.health import health
 from vault.store.database import Database
 from vault.store.grants import Grant
 from vault.store.users import User
@@ -344,6 +345,36 @@ async def test_in_testing_the_end_in_seven_days_is_known(inn: Inn, google: Emula
         user.id,
     )
     assert "Works, but not for long" in (await browser.get("/account")).text
+
+
+async def test_in_testing_a_refresh_does_not_prolong_it_and_a_consent_does(
+    inn: Inn, google: Emulator
+) -> None:
+    """To allow more is a consent, and so is to reconnect. The answer to a refresh says nothing of the end."""
+    google.settings(testing=True)
+    browser, user = await guest(inn, google)
+    _, link = await chat(inn, user, READ)
+    await connect(inn, google, browser, link)
+    near = "UPDATE connections SET access_expires_at = now(), grant_expires_at = now() + interval '1 hour'"
+    await inn.run(near)
+    await inn.vault.credential(user.id, "google")
+    [first] = await inn.vault.list(user.id)
+    assert google.refreshes() == 1
+    assert health(first).urgent
+    _, link = await chat(inn, user, WRITE)
+    for path in (link, f"/connect/google?reconnect={first.id}"):
+        await connect(inn, google, browser, path)
+        [row] = await inn.vault.list(user.id)
+        assert row.id == first.id and row.ends_in is not None and row.ends_in.days == 6, path
+        assert row.scopes >= {CALENDAR_LIST, EVENTS}
+        await inn.run(near)
+    google.advance(7 * 86400 - 3600)
+    await inn.vault.credential(user.id, "google")
+    google.advance(3600)
+    await inn.run("UPDATE connections SET access_expires_at = now(), grant_expires_at = now()")
+    with pytest.raises(ConnectionExpired) as over:
+        await inn.vault.credential(user.id, "google")
+    assert over.value.reason == "expired"
 
 
 async def test_saying_no_changes_nothing(inn: Inn, google: Emulator) -> None:

@@ -265,6 +265,42 @@ async def account_full(stage: Stage) -> None:
     await stage.open(f"/account?changed={connection.id}&ended=google&told=1")
 
 
+async def _standing(stage: Stage, change: str) -> None:
+    _, user = await stage.guest()
+    await stage.spotify(user)
+    await stage.inn.run(f"UPDATE connections SET {change}")
+    await stage.open("/account")
+
+
+@visit("account.html", apps=("spotify",))
+async def account_whose_permission_ends_in_two_weeks(stage: Stage) -> None:
+    await _standing(stage, "grant_expires_at = now() + interval '12 days 1 hour'")
+
+
+@visit("account.html", apps=("spotify",))
+async def account_whose_permission_ends_in_three_days(stage: Stage) -> None:
+    await _standing(stage, "grant_expires_at = now() + interval '2 days 1 hour'")
+
+
+@visit("account.html", apps=("spotify",))
+async def account_whose_permission_is_over(stage: Stage) -> None:
+    await _standing(stage, "grant_expires_at = now() - interval '1 hour'")
+
+
+@visit("account.html", apps=("spotify",))
+async def account_that_has_to_wait(stage: Stage) -> None:
+    await _standing(
+        stage,
+        "reason = 'rate_limited', access_expires_at = now(), next_attempt_at = now() + interval '1 hour',"
+        " grant_expires_at = now() + interval '2 days 1 hour'",
+    )
+
+
+@visit("account.html", apps=("spotify",))
+async def account_that_does_not_open(stage: Stage) -> None:
+    await _standing(stage, "reason = 'unreadable'")
+
+
 @visit("account.html")
 async def account_after_disconnecting(stage: Stage) -> None:
     await stage.guest()

@@ -48,6 +48,23 @@ async def test_a_call_is_noted_with_its_account_and_its_chat(serve: Serve, mode:
         assert each.milliseconds is not None and 0 <= each.milliseconds < 60_000
 
 
+async def test_a_disconnect_is_noted_with_the_account_that_it_ended(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.resident()
+        await desk.connect(who, label="work")
+        async with chat(desk, who) as client:
+            await client.call_tool("connections_disconnect", {"connection": "work"})
+            await client.call_tool("connections_disconnect", {"connection": "work"})
+        [again, ended] = await notes(desk, who)
+    assert (ended.action, ended.provider, ended.account, ended.outcome) == (
+        "connections_disconnect",
+        "spotify",
+        "work",
+        "ok",
+    )
+    assert (again.account, again.outcome) == (None, "not_found")
+
+
 async def test_a_failure_is_noted_by_its_code(serve: Serve) -> None:
     async with serve(modules=ODD) as desk:
         who = await desk.ready(frozenset({"spotify:read"}))

@@ -64,6 +64,7 @@ async def test_a_connection_is_measured_by_what_the_chat_may_do(
             "account": "private",
             "is_default": True,
             "state": "connected",
+            "health": "healthy",
         }
     ]
 

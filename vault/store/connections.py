@@ -7,8 +7,8 @@ Expiry is computed by PostgreSQL, so hosts' clocks never matter. What a refresh 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -19,7 +19,8 @@ from vault.store.leases import Leases, SealedConnection, Status
 
 _SEEN: LiteralString = (
     "SELECT id, owner, provider, account_label, app, label, is_default, scopes, status, reason,"
-    " grant_expires_at, created_at, last_used_at FROM connections"
+    " grant_expires_at, created_at, last_used_at, grant_expires_at - now() AS ends_in,"
+    " access_expires_at <= now() AND coalesce(next_attempt_at > now(), false) AS stalled FROM connections"
 )
 _SEALED: LiteralString = (
     "SELECT c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason,"
@@ -27,7 +28,8 @@ _SEALED: LiteralString = (
     " extract(epoch FROM c.access_expires_at - now())::float8 AS expires_in,"
     " coalesce(extract(epoch FROM c.next_attempt_at - now()), 0)::float8 AS retry_in,"
     " coalesce(c.grant_expires_at <= now(), false) AS grant_over,"
-    " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately, c.account_index"
+    " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately, c.account_index,"
+    " c.grant_expires_at - now() AS ends_in, coalesce(c.next_warning_at > now(), false) AS quiet"
     " FROM connections c LEFT JOIN deks d"
     "  ON d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
 )
@@ -35,7 +37,10 @@ _SEALED: LiteralString = (
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What a person sees of a connection; `scopes` are the upstream scopes that were granted."""
+    """What a person sees of a connection; `scopes` are the upstream scopes that were granted.
+
+    `ends_in`, `stalled`: what `vault.health` reads, as of the moment when the row was read.
+    """
 
     id: UUID
     owner: UUID
@@ -50,6 +55,8 @@ class Connection:
     grant_expires_at: datetime | None
     created_at: datetime
     last_used_at: datetime | None
+    ends_in: timedelta | None = field(compare=False)
+    stalled: bool = field(compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scopes", frozenset(self.scopes))
@@ -57,7 +64,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What `save` writes: everything but the owner's other rows."""
+    """What `save` writes: everything but the owner's other rows.
+
+    Seconds: `expires_in`, `grant_lifetime`, and `quiet`, how long nobody is to be warned of the grant's end.
+    """
 
     id: UUID
     owner: UUID
@@ -71,6 +81,7 @@ class Draft:
     secret_version: int
     expires_in: float
     grant_lifetime: float | None
+    quiet: float | None = None
     same_refresh: bool = False
     """The consent brought no refresh token: the row keeps its own, its end, and the lease on spending it."""
 
@@ -229,13 +240,15 @@ class Connections(Leases):
         """Insert or replace a connection; it becomes the default where the owner has no other."""
         await link.execute(
             "INSERT INTO connections (id, owner, provider, account_index, account_label, app, label,"
-            " is_default, scopes, status, dek_id, body, secret_version, access_expires_at, grant_expires_at)"
+            " is_default, scopes, status, dek_id, body, secret_version, access_expires_at, grant_expires_at,"
+            " next_warning_at)"
             " VALUES (%(id)s, %(owner)s, %(provider)s, %(index)s, %(account)s, %(app)s, %(label)s,"
             "  NOT EXISTS (SELECT 1 FROM connections o WHERE o.owner = %(owner)s"
             "   AND o.provider = %(provider)s AND o.is_default AND o.status <> 'disconnected'"
             "   AND o.id <> %(id)s),"
             "  %(scopes)s, 'active', %(dek)s, %(body)s, %(version)s,"
-            "  now() + make_interval(secs => %(expires_in)s), now() + make_interval(secs => %(lifetime)s))"
+            "  now() + make_interval(secs => %(expires_in)s), now() + make_interval(secs => %(lifetime)s),"
+            "  now() + make_interval(secs => %(quiet)s))"
             " ON CONFLICT (owner, provider, account_index, app) DO UPDATE SET"
             "  account_label = excluded.account_label, label = excluded.label,"
             "  is_default = excluded.is_default,"
@@ -243,8 +256,12 @@ class Connections(Leases):
             "  body = excluded.body, secret_version = excluded.secret_version,"
             "  access_expires_at = excluded.access_expires_at,"
             # The lease guards a refresh token: who keeps that keeps the lease, and the mark of an attempt.
-            "  grant_expires_at = CASE WHEN %(same)s THEN connections.grant_expires_at"
+            # The end is the refresh token's, too: it stays with it, unless the answer says another.
+            "  grant_expires_at = CASE WHEN %(same)s"
+            "   THEN coalesce(excluded.grant_expires_at, connections.grant_expires_at)"
             "   ELSE excluded.grant_expires_at END,"
+            "  next_warning_at = CASE WHEN %(same)s THEN connections.next_warning_at"
+            "   ELSE excluded.next_warning_at END,"
             "  lease_owner = CASE WHEN %(same)s THEN connections.lease_owner END,"
             "  lease_until = CASE WHEN %(same)s THEN connections.lease_until END,"
             "  attempt_started_at = CASE WHEN %(same)s THEN connections.attempt_started_at END,"
@@ -263,6 +280,7 @@ class Connections(Leases):
                 "version": draft.secret_version,
                 "expires_in": draft.expires_in,
                 "lifetime": draft.grant_lifetime,
+                "quiet": draft.quiet,
                 "same": draft.same_refresh,
             },
         )

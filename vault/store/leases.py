@@ -7,6 +7,7 @@ a call to the provider compares `secret_version` with the one that was spent, or
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -23,7 +24,11 @@ Death = Literal["revoked", "expired", "lost_rotation", "no_refresh_token"]
 
 @dataclass(frozen=True, slots=True)
 class SealedConnection:
-    """A row with its sealed body and wrapped key; times are seconds from the database's now."""
+    """A row with its sealed body and wrapped key; times are seconds from the database's now.
+
+    `ends_in`: how long the grant still lives, where that is known; `quiet`: its person is not to be warned
+    yet.
+    """
 
     id: UUID
     owner: UUID
@@ -43,6 +48,8 @@ class SealedConnection:
     grant_over: bool
     used_lately: bool
     account_index: bytes
+    ends_in: timedelta | None = None
+    quiet: bool = False
 
     def dek(self) -> WrappedDek | None:
         """The row's wrapped key, or None once it was destroyed."""
@@ -152,23 +159,32 @@ class Leases:
             )
 
     async def commit(
-        self, row: SealedConnection, body: bytes, *, expires_in: float, scopes: list[str]
+        self,
+        row: SealedConnection,
+        body: bytes,
+        *,
+        expires_in: float,
+        scopes: list[str],
+        grant_expires_in: float | None = None,
     ) -> bool:
         """Store what the spent version bought. False when the row moved on meanwhile.
 
         The guard is the version that was spent, not the lease: if our lease ran out but nobody else
         rotated, our token is the only live one and must be kept. That also goes for a version that somebody
-        condemned: they sent what we had spent.
+        condemned: they sent what we had spent. `grant_expires_in`: seconds until the grant itself ends, where
+        the answer says so; else its end stays what it was, for to refresh a grant prolongs none.
         """
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "UPDATE connections SET body = %(body)s, secret_version = secret_version + 1,"
                 " access_expires_at = now() + make_interval(secs => %(expires_in)s), status = 'active',"
+                " grant_expires_at = coalesce(now() + make_interval(secs => %(ends_in)s), grant_expires_at),"
                 " scopes = %(scopes)s, fail_count = 0, next_attempt_at = NULL, reason = NULL,"
                 " lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
                 " WHERE id = %(id)s AND owner = %(owner)s AND secret_version = %(spent)s"
                 " AND status <> 'disconnected'",
                 {
+                    "ends_in": grant_expires_in,
                     "body": body,
                     "expires_in": expires_in,
                     "scopes": scopes,
