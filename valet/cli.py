@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from providers.registry import PROVIDERS
-from valet import banner, db, logging, running, users
+from valet import banner, db, keys, logging, running, users
 from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
 from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
@@ -25,6 +25,7 @@ app = typer.Typer(
 
 app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
 
 
 @app.command()

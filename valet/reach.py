@@ -1,15 +1,15 @@
-"""How a command in a second terminal reaches the database of the Valet that runs."""
+"""How a command in a second terminal reaches the database of the Valet that runs, or that could."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
 from pydantic import SecretStr
 
 from valet import running
-from valet.embedded import connection_urls
+from valet.embedded import Supervisor, connection_urls, made
 from valet.settings import Settings
 from vault.store.database import Database
 from vault.store.meta import Mode
@@ -28,25 +28,39 @@ def mode_of(settings: Settings, demo: bool) -> Mode:
 
 
 @asynccontextmanager
-async def reached(settings: Settings, mode: Mode) -> AsyncIterator[Database]:
-    """Its database: DATABASE_URL, or the embedded one while it runs. Raises NotReached, Busy."""
-    database = Database(_url(settings, mode).get_secret_value())
-    await database.open()
-    try:
-        yield database
-    except psycopg.errors.UndefinedTable:
-        raise NotReached("this database has no Valet in it yet. Start one on it first: valet serve") from None
-    finally:
-        await database.close()
+async def reached(settings: Settings, mode: Mode, *, asleep: bool = False) -> AsyncIterator[Database]:
+    """Its database: DATABASE_URL, or the embedded one while it runs.
+
+    `asleep`: an embedded one that does not run is started for as long as this takes. Raises NotReached, Busy,
+    EmbeddedError.
+    """
+    with _served(settings, mode, asleep) as url:
+        database = Database(url.get_secret_value())
+        await database.open()
+        try:
+            yield database
+        except psycopg.errors.UndefinedTable:
+            raise NotReached(
+                "this database has no Valet in it yet. Start one on it first: valet serve"
+            ) from None
+        finally:
+            await database.close()
 
 
-def _url(settings: Settings, mode: Mode) -> SecretStr:
+@contextmanager
+def _served(settings: Settings, mode: Mode, asleep: bool) -> Iterator[SecretStr]:
     if settings.database_url is not None:
-        return settings.database_url
+        yield settings.database_url
+        return
     from valet.serve import folder
 
-    urls = connection_urls(folder(settings, mode))
-    if urls is None:
+    place = folder(settings, mode)
+    urls = connection_urls(place)
+    if urls is not None:
+        yield urls.app
+    elif asleep and made(place):
+        with Supervisor(place, db_user=settings.db_user) as started:
+            yield started.app
+    else:
         command = "valet demo" if mode == "demo" else "valet serve"
         raise NotReached(f"no Valet runs here. Start one first: {command}")
-    return urls.app

@@ -16,6 +16,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 Demo = Annotated[bool, typer.Option("--demo", help="Of the demo instead of the real server.")]
 
 
+class NotDone(Exception):
+    """What was asked was not done; the text says why and what to do, `status` is the command's."""
+
+    def __init__(self, sentence: str, status: int = 2) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
 @contextmanager
 def spoken() -> Iterator[None]:
     """Errors of the kinds below become one sentence on stderr and exit status 2 (1 for a failed trial)."""
@@ -47,8 +55,13 @@ def spoken() -> Iterator[None]:
         refuse("the settings need a change:\n  " + "\n  ".join(error.faults))
     except TrialFailed as error:
         refuse(str(error), status=1)
+    except NotDone as error:
+        refuse(str(error), status=error.status)
     except Busy as error:
-        refuse(f"{error}. Check that PostgreSQL runs and that DATABASE_URL names it.")
+        where = (
+            "Check that PostgreSQL runs and that DATABASE_URL names it." if "database" in str(error) else ""
+        )
+        refuse(f"{error}. {where}".rstrip())
     except known as error:
         refuse(str(error))
 

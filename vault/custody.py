@@ -89,6 +89,10 @@ class Custodian:
         """How many data keys are wrapped under which key, by reference and purpose. Raises Busy."""
         return await self._rows.standing()
 
+    async def named(self, ref: str) -> int:
+        """How many data keys are wrapped under that key. Raises Busy."""
+        return await self._rows.named(ref)
+
     async def belongs(self) -> bool | None:
         """Whether the ring opens this database, by the operator's data key; None where there is none yet.
 

@@ -29,7 +29,8 @@ from vault.verify import SEALED, Verdict, Verifier
 
 # Columns of bytes that hold nothing to open: hashes, keyed or of random values, and checksums of our own.
 HASHES = {
-    "access_tokens.hash", "clients.secret_hash", "codes.hash", "connections.account_index",
+    "access_tokens.hash", "audit.address", "audit.client", "audit.mac", "audit.person", "audit.seen_mac",
+    "clients.secret_hash", "codes.hash", "connections.account_index",
     "flows.handle_hash", "identities.claims", "identities.subject_index", "limits.key", "owner_links.hash",
     "pendings.account_index", "pendings.browser_hash", "pendings.hash", "refresh_tokens.hash",
     "refresh_tokens.successor_hash", "schema_migrations.checksum", "sessions.hash", "setups.browser_hash",

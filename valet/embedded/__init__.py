@@ -24,7 +24,7 @@ from valet.embedded.errors import (
     WrongVersion,
 )
 from valet.embedded.folder import Urls, default_data_dir
-from valet.embedded.supervisor import Supervisor, connection_urls
+from valet.embedded.supervisor import Supervisor, connection_urls, made
 
 __all__ = [
     "AlreadyRunning",
@@ -42,4 +42,5 @@ __all__ = [
     "WrongVersion",
     "connection_urls",
     "default_data_dir",
+    "made",
 ]

@@ -117,3 +117,8 @@ def connection_urls(data_dir: Path) -> Urls | None:
             f"{error.filename} may not be read by this user. Run this as the user who runs Valet."
         ) from error
     return urls if urls is not None and refusal(urls.owner) is None else None
+
+
+def made(data_dir: Path) -> bool:
+    """Whether a cluster was ever made in this data folder, running or not."""
+    return Folder(data_dir).cluster.exists()

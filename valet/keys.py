@@ -1,0 +1,326 @@
+"""`valet keys`: the keys that everything is sealed under, while Valet runs or while it does not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from providers.registry import PROVIDERS
+from valet import logging
+from valet.bar import Bar
+from valet.embedded import made
+from valet.reach import NotReached, mode_of, reached
+from valet.settings import Settings, environment, load
+from valet.speech import Demo, Json, NotDone, spoken
+from valet.stock import Stock, day, period, rewrapped, verified
+from vault.custody import Custodian, Rewrapped
+from vault.keyring import KeyRing
+from vault.rings.edit import RingFile
+from vault.rings.file import FileKeyRing
+from vault.store.custody import Wrapped
+from vault.store.database import Database
+from vault.store.deks import Deks
+from vault.store.meta import Mode
+from vault.verify import Verdict, Verifier
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The keys that everything is sealed under: rotate them, wrap by them anew, see that all opens.",
+)
+
+T = TypeVar("T")
+
+
+@app.callback()
+def prepare() -> None:
+    """What every command does first."""
+    # On stderr, so that what is printed is the result alone.
+    logging.configure("WARNING", "console")
+
+
+Ring = Annotated[
+    Path | None, typer.Option("--ring", help="Look through this ring file instead, such as a backup.")
+]
+RATE = 1000
+"""Rows a second that `rewrap` does unless told otherwise: a million in a quarter of an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cabinet:
+    """Which Valet is meant, and where its key ring is."""
+
+    settings: Settings
+    mode: Mode
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The ring file."""
+        return self.settings.keyring or self.folder / "keyring.json"
+
+    @property
+    def file(self) -> RingFile:
+        """The ring file, to be edited."""
+        return RingFile(self.path)
+
+    def ring(self, other: Path | None = None) -> KeyRing:
+        """The ring, to wrap and unwrap by; `other` is looked through instead. Raises KeyRingError."""
+        return FileKeyRing(other or self.path)
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[Database]:
+        """The database; an embedded one that does not run is started meanwhile. Raises NotReached, Busy."""
+        async with reached(self.settings, self.mode, asleep=True) as database:
+            yield database
+
+
+@app.command()
+def init(demo: Demo = False) -> None:
+    """Make the key ring, if there is none. It is safe to run again."""
+
+    async def act(at: Cabinet) -> str:
+        if at.path.exists():
+            FileKeyRing(at.path)
+            return f"there is a key ring: {at.path}"
+        if await _sealed(at):
+            raise NotDone(
+                f"the key ring {at.path} is missing, and the database was sealed with it. Restore it from "
+                "its backup; a new one would open nothing."
+            )
+        if at.settings.keyring is None:
+            at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+        FileKeyRing.create(at.path)
+        return (
+            f"made the key ring {at.path}\nBack it up now, apart from the database: valet keys backup PATH\n"
+            "Without it the database opens for nobody, you included."
+        )
+
+    typer.echo(_work(act, demo))
+
+
+async def _sealed(at: Cabinet) -> bool:
+    """Whether there is a database already that a ring was used on."""
+    if at.settings.database_url is None and not made(at.folder):
+        return False
+    try:
+        async with at.database() as database:
+            return await Deks(database).operator() is not None
+    except NotReached:
+        return False  # it has no tables yet
+
+
+@app.command()
+def status(demo: Demo = False, as_json: Json = False, ring: Ring = None) -> None:
+    """Which keys there are, what is wrapped under each, and what there is to do."""
+
+    async def act(at: Cabinet) -> Stock:
+        path, held = ring or at.path, at.ring(ring)
+        wrapped, belongs = list[Wrapped](), None
+        if at.settings.database_url is not None or made(at.folder):
+            async with at.database() as database:
+                custodian = Custodian(database, held)
+                wrapped, belongs = await custodian.standing(), await custodian.belongs()
+        return Stock.of(str(path), held.active, RingFile(path).inventory(), wrapped, belongs)
+
+    stock = _work(act, demo)
+    typer.echo(json.dumps(stock.json()) if as_json else "\n".join(stock.lines()))
+
+
+@app.command()
+def rotate(
+    demo: Demo = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Only add a key that does not wrap yet, to copy it to every host.")
+    ] = False,
+    activate: Annotated[
+        str | None, typer.Option("--activate", metavar="REF", help="Let a key of the ring wrap from now on.")
+    ] = None,
+) -> None:
+    """Let a fresh key wrap from now on. Those before stay, and only unwrap. Valet may run meanwhile."""
+
+    async def act(at: Cabinet) -> str:
+        if add and activate:
+            raise NotDone(
+                "--add and --activate are two steps: first add, copy the ring to every host, activate"
+            )
+        if add:
+            ref = at.file.add()
+            return (
+                f"added {ref}, which only unwraps for now\n"
+                f"Copy the ring to every host that runs Valet, then: valet keys rotate --activate {ref}"
+            )
+        before = next(key.ref for key in at.file.inventory() if key.state == "active")
+        ref = activate or at.file.rotate(before)
+        if activate:
+            before = at.file.activate(activate)
+        return (
+            f"{ref} wraps from now on; {before} only unwraps\n"
+            "Back up the ring anew: valet keys backup PATH\n"
+            "Then wrap by the new key what there is: valet keys rewrap"
+        )
+
+    typer.echo(_work(act, demo))
+
+
+@app.command()
+def rewrap(
+    demo: Demo = False,
+    as_json: Json = False,
+    rate: Annotated[
+        float, typer.Option("--rate", min=0, help="Rows a second at most; 0 for as fast as possible.")
+    ] = RATE,
+    before: Annotated[
+        datetime | None,
+        typer.Option(
+            "--before",
+            formats=["%Y-%m-%d"],
+            help="Also what the active key wrapped before that day (UTC): for a key service that rotates a "
+            "key under its old name.",
+        ),
+    ] = None,
+) -> None:
+    """Wrap every data key by the active key, while Valet runs. It may be stopped and run again any time."""
+    day_ = None if before is None else min(before.replace(tzinfo=UTC), datetime.now(UTC))
+
+    async def act(at: Cabinet) -> Rewrapped:
+        async with at.database() as database:
+            return await Custodian(database, at.ring()).rewrap(rate=rate, before=day_, progress=bar)
+
+    with Bar("re-wrapping") as bar:
+        done = _work(act, demo, lambda: f"{bar.done} data keys were looked at. Go on with: valet keys rewrap")
+    if as_json:
+        said = {"active": done.active, "rewrapped": done.moved, "late": done.late, "left": done.left}
+        typer.echo(json.dumps(said | {"refused": dict(sorted(done.refused.items()))}))
+    else:
+        typer.echo("\n".join(rewrapped(done)))
+    raise typer.Exit(0 if done.whole else 1)
+
+
+@app.command()
+def retire(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="A key of the ring that nothing needs.")],
+    demo: Demo = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Yes, although older backups of the database need it.")
+    ] = False,
+) -> None:
+    """Take a key out of the ring that only unwraps, once no data key is under it."""
+
+    async def act(at: Cabinet) -> str:
+        at.file.retirable(ref)
+        async with at.database() as database:
+            custodian = Custodian(database, at.ring())
+            await _require_unused(custodian, ref)
+            if not yes:
+                raise NotDone(
+                    f"{ref} wrapped {period(at.file.inventory(), ref)}. Backups of the database from then "
+                    "until the re-wrap that followed do not open without it. Keep a backup of the ring that "
+                    f"holds it for as long as you keep those, then: valet keys retire {ref} --yes"
+                )
+            entry = at.file.retire(ref)
+            try:
+                # A worker with an old ring may have wrapped under it while we looked.
+                await _require_unused(custodian, ref)
+            except BaseException:
+                at.file.restore(ref, entry)
+                raise
+        return f"{ref} is out of the ring {at.path}"
+
+    typer.echo(_work(act, demo))
+
+
+async def _require_unused(custodian: Custodian, ref: str) -> None:
+    count = await custodian.named(ref)
+    if count:
+        raise NotDone(f"{count} data keys are wrapped under {ref} still. First: valet keys rewrap")
+
+
+@app.command()
+def verify(demo: Demo = False, as_json: Json = False, ring: Ring = None) -> None:
+    """Open every sealed record and say what does not open. It changes nothing and shows no content."""
+
+    async def act(at: Cabinet) -> list[Verdict]:
+        async with at.database() as database:
+            return await Verifier(database, at.ring(ring)).verify(bar)
+
+    with Bar("opening") as bar:
+        verdicts = _work(act, demo, lambda: f"{bar.done} records were opened")
+    if as_json:
+        typer.echo(
+            json.dumps({"whole": not any(map(_faults, verdicts)), "kinds": [v.json() for v in verdicts]})
+        )
+    else:
+        typer.echo("\n".join(line for verdict in verdicts for line in verified(verdict)))
+        faults = sum(map(_faults, verdicts))
+        typer.echo(f"{faults} records do not open" if faults else "everything opens")
+    raise typer.Exit(1 if any(map(_faults, verdicts)) else 0)
+
+
+def _faults(verdict: Verdict) -> int:
+    return verdict.refused.total()
+
+
+@app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A new file, apart from the database.")],
+    demo: Demo = False,
+) -> None:
+    """Copy the key ring to a new file, and say by which check values its keys are recognised."""
+
+    async def act(at: Cabinet) -> str:
+        if path.resolve().is_relative_to((at.folder / "postgres").resolve()):
+            raise NotDone(
+                f"{path} lies inside the database's directory, so a copy of one would be a copy of both. "
+                "Choose another place."
+            )
+        keys = at.file.backup(path)
+        lines = [f"  {key.ref}  since {day(key.created)}  check {key.check}" for key in keys]
+        return "\n".join(
+            [
+                f"copied the key ring {at.path} to {path}",
+                *lines,
+                "Keep it apart from the database and its backups: who has both can read everything.",
+                f"That it opens this database: valet keys verify --ring {path}",
+            ]
+        )
+
+    typer.echo(_work(act, demo))
+
+
+def _work(act: Callable[[Cabinet], Awaitable[T]], demo: bool, stopped: Callable[[], str] = lambda: "") -> T:
+    """What `act` gives, at the Valet that is meant; errors become a sentence. `stopped` is for Ctrl-C."""
+
+    async def run() -> T:
+        settings = load(environment(), PROVIDERS)
+        mode = mode_of(settings, demo)
+        from valet.serve import folder
+
+        return await act(Cabinet(settings, mode, folder(settings, mode)))
+
+    with spoken(), _interruptible():
+        try:
+            return asyncio.run(run())
+        except KeyboardInterrupt:
+            raise NotDone(f"stopped; nothing is half done. {stopped()}".rstrip(), status=130) from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind like Ctrl-C: a database that was started for this is stopped, too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
