@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run try test proof check clean
+.PHONY: help run try test proof bench check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,9 +21,12 @@ test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-proof: $(VENV)/ready-test ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load
+proof: $(VENV)/ready-test $(VENV)/ready-bench ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -s tests/proof
+
+bench: $(VENV)/ready-bench ## measure the vault beside what others do: some minutes, most of them a database with 1,000,000 connections
+	@$(BIN)/python benchmarks/vault.py $(BENCH)
 
 check: $(VENV)/ready-test ## lint, types, import rule
 	@$(BIN)/ruff check .
@@ -49,3 +52,9 @@ $(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet and its test tools into $(VENV) ..."
 	@$(PIP) -e '.[embedded,demo,test,check]'
 	@touch $@ $(VENV)/ready-run
+
+# What is compared comes in only here: no test of `make test` needs it.
+$(VENV)/ready-bench: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing what the vault is compared with into $(VENV) ..."
+	@$(PIP) -e '.[embedded,bench]'
+	@touch $@

@@ -1,0 +1,71 @@
+"""What `benchmarks/vault.py` measures: the tables of docs/performance.md by title, columns and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SIZES = (1_000, 100_000, 1_000_000)
+CALLERS = 8
+BYTES = 2048
+"""Of the token set that is sealed everywhere."""
+MARKS = ("<!-- figures -->\n", "<!-- end of figures -->\n")
+"""Between them stand the figures in the document."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+def by_size(title: str, columns: tuple[str, ...], sizes: Sequence[int] = SIZES) -> Shape:
+    return Shape(title, columns, tuple(f"{size:,}" for size in sizes))
+
+
+SEALING = Shape(
+    f"Sealing and opening a token set of {BYTES:,} bytes, in microseconds",
+    ("seal p50", "seal p99", "open p50", "open p99", "bytes more"),
+    (
+        "Fernet",
+        "Tink, KmsEnvelopeAead",
+        "FastMCP, encrypted store in memory",
+        "Valet, envelope alone",
+        "Valet, data key cached",
+        "Valet, data key wrapped and unwrapped each time",
+    ),
+)
+BINDING = Shape(
+    "What each binds",
+    ("a key for each record", "opens in another's place", "commits to its key", "takes what has no seal"),
+    (*SEALING.rows[:3], "Valet, data key cached"),
+)
+CREDENTIAL = Shape(
+    "One credential, in milliseconds",
+    ("p50", "p99"),
+    (
+        "Valet, first call in a minute, data key not cached",
+        "Valet, first call in a minute, data key cached",
+        "Valet, data key not cached",
+        "Valet, data key cached",
+        "FastMCP, encrypted store on PostgreSQL",
+        "FastMCP, encrypted store on files (its default)",
+    ),
+)
+SCALE = by_size(
+    "Credentials by the number of connections",
+    (
+        "first call p50, ms",
+        "first call p99, ms",
+        "cached p50, ms",
+        "cached p99, ms",
+        f"calls/s, {CALLERS} at once",
+        "tables, MB",
+        "indexes, MB",
+        "loaded in, s",
+    ),
+)
+WAYS = by_size("How PostgreSQL found their rows", ("indexes that were used", "sequential scans"))
+CUSTODY = by_size("The operator's work over all of them", ("data keys re-wrapped/s", "records verified/s"))
+SHAPES = (SEALING, BINDING, CREDENTIAL, SCALE, WAYS, CUSTODY)
