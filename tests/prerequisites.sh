@@ -24,4 +24,7 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 ||
     install libfaketime "the tests of hosts whose clocks differ" "${VALET_REQUIRE_FAKETIME:-}"
 
+[ -f "${VALET_WYCHEPROOF:-../shared/spec/wycheproof}/aes_gcm_test.json" ] ||
+    echo "Skipped will be Wycheproof's vectors: set VALET_WYCHEPROOF to testvectors_v1 of github.com/C2SP/wycheproof."
+
 .venv/bin/python -m tests.support.node

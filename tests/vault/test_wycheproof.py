@@ -1,6 +1,7 @@
 """The primitives under the envelope against Project Wycheproof (testvectors_v1, Apache-2.0).
 
-Read from the folder VALET_WYCHEPROOF, or `../shared/spec/wycheproof` seen from the project's root.
+Read from the folder VALET_WYCHEPROOF, or `../shared/spec/wycheproof` seen from the project's root. Where they are
+absent that is said before the tests and after them; with VALET_REQUIRE_WYCHEPROOF=1 it is a failure.
 """
 
 from __future__ import annotations
@@ -25,17 +26,29 @@ REFUSED_IV_BITS = {8: 6, 16: 6, 32: 6, 48: 6, 2056: 3}
 
 
 def vectors_of(name: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """(group, test) pairs of a vector file; skips where the file is absent."""
+    """(group, test) pairs of a vector file; skips or fails where the file is absent."""
     file = FOLDER / name
     if not file.is_file():
-        pytest.skip(
+        missing = (
             f"NOT CHECKED against Wycheproof: {name} is not in {FOLDER}. "
             "Set VALET_WYCHEPROOF to the folder testvectors_v1 of github.com/C2SP/wycheproof."
         )
+        if os.environ.get("VALET_REQUIRE_WYCHEPROOF"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     document = json.loads(file.read_text(encoding="utf-8"))
     pairs = [(group, test) for group in document["testGroups"] for test in group["tests"]]
     assert len(pairs) == document["numberOfTests"] > 0
     return pairs
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("1", pytest.fail.Exception), ("", pytest.skip.Exception)])
+def test_vectors_that_are_absent_are_missed_aloud(
+    monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
+) -> None:
+    monkeypatch.setenv("VALET_REQUIRE_WYCHEPROOF", required)
+    with pytest.raises(outcome, match="NOT CHECKED against Wycheproof: absent.json is not in"):
+        vectors_of("absent.json")
 
 
 def gcm(test: dict[str, Any]) -> tuple[AESGCM, bytes, bytes, bytes, bytes]:
@@ -51,6 +64,9 @@ def test_aes_gcm() -> None:
         if test["result"] == "invalid":
             with pytest.raises((InvalidTag, ValueError)):
                 cipher.decrypt(iv, sealed, aad)
+            into = bytearray(len(message))
+            with pytest.raises((InvalidTag, ValueError)):
+                cipher.decrypt_into(iv, sealed, aad, into)
         elif group["ivSize"] in REFUSED_IV_BITS:
             with pytest.raises(ValueError, match=r"[Nn]once"):
                 cipher.encrypt(iv, message, aad)
@@ -59,6 +75,10 @@ def test_aes_gcm() -> None:
         else:
             assert cipher.encrypt(iv, message, aad) == sealed, test["tcId"]
             assert cipher.decrypt(iv, sealed, aad) == message, test["tcId"]
+            # Data keys are unwrapped into memory that can be zeroed.
+            into = bytearray(len(message))
+            assert cipher.decrypt_into(iv, sealed, aad, into) == len(message), test["tcId"]
+            assert into == message, test["tcId"]
         ran[test["result"], group["keySize"]] += 1
     assert dict(not_runnable) == REFUSED_IV_BITS
     assert not_runnable.total() == 27
