@@ -16,6 +16,7 @@ import pytest
 from vault import envelope, keyring, purposes
 from vault.envelope import Context
 from vault.rings.file import FileKeyRing
+from vault.verify import SEALED
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
@@ -236,6 +237,8 @@ def test_the_envelopes_that_purposes_name_are_the_envelopes_of_the_tables() -> N
     named = {what for _, _, text in rows(section("Purposes")) for what in re.findall(r"`(\w+\.\w+)`", text)}
     sealed = {f"{table}.{column}" for (table, column), (_, klass) in columns().items() if klass == "envelope"}
     assert named == sealed | {"pendings.params"}
+    # And they are what `valet keys verify` opens.
+    assert {column for each in SEALED.values() for column in each} == named | {"deks.wrapped"}
 
 
 # --- attackers ------------------------------------------------------------------------------------

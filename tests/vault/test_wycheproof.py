@@ -1,7 +1,7 @@
 """The primitives under the envelope against Project Wycheproof (testvectors_v1, Apache-2.0).
 
-Read from the folder VALET_WYCHEPROOF, or `../shared/spec/wycheproof` seen from the project's root. Where they are
-absent that is said before the tests and after them; with VALET_REQUIRE_WYCHEPROOF=1 it is a failure.
+Read from the folder VALET_WYCHEPROOF, or `../shared/spec/wycheproof` seen from the project's root. Where they
+are absent that is said before the tests and after them; with VALET_REQUIRE_WYCHEPROOF=1 it is a failure.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_vectors_that_are_absent_are_missed_aloud(
     monkeypatch: pytest.MonkeyPatch, required: str, outcome: type[BaseException]
 ) -> None:
     monkeypatch.setenv("VALET_REQUIRE_WYCHEPROOF", required)
-    with pytest.raises(outcome, match="NOT CHECKED against Wycheproof: absent.json is not in"):
+    with pytest.raises(outcome, match=r"NOT CHECKED against Wycheproof: absent\.json is not in"):
         vectors_of("absent.json")
 
 
