@@ -9,6 +9,8 @@ import sys
 import psycopg
 import pytest
 
+from tests.support.commands import blocks, sh
+from tests.support.household import verified
 from tests.support.older import (
     MAJOR,
     ROOT,
@@ -24,6 +26,7 @@ from tests.support.older import (
 from tests.valet.conftest import data_dir, ground, programs, supervise, working_in
 from valet.embedded import CopyFailed, WrongVersion
 from valet.embedded import upgrade as upgrading
+from valet.embedded.binaries import locate
 from valet.embedded.client import Client, pipe
 from valet.embedded.folder import Folder
 
@@ -52,6 +55,26 @@ async def test_killed_after_that_the_next_run_has_only_to_finish(
     assert upgraded(old) == []
     assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
     await require_whole(old, supervise().start(), lived_in[1])
+
+
+async def test_by_the_commands_of_the_document(old, supervise):
+    """Nothing starts until it is said; then everything opens, and the old one goes when it is told to."""
+    refused = sh("valet serve", old)
+    assert refused.returncode == 2
+    assert "was made by PostgreSQL 16, and this Valet brings 18" in refused.stderr
+    assert "valet db upgrade" in refused.stderr
+    upgrading_command, removing = blocks("docs/backup.md", "A newer PostgreSQL").splitlines()
+    ran = sh(upgrading_command, old)
+    assert ran.returncode == 0, ran.stderr
+    assert "the same in both" in ran.stdout
+    [kept] = (old / "postgres").glob("cluster-16-*")
+    assert f"kept  the older one, {kept}" in ran.stdout
+    ran = sh(removing, old)
+    assert ran.returncode == 0, ran.stderr
+    assert clusters(old) == ["cluster"]
+    found = await verified(supervise().start().app, old / "keyring.json")
+    assert {kind: refused for kind, (_, refused) in found.items() if refused} == {}
+    assert {opened for opened, _ in found.values()} == {5, 11}
 
 
 async def test_killed_again_and_again_it_still_comes_through(old, lived_in, programs, supervise, upgraded):
@@ -165,3 +188,22 @@ def test_lost_passwords_are_replaced_on_the_way(old, supervise, upgraded):
     urls = supervise().start()
     for url in (urls.owner, urls.app):
         psycopg.connect(url.get_secret_value()).close()
+
+
+def test_a_restore_that_is_killed_leaves_no_database_and_works_the_next_time(old, programs, tmp_path):
+    with old_server(old, programs) as urls:
+        client = Client(locate(), urls.owner, old / "postgres")
+        with client.running("pg_dump", "--format=custom", f"--file={tmp_path / 'valet.dump'}") as run:
+            run.judge()
+    folder = old.with_name("restored")
+    script = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom valet.embedded.dump import restore\n"
+        "def ready(urls): sys.argv[4:] and os.kill(os.getpid(), signal.SIGKILL)\n"
+        "restore(Path(sys.argv[1]), Path(sys.argv[2]), ready, programs=Path(sys.argv[3]))"
+    )
+    command = [sys.executable, "-c", script, folder, tmp_path / "valet.dump", programs]
+    assert subprocess.run([*command, "die"], cwd=ROOT, check=False).returncode == -signal.SIGKILL
+    assert not (folder / "postgres/cluster").exists()
+    subprocess.run(command, cwd=ROOT, check=True)
+    assert clusters(folder) == ["cluster"]
+    assert not working_in(folder)

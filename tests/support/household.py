@@ -15,15 +15,14 @@ from providers.base import Account, TokenSet
 from tests.vault.upstreams import SCOPES, FakeUpstream
 from vault.ids import new_id
 from vault.opaque import digest
+from vault.purposes import TRIP
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.store.meta import Meta
 from vault.store.sessions import Sessions
 from vault.store.states import State, States
 from vault.vault import Vault, open_vault
-
-SEALED_AS = "provider-state"
-"""The purpose by which `connect/trip.py` seals what a trip needs."""
+from vault.verify import Verifier
 
 
 @dataclass
@@ -34,6 +33,13 @@ class Household:
     apps: dict[UUID, str] = field(default_factory=dict)
     sealed: dict[UUID, bytes] = field(default_factory=dict)
     sessions: dict[UUID, bytes] = field(default_factory=dict)
+
+    def join(self, other: Household) -> None:
+        """Count the people of the other one in."""
+        self.access |= other.access
+        self.apps |= other.apps
+        self.sealed |= other.sealed
+        self.sessions |= other.sessions
 
     async def require_open(self, vault: Vault, database: Database) -> None:
         """Everything comes out as it went in, by a vault over a copy of the database."""
@@ -48,21 +54,39 @@ class Household:
             async with database.connection() as link:
                 cursor = await link.execute("SELECT sealed FROM states WHERE record_id = %s", (record,))
                 [row] = await cursor.fetchall()
-            assert vault.open(SEALED_AS, record, bytes(row[0])) == plain
+            assert vault.open(TRIP, record, bytes(row[0])) == plain
         for user, session in self.sessions.items():
             found = await Sessions(database).find(session)
             assert found is not None and found.user.id == user
 
 
-async def live_in(url: SecretStr, ring: Path, people: int = 5) -> Household:
-    """Fill a migrated database under the ring at `ring`, which is made if there is none."""
+async def verified(url: SecretStr, ring: Path) -> dict[str, tuple[int, dict[str, int]]]:
+    """By kind, how many sealed records open by the ring, and how many do not, by class.
+
+    Kinds without any record are left out.
+    """
+    database = Database(url.get_secret_value())
+    await database.open()
+    try:
+        verdicts = await Verifier(database, FileKeyRing(ring)).verify()
+    finally:
+        await database.close()
+    found = {each.kind: (each.opened, dict(each.refused)) for each in verdicts}
+    return {kind: counts for kind, counts in found.items() if counts != (0, {})}
+
+
+async def live_in(url: SecretStr, ring: Path, people: int = 5, first: int = 0) -> Household:
+    """Fill a migrated database under the ring at `ring`, which is made if there is none.
+
+    `first` is the number of the first person.
+    """
     database = Database(url.get_secret_value())
     await database.open()
     try:
         await Meta(database).claim("live")
         vault = await open_vault(database, FileKeyRing.create(ring), FakeUpstream())
         household = Household()
-        for number in range(people):
+        for number in range(first, first + people):
             await _settle(vault, database, household, number)
         await vault.drain()
         return household
@@ -96,7 +120,7 @@ async def _travel(vault: Vault, database: Database, household: Household, number
         flow_id=None,
         user_id=None,
         record_id=record,
-        sealed=vault.seal(SEALED_AS, record, plain),
+        sealed=vault.seal(TRIP, record, plain),
         params={"number": number},
     )
     await States(database).add(os.urandom(32), os.urandom(32), state)

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from valet.embedded.binaries import Binaries
 from valet.embedded.errors import CopyFailed
 
+_WORDS = ("pg_dump", "pg_restore", "psql", "ERROR:", "FATAL:")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "PGCONNECT_TIMEOUT": "30"}
 
 
@@ -38,8 +39,10 @@ class Run:
         """Wait for its end. Raises CopyFailed with its last words."""
         if self.process.wait():
             self.said.seek(0)
-            words = self.said.read()[-4096:].decode(errors="replace").strip().splitlines()[-8:]
-            raise CopyFailed(f"{self.name} ended with {self.process.returncode}: " + "\n".join(words))
+            lines = self.said.read()[-16_384:].decode(errors="replace").splitlines()
+            # DETAIL, CONTEXT and "Command was" would quote rows.
+            words = [line for line in lines if line.startswith(_WORDS)][-8:]
+            raise CopyFailed(f"{self.name} ended with {self.process.returncode}. " + "\n".join(words))
 
 
 class Client:

@@ -2,7 +2,8 @@
 
 <data_dir>/postgres/            ours: 0700 (0711 for root, so that the database user may pass through)
     cluster/                    PGDATA, 0700, of the user PostgreSQL runs as
-    init-*/                     a cluster being made; renamed to cluster/ when it is whole
+    init-*/                     what is being made; every start clears it away
+    cluster-new/ cluster-16-…/  one that is to be put in force; an older one that is kept (swap.py)
     socket/                     the private Unix socket, 0700
     socket.path                 where the socket of the running server is; absent while none runs
     owner.password app.password 0600

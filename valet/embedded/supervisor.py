@@ -120,5 +120,6 @@ def connection_urls(data_dir: Path) -> Urls | None:
 
 
 def made(data_dir: Path) -> bool:
-    """Whether a cluster was ever made in this data folder, running or not."""
-    return Folder(data_dir).cluster.exists()
+    """Whether there is a database in this data folder, running or not, or one about to be put in force."""
+    folder = Folder(data_dir)
+    return folder.cluster.exists() or folder.successor.exists()

@@ -65,6 +65,16 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
     return applied
 
 
+def applied(url: str) -> int:
+    """The newest step that the database behind `url` has; 0 where it has no schema of ours."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
+        if found is None or not found[0]:
+            return 0
+        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _refuse_old(connection: psycopg.Connection) -> None:
     if connection.info.server_version < _OLDEST:
         raise SchemaError(
