@@ -47,6 +47,7 @@ from valet.links import mint_owner_link, mint_setup_link
 from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
+from vault.caretaker import Caretaker
 from vault.census import Census
 from vault.diary import Diary
 from vault.errors import Sealed
@@ -92,7 +93,12 @@ class House:
     setup_link: str | None
     unset: tuple[Provider, ...]
     metrics: CollectorRegistry
+    caretaker: Caretaker = field(repr=False)
     stack: AsyncExitStack = field(repr=False)
+
+    def rest(self) -> None:
+        """Begin nothing more of what nobody waits for: the process is about to end."""
+        self.caretaker.rest()
 
     async def close(self) -> None:
         """Finish refreshes under way, then close the pools."""
@@ -137,10 +143,12 @@ async def assemble(
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         census = Census(Standings(database), metrics)
         await stack.enter_async_context(housekeeping([census.count], every=60))
+        caretaker = vault.caretaker([each.name for each in settings.known(PROVIDERS) if each.services])
+        await stack.enter_async_context(caretaker.at_work())
         link = await mint_owner_link(database, settings.origin) if settings.loopback else None
         ready = registry.operated and registry.configured
         setup = None if ready else await mint_setup_link(database, settings.origin)
-        return House(app, link, setup, registry.unset, metrics, stack.pop_all())
+        return House(app, link, setup, registry.unset, metrics, caretaker, stack.pop_all())
 
 
 async def _claim(database: Database, mode: Mode) -> None:

@@ -85,7 +85,7 @@ async def _serve(
 ) -> None:
     house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode)
     try:
-        server = _Server(house.app, lambda: _announce(at, house, ready))
+        server = _Server(house.app, lambda: _announce(at, house, ready), house.rest)
         async with guarded(database):
             await server.serve(sockets=[listening])
     finally:
@@ -100,9 +100,9 @@ def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) ->
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it answers, and prints no URL of its own."""
+    """uvicorn that says when it answers and when it is told to stop, and prints no URL of its own."""
 
-    def __init__(self, app: Starlette, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Starlette, ready: Callable[[], None], stopping: Callable[[], None]) -> None:
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -119,6 +119,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._ready = ready
+        self._stopping = stopping
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -132,6 +133,7 @@ class _Server(uvicorn.Server):
         yield
 
     def _stop(self) -> None:
+        self._stopping()
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -62,12 +62,15 @@ class Circuits:
             registry=registry or CollectorRegistry(),
         )
 
-    def room(self, provider: str, most: int) -> int:
-        """How many requests may be sent now, of `most`: one after an open time, none during it."""
+    def room(self, provider: str, most: int, busy: int = 0) -> int:
+        """How many more requests may be on their way, of `most`, besides the `busy` ones.
+
+        None while it is open; after that one, and only if no other is.
+        """
         circuit = self._of(provider)
         if self._wait(circuit) > 0:
             return 0
-        return most if circuit.until is None else min(most, 1)
+        return max((most if circuit.until is None else min(most, 1)) - busy, 0)
 
     @contextmanager
     def call(self, provider: str) -> Iterator[None]:

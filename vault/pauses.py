@@ -18,16 +18,20 @@ class Pauses:
         self._timing = timing
         self._clock = clock
         self._shut: dict[tuple[str, str], float] = {}
+        self._rest: dict[tuple[str, str], float] = {}
 
     def after(self, lease: Lease, error: ProviderError) -> float | None:
         """Seconds before the connection's next attempt: what the provider asks, or full jitter that doubles.
 
         An app that the provider refuses is shut for everybody instead, and no user is touched: None.
         """
+        key, now = (lease.row.provider, lease.row.app), self._clock()
         if isinstance(error, AppRejected):
-            self._shut[lease.row.provider, lease.row.app] = self._clock() + self._timing.shut
+            _note(self._shut, key, now, self._timing.shut)
+            _note(self._rest, key, now, self._timing.refusal)
             return None
         if isinstance(error, RateLimited):
+            _note(self._rest, key, now, error.retry_after)
             return error.retry_after
         jitter = random.uniform(0, min(2.0 ** min(lease.failures, 20), self._timing.backoff))  # noqa: S311
         return max(jitter, getattr(error, "retry_after", None) or 0)
@@ -36,6 +40,19 @@ class Pauses:
         """Whether the provider refused the row's app a moment ago."""
         until = self._shut.get((row.provider, row.app))
         return until is not None and self._clock() < until
+
+    def resting(self, provider: str, app: str) -> float:
+        """Seconds for which nothing that nobody waits for is sent through that app: the provider refused it,
+        or asked it to slow down, and that goes for all of its connections.
+        """
+        return max(self._rest.get((provider, app), 0) - self._clock(), 0)
+
+
+def _note(times: dict[tuple[str, str], float], key: tuple[str, str], now: float, seconds: float) -> None:
+    """Note when it is over, and forget what is over."""
+    for each in [each for each, until in times.items() if until <= now]:
+        del times[each]
+    times[key] = now + seconds
 
 
 def pausing(row: SealedConnection) -> ProviderError:

@@ -26,7 +26,7 @@ _TRIES = 5
 
 
 class Proceeds:
-    """Stores what refreshes bought; what can't be stored rests in `backlog`."""
+    """Stores what refreshes bought; what can't be stored rests in `backlog`. `ahead`: as in `Timing`."""
 
     def __init__(
         self,
@@ -35,12 +35,15 @@ class Proceeds:
         revoker: Revoker,
         backlog: Backlog,
         report: Report,
+        *,
+        ahead: float,
     ) -> None:
         self._connections = connections
         self._cache = cache
         self._revoker = revoker
         self._backlog = backlog
         self._report = report
+        self._ahead = ahead
 
     def kept(self, row: SealedConnection, refused: int | None) -> Credential | None:
         """What this worker already spent the row's token for and could not store yet.
@@ -69,7 +72,12 @@ class Proceeds:
             left = _left(fresh, expires_in)
             body = await seal_tokens(row, row.secret_version + 1, bought, self._cache)
             if await self._connections.commit(
-                row, body, expires_in=expires_in, scopes=sorted(granted), grant_expires_in=left
+                row,
+                body,
+                expires_in=expires_in,
+                scopes=sorted(granted),
+                ahead=self._ahead,
+                grant_expires_in=left,
             ):
                 return True
             await self._overtaken(row, spent, bought)

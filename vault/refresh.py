@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from typing import Literal
 from uuid import UUID
@@ -73,7 +73,7 @@ class Refresher:
         )
         self._sleep = sleep
         self._clock = clock
-        self._flights: dict[tuple[UUID, UUID], asyncio.Task[Credential]] = {}
+        self._flights: dict[tuple[UUID, UUID], asyncio.Task[Credential | None]] = {}
         self._circuits = circuits or Circuits(self._timing, clock=clock)
         self._pauses = Pauses(self._timing, clock=clock)
         self._backlog = Backlog(sleep=sleep, clock=clock)
@@ -81,7 +81,9 @@ class Refresher:
         self._lessee = Lessee(
             connections, Returns(sleep=sleep), self._timing, self._needed, self._report, clock=clock
         )
-        self._proceeds = Proceeds(connections, cache, self._revoker, self._backlog, self._report)
+        self._proceeds = Proceeds(
+            connections, cache, self._revoker, self._backlog, self._report, ahead=self._timing.ahead
+        )
         self._closing = False
 
     async def credential(self, owner: UUID, connection: UUID, refused: int | None) -> Credential:
@@ -95,16 +97,44 @@ class Refresher:
             # One that has ended and is not taken off yet is no flight to join: awaiting it never yields.
             joined = flight is not None and not flight.done()
             if flight is None or flight.done():
-                flight = asyncio.create_task(self._fly(owner, connection, refused))
-                self._flights[key] = flight
-                flight.add_done_callback(lambda done: self._landed(key, done))
+                flight = self._begin(key, self._fly(owner, connection, refused))
             # A caller that goes away must not cancel the refresh that others wait for.
             got = await asyncio.shield(flight)
-            # A flight that others began may end with the very token our caller was refused.
-            if got.version != refused or not joined:
+            # A flight that others began may end with the very token our caller was refused, or, if the
+            # caretaker did, with none.
+            if got is not None and (got.version != refused or not joined):
                 return got
 
-    def _landed(self, key: tuple[UUID, UUID], flight: asyncio.Task[Credential]) -> None:
+    async def ahead(self, owner: UUID, connection: UUID, version: int) -> Credential | None:
+        """Refresh that secret version before anybody needs it: the new access token, or the old one (of that
+        very version) where it did not work and lives on.
+
+        None where somebody else is at it or the row moved on; nothing is waited for. Who needs a token
+        meanwhile joins. Raises as `credential` does.
+        """
+        key = (owner, connection)
+        flight = self._flights.get(key)
+        if flight is not None and not flight.done():
+            return None
+        return await asyncio.shield(self._begin(key, self._once(owner, connection, version)))
+
+    def room(self, provider: str, most: int, busy: int) -> int:
+        """How many more refreshes the token endpoint may get, of `most`, besides the `busy` ones."""
+        return self._circuits.room(provider, most, busy)
+
+    def resting(self, provider: str, app: str) -> float:
+        """Seconds for which nothing that nobody waits for is to be sent through that app."""
+        return self._pauses.resting(provider, app)
+
+    def _begin(
+        self, key: tuple[UUID, UUID], flying: Coroutine[None, None, Credential | None]
+    ) -> asyncio.Task[Credential | None]:
+        flight = asyncio.create_task(flying)
+        self._flights[key] = flight
+        flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
+
+    def _landed(self, key: tuple[UUID, UUID], flight: asyncio.Task[Credential | None]) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]
         if not flight.cancelled():
@@ -154,6 +184,15 @@ class Refresher:
             await self._sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311 - jitter
             pause = min(pause * 2, 0.25)
 
+    async def _once(self, owner: UUID, connection: UUID, version: int) -> Credential | None:
+        """One attempt to refresh that version, if the lease is free."""
+        if self._closing:
+            raise Busy("the process ends")
+        read = self._clock()
+        lease = await self._lessee.take(owner, connection, version)
+        # Nobody refused it: while it lives it is served on.
+        return None if lease is None else await self._spend(lease, None, read)
+
     async def _settled(self, row: SealedConnection | None, refused: int | None) -> Credential | None:
         """What the row says when we do not hold its lease: a live token, an end, or None (wait)."""
         if row is None or row.status == "disconnected":
@@ -194,16 +233,26 @@ class Refresher:
         if self._pauses.is_shut(row):
             return await self._spare(lease, tokens, rejected(row, _OPERATION), refused, read)
         if tokens.refresh_token is None:
-            await self._condemn(lease, "no_refresh_token")
-        elif self._backlog.spent(row, tokens.refresh_token):
+            return await self._last(lease, tokens, refused, read)
+        if self._backlog.spent(row, tokens.refresh_token):
             raise not_stored(row)
-        elif self._closing or self._clock() - read > self._timing.lease / 2:
+        if self._closing or self._clock() - read > self._timing.lease / 2:
             # A process that ends buys nothing more; and a lease that took so long to reach us might lapse
             # before the provider answers.
             await self._lessee.give_back(lease, answered=not lease.ambiguous)
-        else:
-            return await self._buy(lease, tokens, tokens.refresh_token, refused, read)
-        return None
+            return None
+        return await self._buy(lease, tokens, tokens.refresh_token, refused, read)
+
+    async def _last(
+        self, lease: Lease, tokens: Tokens, refused: int | None, read: float
+    ) -> Credential | None:
+        """There is nothing to refresh it with: it is served to its end, and then its person is needed."""
+        old = self._old(lease.row, tokens, refused, read)
+        if old is None:
+            await self._condemn(lease, "no_refresh_token")
+            return None
+        await self._lessee.give_back(lease, answered=not lease.ambiguous)
+        return old
 
     async def _spare(
         self, lease: Lease, tokens: Tokens, error: ProviderError, refused: int | None, read: float

@@ -1,4 +1,4 @@
-"""How long each step of a refresh and of a revocation may take."""
+"""How long each step of a refresh and of a revocation may take, and how much goes on at once."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ class Timing:
     for `open`. `drain`: what a stopping process gives its refreshes. `restart`: how long a lease
     from before a restart of the database still counts after it, so that its holder can store first. `revoke`:
     the pauses before a revocation that failed for now is tried again.
+
+    Of the caretaker: `ahead` of an access token's end it is refreshed, give or take a fifth; `poll` is about
+    how often it looks for what is due, soon enough for a dead worker's refresh to be taken over within that
+    grace; `at_once` refreshes of a provider are under way in a process at most; and an app that the provider
+    refuses is left alone for `refusal`.
     """
 
     skew: float = 30
@@ -30,4 +35,8 @@ class Timing:
     open: float = 30
     drain: float = 12
     restart: float = 10
+    ahead: float = 300
+    poll: float = 4
+    at_once: int = 8
+    refusal: float = 3600
     revoke: Sequence[float] = (1, 5, 30, 120, 600)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,9 @@ from providers.base import Account, Credential, TokenSet
 from vault.alarms import Alarms
 from vault.apps import OWN, Apps, Through
 from vault.cache import DekCache
+from vault.caretaker import Caretaker
 from vault.circuit import Circuits
+from vault.consent import granted, shortest
 from vault.disconnect import Disconnects, locked
 from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, PersonGone, Sealed, UnknownApp
 from vault.health import UNREADABLE, due, quiet
@@ -32,6 +34,7 @@ from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
+from vault.store.due import Due
 from vault.store.labels import Labels
 from vault.store.leases import SealedConnection
 from vault.store.standings import Ending, Standings
@@ -121,7 +124,7 @@ class Vault:
             wrapped, kept = await self._key(link, owner, row)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
             same = tokens.refresh_token is None and kept is not None
-            lives = tokens.grant_expires_in if same else _shortest(lifetime, tokens.grant_expires_in)
+            lives = tokens.grant_expires_in if same else shortest(lifetime, tokens.grant_expires_in)
             draft = Draft(
                 id=connection,
                 owner=owner,
@@ -129,7 +132,7 @@ class Vault:
                 app=app,
                 account_index=index,
                 account_label=account.label,
-                scopes=sorted(_granted(tokens, asked, row if adds else None)),
+                scopes=sorted(granted(tokens, asked, row if adds else None)),
                 body=await self._cache.seal(wrapped, context(owner, connection, version), body),
                 dek_id=wrapped.id,
                 secret_version=version,
@@ -301,6 +304,10 @@ class Vault:
         """A keyed hash of an upstream identity."""
         return self._operator.index(issuer, subject)
 
+    def caretaker(self, providers: Sequence[str]) -> Caretaker:
+        """Who refreshes the connections of these providers before anybody needs it; call it once."""
+        return Caretaker(Due(self._database), self._refresher, providers, self._timing)
+
     async def drain(self) -> None:
         """Let what is under way end, for a bounded time; call it before the database is closed."""
         await self._disconnects.drain(self._timing.call)
@@ -340,15 +347,3 @@ async def open_vault(
         circuits=Circuits(timing or Timing(), registry, clock=clock),
         clock=clock,
     )
-
-
-def _granted(tokens: TokenSet, asked: frozenset[str], before: SealedConnection | None) -> frozenset[str]:
-    if tokens.scopes is not None:
-        return tokens.scopes
-    return asked.union(before.scopes if before is not None and before.status == "active" else ())
-
-
-def _shortest(lifetime: timedelta | None, said: float | None) -> float | None:
-    """Seconds a grant lives: the provider's rule or what its answer says, whichever ends first."""
-    rule = None if lifetime is None else lifetime.total_seconds()
-    return min((seconds for seconds in (rule, said) if seconds is not None), default=None)

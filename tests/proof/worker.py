@@ -98,6 +98,7 @@ async def _work(fd: int) -> None:
         transport = await stack.enter_async_context(Transport(emulator_origin=place["origin"]))
         vault = await vault_over(database, Path(place["ring"]), transport, Timing(**place["timing"]))
         stack.push_async_callback(vault.drain)
+        await stack.enter_async_context(vault.caretaker(["spotify"]).at_work())
         writer.write(b"warm\n")
         while line := await reader.readline():
             owners = json.loads(line)

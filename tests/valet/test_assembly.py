@@ -1,13 +1,18 @@
-"""What the composition root refuses to put together."""
+"""What the composition root puts together, and what it refuses to."""
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 from pydantic import SecretStr
 
+from providers.base import App
 from providers.registry import PROVIDERS
+from tests.proof.people import settle, versions
+from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
 from valet.assembly import CannotOpen, assemble
 from valet.settings import load
 from vault.ids import operator_id
@@ -27,3 +32,31 @@ async def test_a_real_app_that_was_set_up_in_the_browser_never_meets_the_emulato
         await assemble(settings, {}, url, ring, "live")
     await vault.apps.save(operator_id(), "spotify", "emulator-spotify", SecretStr("emulator-secret"))
     await (await assemble(settings, {}, url, ring, "live")).close()
+
+
+async def test_a_connection_in_use_is_refreshed_before_anybody_needs_it(
+    empty_database: Database, empty_database_url: str, tmp_path: Path
+) -> None:
+    ring, url = tmp_path / "keyring.json", SecretStr(empty_database_url)
+    with EmulatorProcess() as emulator:
+        vault = await open_vault(empty_database, FileKeyRing.create(ring), None)  # type: ignore[arg-type]
+        [person] = await settle(empty_database, vault, emulator, "http://127.0.0.1:1", 1)
+        async with empty_database.connection() as link:
+            await link.execute(
+                "UPDATE connections SET last_used_at = now(), refreshed_at = now() - interval '59 minutes',"
+                " access_expires_at = now() + interval '1 minute', tend_at = now()"
+            )
+        settings = load({}, PROVIDERS, emulator_origin=emulator.origin)
+        app = App("operator", CLIENT, SecretStr(SECRET))
+        house = await assemble(settings, {"spotify": app}, url, ring, "live")
+        try:
+            async with asyncio.timeout(60):
+                while (await versions(empty_database))[person.owner] < 2:
+                    await asyncio.sleep(0.05)
+            house.rest()
+        finally:
+            await house.close()
+        assert emulator.refreshes() == 1
+        [shown] = await vault.list(person.owner)
+        assert shown.status == "active"
+        assert "refreshed" in generate_latest(house.metrics).decode().partition("valet_refreshes_total{")[2]

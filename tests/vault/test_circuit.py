@@ -71,6 +71,7 @@ def test_five_failures_in_thirty_seconds_open_it_for_thirty() -> None:
     assert bench.open()
     bench.clock.move(0.2)
     assert bench.circuits.room("spotify", 8) == 1, "one may ask how it is"
+    assert bench.circuits.room("spotify", 8, 1) == 0, "if no other is about to"
 
 
 def test_failures_further_apart_leave_it_closed() -> None:
@@ -119,7 +120,7 @@ def test_each_provider_has_its_own() -> None:
     bench = Bench()
     bench.fail(5)
     bench.call(provider="google")
-    assert bench.circuits.room("google", 8) == 8 and bench.gauge("google") == 0
+    assert bench.circuits.room("google", 8, 3) == 5 and bench.gauge("google") == 0
 
 
 def test_one_probe_at_a_time_and_its_answer_decides() -> None:

@@ -99,7 +99,7 @@ async def bench(vault: Vault, upstream: FakeUpstream, person: Person, database: 
 
 Write = Callable[[Connections, SealedConnection], Awaitable[bool]]
 WRITES: dict[str, Write] = {
-    "commit": lambda there, row: there.commit(row, b"new", expires_in=60.0, scopes=["b", "a"]),
+    "commit": lambda there, row: there.commit(row, b"new", expires_in=60.0, scopes=["b", "a"], ahead=300),
     "succeed": lambda there, row: there.succeed(row, b"new"),
     "condemn": lambda there, row: there.condemn(row, "revoked"),
 }

@@ -72,18 +72,48 @@ def test_rows_of_before_are_kept_and_labels_that_differ_by_case_alone_come_apart
     assert claims == [([],)]
 
 
-def _of_before(link: psycopg.Connection) -> None:
-    """The schema of the first release alone."""
+def test_connections_of_before_are_taken_for_refreshed_an_hour_before_their_token_ends(bare_url: str) -> None:
+    """As the caretaker finds them: those in use at once, the others over a day, and none as if brand new."""
+    with psycopg.connect(bare_url) as link:
+        _of_before(link, 14)
+        person = uuid.uuid4()
+        link.execute("INSERT INTO users (id, display_name) VALUES (%s, 'Ana')", (person,))
+        used, live, idle, new = (_connection(link, person, label) for label in ("a", "b", "c", "d"))
+        for row, ends, seen in (
+            (used, "-1 hour", "1 hour"), (live, "40 minutes", "10 days"), (idle, "-50 days", "51 days"),
+        ):  # fmt: skip
+            link.execute(
+                "UPDATE connections SET created_at = now() - interval '1 year', access_expires_at = now() +"
+                " %s::interval, last_used_at = now() - %s::interval WHERE id = %s",
+                (ends, seen, row),
+            )
+        link.execute("UPDATE connections SET created_at = now() - interval '5 minutes' WHERE id = %s", (new,))
+    migrate(bare_url)
+    with psycopg.connect(bare_url) as link:
+        found = link.execute(
+            "SELECT id, extract(epoch FROM now() - refreshed_at)::float8 / 60,"
+            " extract(epoch FROM tend_at - now())::float8 / 60 FROM connections"
+        ).fetchall()
+    ago = {id: minutes for id, minutes, _ in found}
+    assert 120 <= ago[used] < 125 and 20 <= ago[live] < 25 and 5 <= ago[new] < 10
+    assert 50 * 24 * 60 + 60 <= ago[idle] < 50 * 24 * 60 + 65
+    look = {id: minutes for id, _, minutes in found}
+    assert look[used] <= 0 and look[live] <= 0
+    assert -5 < look[idle] < 24 * 60 and -5 < look[new] < 24 * 60
+
+
+def _of_before(link: psycopg.Connection, version: int = 1) -> None:
+    """The schema of the first release alone, or up to that version."""
     link.execute(
         "CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,"
         " checksum bytea NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
     )
-    step = migrations()[0]
-    link.execute(sql.SQL(step.body))
-    link.execute(
-        "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
-        (step.version, step.name, step.checksum),
-    )
+    for step in migrations()[:version]:
+        link.execute(sql.SQL(step.body))
+        link.execute(
+            "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
+            (step.version, step.name, step.checksum),
+        )
 
 
 def _connection(

@@ -147,7 +147,10 @@ class Connections(Leases):
         """
         async with self._database.connection() as link:
             await link.execute(
-                "UPDATE connections SET last_used_at = now() WHERE owner = %(owner)s AND id ="
+                "UPDATE connections SET last_used_at = now(),"
+                # One that comes back into use is due at another time: vault/store/due.py.
+                " tend_at = CASE WHEN last_used_at > now() - interval '30 days' THEN tend_at ELSE now() END"
+                " WHERE owner = %(owner)s AND id ="
                 " (SELECT id FROM connections WHERE id = %(id)s AND owner = %(owner)s"
                 "  FOR NO KEY UPDATE SKIP LOCKED)"
                 # For this statement's own transaction alone, so also behind PgBouncer.
@@ -265,7 +268,9 @@ class Connections(Leases):
             "  lease_owner = CASE WHEN %(same)s THEN connections.lease_owner END,"
             "  lease_until = CASE WHEN %(same)s THEN connections.lease_until END,"
             "  attempt_started_at = CASE WHEN %(same)s THEN connections.attempt_started_at END,"
-            "  fail_count = 0, next_attempt_at = NULL, updated_at = now()",
+            # A consent that brought no refresh token is no use of the old one.
+            "  refreshed_at = CASE WHEN %(same)s THEN connections.refreshed_at ELSE now() END,"
+            "  tend_at = now(), fail_count = 0, next_attempt_at = NULL, updated_at = now()",
             {
                 "id": draft.id,
                 "owner": draft.owner,

@@ -100,7 +100,7 @@ async def _at_providers(link: Link, user_id: UUID) -> dict[str, Rows]:
             user_id,
             "SELECT provider, account_label AS account, label, is_default, app, scopes, status, reason,"
             " created_at, updated_at, last_used_at, access_expires_at, grant_expires_at, attempt_started_at,"
-            " next_attempt_at, fail_count, next_warning_at FROM connections"
+            " next_attempt_at, fail_count, next_warning_at, refreshed_at, tend_at FROM connections"
             " WHERE owner = %(user_id)s ORDER BY created_at, id",
         ),
         "own_apps": await _rows(

@@ -109,6 +109,8 @@ class Leases:
             cursor = await link.execute(
                 "UPDATE connections c SET lease_owner = %(worker)s,"
                 " lease_until = now() + make_interval(secs => %(seconds)s), lease_gen = lease_gen + 1,"
+                # If its holder dies, somebody looks as soon as the lease is over.
+                " tend_at = now() + make_interval(secs => %(seconds)s),"
                 " attempt_started_at = coalesce(attempt_started_at, now())"
                 " FROM deks d, (SELECT greatest(pg_postmaster_start_time(),"
                 "  pg_stat_get_bgwriter_stat_reset_time()) AS began) server"
@@ -165,6 +167,7 @@ class Leases:
         *,
         expires_in: float,
         scopes: list[str],
+        ahead: float,
         grant_expires_in: float | None = None,
     ) -> bool:
         """Store what the spent version bought. False when the row moved on meanwhile.
@@ -172,13 +175,18 @@ class Leases:
         The guard is the version that was spent, not the lease: if our lease ran out but nobody else
         rotated, our token is the only live one and must be kept. That also goes for a version that somebody
         condemned: they sent what we had spent. `grant_expires_in`: seconds until the grant itself ends, where
-        the answer says so; else its end stays what it was, for to refresh a grant prolongs none.
+        the answer says so; else its end stays what it was, for to refresh a grant prolongs none. `ahead`:
+        seconds before its end at which the next refresh is due, which each row shortens or lengthens by up to
+        a fifth, as in `vault/store/due.py`.
         """
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "UPDATE connections SET body = %(body)s, secret_version = secret_version + 1,"
                 " access_expires_at = now() + make_interval(secs => %(expires_in)s), status = 'active',"
                 " grant_expires_at = coalesce(now() + make_interval(secs => %(ends_in)s), grant_expires_at),"
+                " refreshed_at = now(), tend_at = now() + least(interval '80 days',"
+                "  make_interval(secs => %(expires_in)s - %(ahead)s * (0.8 + 0.4 *"
+                "   ((get_byte(uuid_send(id), 14) * 256 + get_byte(uuid_send(id), 15)) / 65536.0)::float8))),"
                 " scopes = %(scopes)s, fail_count = 0, next_attempt_at = NULL, reason = NULL,"
                 " lease_owner = NULL, lease_until = NULL, attempt_started_at = NULL, updated_at = now()"
                 " WHERE id = %(id)s AND owner = %(owner)s AND secret_version = %(spent)s"
@@ -187,6 +195,7 @@ class Leases:
                     "ends_in": grant_expires_in,
                     "body": body,
                     "expires_in": expires_in,
+                    "ahead": ahead,
                     "scopes": scopes,
                     "id": row.id,
                     "owner": row.owner,
