@@ -168,7 +168,10 @@ class Planner:
         )
 
     def _from_account(self, provider: Provider, fields: Mapping[str, object], held: list[Connection]) -> Plan:
-        again = next((c for c in held if str(c.id) == fields.get("reconnect")), None)
+        wanted = fields.get("reconnect")
+        again = next((c for c in held if str(c.id) == wanted), None)
+        if wanted and again is None:
+            raise _not_theirs(provider)
         another = fields.get("another") == "1"
         ours = self._registry.satisfied(provider.name, again.scopes) if again else frozenset()
         hidden = {"reconnect": str(again.id)} if again else {"another": "1"} if another else {}
@@ -283,6 +286,18 @@ def _renamed() -> Refusal:
         "That account has another name now",
         "The chat asked about an account by a name that none of yours has any more. Nothing was changed.",
         "Go back to your chat and ask again.",
+    )
+
+
+def _not_theirs(provider: Provider) -> Refusal:
+    """A link to reconnect may come out of a chat, days later and into anybody's browser."""
+    return Refusal(
+        404,
+        f"That {provider.title} account is not among yours",
+        "It was disconnected meanwhile, or it belongs to another person than the one signed in here. Nothing "
+        "was changed.",
+        Step("See what you have connected", "/account"),
+        missed=True,
     )
 
 

@@ -221,6 +221,8 @@ async def test_it_says_what_is_connected_and_offers_what_is_not(inn: Inn) -> Non
     assert "connected as <b>Ana</b>" in page.text
     await inn.run("UPDATE connections SET status = 'needs_reauth', reason = 'revoked'")
     assert "Spotify needs reconnecting" in (await browser.get(f"/consent?h={handle}")).text
+    await inn.run("UPDATE connections SET status = 'active', reason = NULL, grant_expires_at = now()")
+    assert "Spotify needs reconnecting" in (await browser.get(f"/consent?h={handle}")).text
 
 
 async def test_it_names_the_person_and_offers_another(inn: Inn) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import structlog
 
 from tests.connect.inn import ALL, READ, WRITE, Browser, Inn, Page, state_of
+from vault.health import health
 from vault.store.grants import Grant
 from vault.store.users import User
 
@@ -165,6 +166,46 @@ async def test_a_read_link_does_not_lose_what_was_granted_before(inn: Inn) -> No
     await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
     [connection] = await inn.vault.list(user.id)
     assert (connection.status, connection.scopes) == ("active", WRITE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["grant_expires_at = now()", "reason = 'unreadable'", "status = 'needs_reauth', reason = 'revoked'"],
+)
+async def test_what_works_no_more_is_connected_again_as_a_whole_and_never_settled_by_a_click(
+    inn: Inn, change: str
+) -> None:
+    browser, user = await inn.guest()
+    await connect(inn, browser)
+    _, handle = await chat(inn, user, granted=READ_ONLY)
+    page = await browser.get(f"/connect/spotify?h={handle}")
+    assert "wants to do more" in page.text and "Continue to Spotify" not in page.text
+    await inn.run(f"UPDATE connections SET {change}")
+    page = await browser.get(f"/connect/spotify?h={handle}")
+    assert "Reconnect Spotify" in page.text and "wants to do more" not in page.text
+    page = await browser.submit(page.forms[0])
+    assert frozenset(asked(page.refresh)["scope"].split()) == WRITE
+    assert asked(page.refresh)["show_dialog"] == "true"
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
+    [connection] = await inn.vault.list(user.id)
+    assert health(connection).state == "healthy"
+    assert [g.scopes for g in await inn.stores.grants.list(user.id)] == [ALL]
+
+
+async def test_a_link_to_reconnect_is_for_its_person_and_while_the_account_is_there(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    await connect(inn, browser)
+    [connection] = await inn.vault.list(user.id)
+    path = f"/connect/spotify?reconnect={connection.id}"
+    form = (await browser.get(path)).forms[0]
+    stranger, _ = await inn.guest("ben")
+    await connect(inn, stranger)
+    page = await stranger.get(path)
+    assert page.status == 404 and "not among yours" in page.text and page.forms == []
+    assert (await inn.browser().get(path)).location == f"/signin?{urlencode({'next': path})}"
+    await inn.vault.disconnect(user.id, connection.id)
+    assert (await browser.get(path)).status == 404
+    assert (await browser.submit(form)).status == 404
 
 
 async def test_a_partial_grant_is_kept_named_and_does_not_finish_the_link(inn: Inn) -> None:

@@ -235,6 +235,20 @@ async def test_disconnecting(serve: Serve, mode: str, by: str) -> None:
     assert code_of(again) == "not_found"
 
 
+async def test_what_is_over_is_not_taken_for_connected(serve: Serve) -> None:
+    async with serve() as desk:
+        who = await desk.ready()
+        async with chat(desk, who) as client:
+            before = await client.call_tool("connections_connect", {"service": "spotify"})
+            async with desk.database.connection() as link:
+                await link.execute(
+                    "UPDATE connections SET grant_expires_at = now() WHERE owner = %s", (who.user_id,)
+                )
+            after = await client.call_tool("connections_connect", {"service": "spotify"})
+    assert before.structured_content["state"] == "connected"
+    assert after.structured_content["state"] == "waiting"
+
+
 async def test_where_the_provider_has_ended_it_too_there_is_nothing_left_to_do(
     serve: Serve, vault: Vault, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,9 @@ from providers.registry import PROVIDERS
 from tests.proof.people import settle, versions
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
 from valet.assembly import CannotOpen, assemble
+from valet.housekeeping import Sweep
 from valet.settings import load
-from vault.ids import operator_id
+from vault.ids import new_id, operator_id
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import open_vault
@@ -60,3 +63,37 @@ async def test_a_connection_in_use_is_refreshed_before_anybody_needs_it(
         [shown] = await vault.list(person.owner)
         assert shown.status == "active"
         assert "refreshed" in generate_latest(house.metrics).decode().partition("valet_refreshes_total{")[2]
+
+
+async def test_how_connections_stand_is_counted_where_the_operator_looks(
+    empty_database: Database, empty_database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[tuple[float, Sequence[Sweep]]] = []
+
+    @asynccontextmanager
+    async def noted(sweeps: Sequence[Sweep], *, every: float = 120) -> AsyncIterator[None]:
+        rounds.append((every, sweeps))
+        yield
+
+    monkeypatch.setattr("valet.assembly.housekeeping", noted)
+    async with empty_database.connection() as link:
+        await link.execute("INSERT INTO users (id, display_name) VALUES (%s, 'Ana')", (owner := new_id(),))
+        await link.execute(
+            "INSERT INTO connections (id, owner, provider, account_index, account_label, app, label, scopes,"
+            " status, access_expires_at, grant_expires_at) VALUES (%s, %s, 'spotify', 'x', 'Ana', 'operator',"
+            " 'Ana', '{}', 'active', now(), now() + interval '10 days')",
+            (new_id(), owner),
+        )
+    settings = load({}, PROVIDERS)
+    house = await assemble(settings, {}, SecretStr(empty_database_url), tmp_path / "keyring.json", "live")
+    try:
+        assert "valet_connections" in generate_latest(house.metrics).decode()
+        for _, sweeps in rounds:
+            for sweep in sweeps:
+                await sweep()
+        shown = generate_latest(house.metrics).decode()
+    finally:
+        await house.close()
+    assert 'valet_connections{health="ending",provider="spotify"} 1.0' in shown
+    assert 'valet_connections{health="healthy",provider="spotify"} 0.0' in shown
+    assert 60 in [every for every, _ in rounds], "about every minute"
