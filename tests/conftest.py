@@ -15,6 +15,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.support import profiles
+from tests.support.kms import KeyService
 from vault.store.database import Database
 from vault.store.migrate import migrate
 
@@ -38,6 +39,24 @@ def server_url() -> Iterator[str]:
     finally:
         supervisor.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def key_service() -> Iterator[KeyService]:
+    """AWS KMS, as moto speaks it."""
+    with KeyService() as service:
+        yield service
+
+
+@pytest.fixture(scope="module")
+def kms(key_service: KeyService) -> Iterator[KeyService]:
+    """The same, where boto3 finds it for as long as a module's tests run."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in key_service.environment.items():
+            patch.setenv(name, value)
+        yield key_service
 
 
 @pytest.fixture(scope="session")

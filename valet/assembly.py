@@ -52,7 +52,7 @@ from vault.census import Census
 from vault.diary import Diary
 from vault.errors import Sealed
 from vault.purposes import SUCCESSOR
-from vault.rings.file import FileKeyRing
+from vault.rings.choose import open_ring
 from vault.store.activity import Activity
 from vault.store.clients import Clients
 from vault.store.database import Database
@@ -109,14 +109,15 @@ async def assemble(
     settings: Settings,
     apps: dict[str, App],
     database_url: SecretStr,
-    keyring: Path,
+    keyring: Path | str,
     mode: Mode,
     *,
     build_mcp: McpBuilder = mcp_server.app.build,
     fetcher: Fetcher | None = None,
 ) -> House:
-    """Both doors over one vault. Raises CannotOpen, and KeyRingError.
+    """Both doors over one vault. Raises CannotOpen, KeyRingError, KeysAway.
 
+    `keyring` is a path, or else a setting as `vault.rings.choose` reads it.
     `fetcher` fetches client-id documents; tests give one of their own.
     """
     async with AsyncExitStack() as stack:
@@ -132,7 +133,7 @@ async def assemble(
             Registry(settings.known(PROVIDERS), operated, settings.owning),
         )
         metrics = CollectorRegistry()
-        vault = await _vault(database, keyring, RegisteredUpstream(oauth, registry), metrics)
+        vault = await _vault(database, str(keyring), RegisteredUpstream(oauth, registry), metrics)
         stack.push_async_callback(vault.close)
         await operated.rest_in(vault.apps)
         _require_one_world(settings, operated)
@@ -172,11 +173,11 @@ def _require_one_world(settings: Settings, operated: OperatorApps) -> None:
 
 
 async def _vault(
-    database: Database, keyring: Path, upstream: RegisteredUpstream, metrics: CollectorRegistry
+    database: Database, keyring: str, upstream: RegisteredUpstream, metrics: CollectorRegistry
 ) -> Vault:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
-    ring = FileKeyRing.create(keyring) if fresh else FileKeyRing(keyring)
+    ring = await open_ring(keyring, create=fresh)
     try:
         return await open_vault(database, ring, upstream, metrics=metrics)
     except Sealed:

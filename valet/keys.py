@@ -24,6 +24,7 @@ from valet.speech import Demo, Json, NotDone, spoken
 from valet.stock import Stock, day, period, rewrapped, verified
 from vault.custody import Custodian, Rewrapped
 from vault.keyring import KeyRing
+from vault.rings.choose import open_ring, parse, path_of
 from vault.rings.edit import RingFile
 from vault.rings.file import FileKeyRing
 from vault.store.custody import Wrapped
@@ -63,18 +64,29 @@ class Cabinet:
     folder: Path
 
     @property
+    def setting(self) -> str:
+        """Which ring, as `vault.rings.choose` reads it."""
+        return self.settings.keyring or str(self.folder / "keyring.json")
+
+    @property
     def path(self) -> Path:
-        """The ring file."""
-        return self.settings.keyring or self.folder / "keyring.json"
+        """The ring file. Raises NotDone where the keys are all at a key service."""
+        path = path_of(self.setting)
+        if path is None:
+            raise NotDone(
+                f"the keys of {self.setting} are the key service's: make, rotate and guard them there, and "
+                "name them in VALET_KEYRING. There is no file to do it to."
+            )
+        return path
 
     @property
     def file(self) -> RingFile:
-        """The ring file, to be edited."""
+        """The ring file, to be edited. Raises NotDone."""
         return RingFile(self.path)
 
-    def ring(self, other: Path | None = None) -> KeyRing:
+    async def ring(self, other: Path | None = None) -> KeyRing:
         """The ring, to wrap and unwrap by; `other` is looked through instead. Raises KeyRingError."""
-        return FileKeyRing(other or self.path)
+        return FileKeyRing(other) if other else await open_ring(self.setting)
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[Database]:
@@ -123,13 +135,16 @@ def status(demo: Demo = False, as_json: Json = False, ring: Ring = None) -> None
     """Which keys there are, what is wrapped under each, and what there is to do."""
 
     async def act(at: Cabinet) -> Stock:
-        path, held = ring or at.path, at.ring(ring)
+        setting, held = str(ring) if ring else at.setting, await at.ring(ring)
+        path = ring or path_of(setting)
         wrapped, belongs = list[Wrapped](), None
         if at.settings.database_url is not None or made(at.folder):
             async with at.database() as database:
                 custodian = Custodian(database, held)
                 wrapped, belongs = await custodian.standing(), await custodian.belongs()
-        return Stock.of(str(path), held.active, RingFile(path).inventory(), wrapped, belongs)
+        keys = RingFile(path).inventory() if path else ()
+        kinds = ("file",) if ring else parse(setting)
+        return Stock.of(setting, held.active, kinds, keys, wrapped, belongs)
 
     stock = _work(act, demo)
     typer.echo(json.dumps(stock.json()) if as_json else "\n".join(stock.lines()))
@@ -193,7 +208,7 @@ def rewrap(
 
     async def act(at: Cabinet) -> Rewrapped:
         async with at.database() as database:
-            return await Custodian(database, at.ring()).rewrap(rate=rate, before=day_, progress=bar)
+            return await Custodian(database, await at.ring()).rewrap(rate=rate, before=day_, progress=bar)
 
     with Bar("re-wrapping") as bar:
         done = _work(act, demo, lambda: f"{bar.done} data keys were looked at. Go on with: valet keys rewrap")
@@ -218,7 +233,7 @@ def retire(
     async def act(at: Cabinet) -> str:
         at.file.retirable(ref)
         async with at.database() as database:
-            custodian = Custodian(database, at.ring())
+            custodian = Custodian(database, await at.ring())
             await _require_unused(custodian, ref)
             if not yes:
                 raise NotDone(
@@ -250,7 +265,7 @@ def verify(demo: Demo = False, as_json: Json = False, ring: Ring = None) -> None
 
     async def act(at: Cabinet) -> list[Verdict]:
         async with at.database() as database:
-            return await Verifier(database, at.ring(ring)).verify(bar)
+            return await Verifier(database, await at.ring(ring)).verify(bar)
 
     with Bar("opening") as bar:
         verdicts = _work(act, demo, lambda: f"{bar.done} records were opened")

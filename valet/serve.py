@@ -25,6 +25,7 @@ from valet.emulation import Emulator
 from valet.guard import Served, guarded
 from valet.roles import too_much
 from valet.settings import Settings
+from vault.rings.choose import path_of
 from vault.store.meta import Mode
 from vault.store.migrate import migrate
 from vault.store.roles import rights, role_of
@@ -47,9 +48,9 @@ class Place:
     own_emulator: bool = False
 
     @property
-    def keyring(self) -> Path:
-        """The key ring's file: never inside the database's directory."""
-        return self.settings.keyring or self.folder / "keyring.json"
+    def keyring(self) -> str:
+        """The key ring, as `vault.rings.choose` reads it; a file is never in the database's directory."""
+        return self.settings.keyring or str(self.folder / "keyring.json")
 
 
 def folder(settings: Settings, mode: Mode) -> Path:
@@ -145,7 +146,8 @@ class _Server(uvicorn.Server):
 def _keep_apart(at: Place) -> None:
     """The key ring is never part of what a copy of the database's directory takes along."""
     database = (at.folder / "postgres").resolve()
-    if at.keyring.resolve().is_relative_to(database):
+    ring = path_of(at.keyring)
+    if ring is not None and ring.resolve().is_relative_to(database):
         raise CannotServe(
             f"VALET_KEYRING lies inside the database's directory {database}, so a copy of one would be "
             "a copy of both. Put the key ring somewhere else."

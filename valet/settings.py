@@ -24,6 +24,7 @@ from connect.admission import Guests
 from connect.preset import read_preset
 from providers.base import App, Provider
 from valet import oidc
+from vault.rings.choose import parse
 
 DEFAULT_PORT = 8420
 
@@ -47,7 +48,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     migration_database_url: SecretStr | None = Field(None, alias="MIGRATION_DATABASE_URL")
     data_dir: Path | None = Field(None, alias="VALET_DATA_DIR")
-    keyring: Path | None = Field(None, alias="VALET_KEYRING")
+    keyring: str | None = Field(None, alias="VALET_KEYRING")
     db_user: str | None = Field(None, alias="VALET_DB_USER")
     allow: str = Field("", alias="VALET_ALLOW")
     own_apps: str = Field("", alias="VALET_OWN_APPS")
@@ -110,7 +111,7 @@ def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides
         raise SettingsError([f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors()]) from None
     every = oidc.known(providers, values)
     rules = [*_rules(settings, apps(values, providers), every), _clients_rule(settings.clients)]
-    rules += oidc.rules(providers, values)
+    rules += [*oidc.rules(providers, values), _credential_rule(settings, values)]
     faults = [sentence for bad, sentence in rules if bad]
     if faults:
         raise SettingsError(faults)
@@ -188,6 +189,25 @@ def _is_local_origin(url: str) -> bool:
     return parts.scheme == "http" and is_loopback(parts.hostname or "") and not parts.path.rstrip("/")
 
 
+def _ring_fault(setting: str | None) -> str:
+    """What is wrong with VALET_KEYRING; nothing where all is well."""
+    try:
+        parse(setting or "")
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _credential_rule(settings: Settings, values: Mapping[str, str]) -> tuple[bool, str]:
+    """Whether systemd handed over a ring that nothing names: neither it nor another is taken silently."""
+    handed = values.get("CREDENTIALS_DIRECTORY")
+    overlooked = handed and settings.keyring is None and (Path(handed) / "keyring").exists()
+    return bool(overlooked), (
+        "VALET_KEYRING: is not set, and systemd handed over a credential called keyring; use it with "
+        "Environment=VALET_KEYRING=%d/keyring in the unit, or give it another name"
+    )
+
+
 def _is_conninfo(url: SecretStr | None) -> bool:
     """True for a URL or keyword string that libpq understands, and for none at all."""
     try:
@@ -254,7 +274,9 @@ def _rules(
 
 
 def _storage_rules(settings: Settings) -> list[tuple[bool, str]]:
+    ring = _ring_fault(settings.keyring)
     return [
+        (bool(ring), f"VALET_KEYRING: {ring}"),
         *(
             (
                 not _is_conninfo(given),

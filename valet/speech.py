@@ -34,7 +34,7 @@ def spoken() -> Iterator[None]:
     from valet.reach import NotReached
     from valet.scenes import TrialFailed
     from valet.serve import CannotServe
-    from vault.errors import Busy
+    from vault.errors import Busy, KeysAway
     from vault.keyring import KeyRingError
     from vault.store.migrate import SchemaError
 
@@ -57,6 +57,8 @@ def spoken() -> Iterator[None]:
         refuse(str(error), status=1)
     except NotDone as error:
         refuse(str(error), status=error.status)
+    except KeysAway as error:
+        refuse(str(error))
     except Busy as error:
         where = (
             "Check that PostgreSQL runs and that DATABASE_URL names it." if "database" in str(error) else ""

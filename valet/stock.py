@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -64,35 +64,45 @@ class Shelf:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """A ring beside a database. `listed` is false where the ring keeps its keys to itself (a key service).
+    """A ring beside a database. `kinds` are those of the rings that the setting names.
 
     `belongs`: whether the ring opens the database; None where nothing was sealed yet.
     """
 
     ring: str
     active: str
-    listed: bool
+    kinds: frozenset[str]
     shelves: tuple[Shelf, ...]
     belongs: bool | None
 
     @classmethod
     def of(
-        cls, ring: str, active: str, keys: Sequence[Key], wrapped: Sequence[Wrapped], belongs: bool | None
+        cls,
+        ring: str,
+        active: str,
+        kinds: Iterable[str],
+        keys: Sequence[Key],
+        wrapped: Sequence[Wrapped],
+        belongs: bool | None,
     ) -> Stock:
         """What the database says beside the keys, in their order; what the ring does not tell of is last."""
-        known = [key.ref for key in keys] or [active]
+        known = [key.ref for key in keys]
+        known = known if active in known else [active, *known]
         by_ref = {key.ref: key for key in keys}
         refs = known + sorted({each.kek_ref for each in wrapped} - set(known))
         shelves = tuple(
             Shelf(ref, by_ref.get(ref), tuple(each for each in wrapped if each.kek_ref == ref))
             for ref in refs
         )
-        return cls(ring, active, bool(keys), shelves, belongs)
+        return cls(ring, active, frozenset(kinds), shelves, belongs)
 
     @property
     def unknown(self) -> tuple[Shelf, ...]:
-        """What the database names and the ring does not hold; nothing where the ring tells nothing."""
-        return tuple(each for each in self.shelves if each.key is None) if self.listed else ()
+        """What the database names and no ring holds. A key service keeps to itself what it holds."""
+        silent = self.kinds - {"file"}
+        return tuple(
+            each for each in self.shelves if each.key is None and each.ref.partition(":")[0] not in silent
+        )
 
     @property
     def due(self) -> int:
@@ -136,7 +146,9 @@ class Stock:
         active = next((each.key for each in self.shelves if each.ref == self.active), None)
         if self.tired:
             return "rotation  due, the active key has wrapped for long enough: valet keys rotate"
-        if active is None or active.created is None:
+        if active is None:
+            return "rotation  is the key service's"
+        if active.created is None:
             return "rotation  once a year"
         return f"rotation  due on {active.created.date() + timedelta(days=MOST_DAYS)}"
 

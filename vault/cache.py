@@ -17,7 +17,7 @@ from uuid import UUID
 from vault import envelope, keyring
 from vault.alarms import Alarms
 from vault.datakey import DataKey
-from vault.errors import Busy, Tampered, UnknownKey
+from vault.errors import KeysAway, Tampered, UnknownKey
 from vault.ids import new_id
 from vault.secret import wipe
 from vault.store.deks import Purpose, WrappedDek
@@ -126,7 +126,7 @@ class DekCache:
     def _refusal(self, error: keyring.KeyRingError) -> Exception:
         """The error in the vault's words, and its alarm; a key service that is away is none."""
         if isinstance(error, keyring.Away):
-            return Busy("the key service does not answer", retry_after=2)
+            return KeysAway(str(error), retry_after=2)
         if isinstance(error, keyring.Tampered | keyring.Malformed):
             self.alarms.refused("tampered", "deks")
             return Tampered("a data key does not unwrap")

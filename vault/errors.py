@@ -8,6 +8,7 @@
      ├ AppInUse(provider)                 they have another one there; it goes first
      ├ PersonGone                         whom it was for was deleted meanwhile
      ├ Busy                               a lease or the database is taken: the same call may succeed later
+     │  └ KeysAway                        what holds the keys does not answer, or may not
      └ Sealed                             alarms: logged and counted, never spoken
         ├ Tampered                        authentication failed: edited, swapped or rolled back
         ├ UnknownKey                      sealed under a key this ring does not hold
@@ -78,6 +79,10 @@ class Busy(VaultError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class KeysAway(Busy):
+    """What holds the keys that wrap data keys does not answer, or may not; nothing that rests is lost."""
 
 
 class Sealed(VaultError):

@@ -169,7 +169,7 @@ def test_a_lost_key_ring_is_named_and_not_replaced(demo: ValetProcess) -> None:
     ran = demo.run("demo")
     assert ran.returncode == 2 and str(ring) in ran.stderr and not ring.exists()
     ring.write_bytes(kept)
-    ring.chmod(0o644)
+    ring.chmod(0o666)
     ran = demo.run("demo")
     assert ran.returncode == 2 and "chmod 600" in ran.stderr
     ring.chmod(0o600)

@@ -209,3 +209,14 @@ def test_what_is_wrong_with_it_is_said(values: dict[str, str], fault: str) -> No
 def test_without_it_its_entries_are_not_understood() -> None:
     with pytest.raises(SettingsError, match="entry 1 is not understood"):
         load({**PUBLIC, "VALET_ALLOW": "oidc:7"}, PROVIDERS)
+
+
+def test_a_ring_that_systemd_hands_over_is_named_or_stops_the_start(tmp_path: Path) -> None:
+    """Neither taken silently, nor passed over for a ring of our own."""
+    values = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    load(values, PROVIDERS)
+    (tmp_path / "keyring").write_bytes(b"{}")
+    with pytest.raises(SettingsError, match="VALET_KEYRING=%d/keyring"):
+        load(values, PROVIDERS)
+    named = load(values | {"VALET_KEYRING": f"{tmp_path}/keyring"}, PROVIDERS)
+    assert named.keyring == f"{tmp_path}/keyring"
