@@ -79,6 +79,14 @@ class Cabinet:
             )
         return path
 
+    def require_led_by_file(self) -> None:
+        """Raises NotDone where it is not the file's active key that wraps."""
+        if next(iter(parse(self.setting))) != "file":
+            raise NotDone(
+                f"what wraps is the key service that {self.setting} names first: rotate the key there, or "
+                "name another one first, then: valet keys rewrap"
+            )
+
     @property
     def file(self) -> RingFile:
         """The ring file, to be edited. Raises NotDone."""
@@ -163,6 +171,7 @@ def rotate(
     """Let a fresh key wrap from now on. Those before stay, and only unwrap. Valet may run meanwhile."""
 
     async def act(at: Cabinet) -> str:
+        at.require_led_by_file()
         if add and activate:
             raise NotDone(
                 "--add and --activate are two steps: first add, copy the ring to every host, activate"

@@ -238,3 +238,18 @@ def test_a_database_that_sleeps_is_woken_for_the_command_alone(emulator: Emulato
         valet.start()
     finally:
         valet.close()
+
+
+def test_what_a_key_service_does_is_not_done_to_a_file(tmp_path: Path) -> None:
+    arn = "arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    asleep = ValetProcess(VALET_KEYRING=f"awskms:{arn}")
+    try:
+        for words in (["init"], ["backup", str(tmp_path / "copy.json")], ["retire", ONE]):
+            assert f"the keys of awskms:{arn} are the key service's" in keys(asleep, *words, status=2)
+        asleep.environment_more["VALET_KEYRING"] += f",file:{tmp_path / 'ring.json'}"
+        assert keys(asleep, "init").startswith("made the key ring")
+        assert "rotate the key there" in keys(asleep, "rotate", status=2)
+        keys(asleep, "backup", str(tmp_path / "copy.json"))
+        assert (tmp_path / "copy.json").read_bytes() == (tmp_path / "ring.json").read_bytes()
+    finally:
+        asleep.close()
