@@ -18,6 +18,7 @@ from providers.base import ProviderError
 from vault.errors import Busy, ConnectionExpired, NotConnected, Sealed
 from vault.refresh import Refresher
 from vault.store.due import Claim, Due
+from vault.store.standings import Standings
 from vault.timing import Timing
 
 _log = structlog.get_logger(__name__)
@@ -28,8 +29,16 @@ _DAY = 86400.0
 class Caretaker:
     """Looks after the connections of these providers for as long as `at_work` lasts."""
 
-    def __init__(self, due: Due, refresher: Refresher, providers: Sequence[str], timing: Timing) -> None:
+    def __init__(
+        self,
+        due: Due,
+        standings: Standings,
+        refresher: Refresher,
+        providers: Sequence[str],
+        timing: Timing,
+    ) -> None:
         self._due = due
+        self._standings = standings
         self._refresher = refresher
         self._timing = timing
         self._running: dict[str, set[asyncio.Task[None]]] = {provider: set() for provider in providers}
@@ -119,7 +128,9 @@ class Caretaker:
         except (NotConnected, ConnectionExpired):
             return None
         except Sealed:
-            return _DAY  # the alarm is logged; once a day is enough of it
+            # The alarm is logged; once a day is enough of it. Its person need not wait for a call to fail.
+            await self._standings.mark(claim.owner, claim.id, claim.version, readable=False)
+            return _DAY
         except ProviderError:
             return self._refresher.resting(provider, claim.app)
         if got is None or got.version != claim.version:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import structlog
 from pydantic import SecretStr
 
-from providers.base import Credential, TokenSet, Unavailable
+from providers.base import App, Credential, TokenSet, Unavailable
 from vault.backlog import Backlog
 from vault.cache import DekCache
 from vault.errors import Busy, Malformed, Tampered
@@ -58,9 +58,9 @@ class Proceeds:
         return kept
 
     async def keep(
-        self, row: SealedConnection, tokens: Tokens, spent: SecretStr, fresh: TokenSet
+        self, row: SealedConnection, app: App | str, tokens: Tokens, spent: SecretStr, fresh: TokenSet
     ) -> Credential | None:
-        """Store what was bought. The caller gets it even when the database does not take it now.
+        """Store what was bought through `app`; the caller gets it even when the database does not take it.
 
         None where the row moved on: what counts stands there.
         """
@@ -80,7 +80,7 @@ class Proceeds:
                 grant_expires_in=left,
             ):
                 return True
-            await self._overtaken(row, spent, bought)
+            await self._overtaken(row, app, spent, bought)
             return False
 
         try:
@@ -94,7 +94,9 @@ class Proceeds:
         self._report(row, "refreshed" if stored else "lost_race")
         return new if stored else None
 
-    async def _overtaken(self, row: SealedConnection, spent: SecretStr, bought: Tokens) -> None:
+    async def _overtaken(
+        self, row: SealedConnection, app: App | str, spent: SecretStr, bought: Tokens
+    ) -> None:
         """The row moved on while we were at the provider: what was bought must not be lost by that.
 
         A disconnect wins: what we got is ended. A row that still has the refresh token we spent (a consent
@@ -106,7 +108,7 @@ class Proceeds:
         for _ in range(_TRIES):
             now = await self._connections.read(row.owner, row.id)
             if now is None or now.status == "disconnected":
-                await self._revoker.end(row, bought.refresh_token or bought.access_token)
+                await self._revoker.end(row, bought.refresh_token or bought.access_token, app)
                 return
             try:
                 theirs = await open_tokens(now, self._cache)
@@ -116,7 +118,7 @@ class Proceeds:
                 # A disconnect destroys the key, a refresh keeps it: another key, another grant. Where no
                 # disconnect came between, what we got may be of the very grant that the row stands on.
                 if now.dek_id != row.dek_id and theirs.refresh_token not in (spent, bought.refresh_token):
-                    await self._revoker.end(row, bought.refresh_token or bought.access_token)
+                    await self._revoker.end(row, bought.refresh_token or bought.access_token, app)
                 return
             merged = Tokens(theirs.access_token, bought.refresh_token)
             body = await seal_tokens(now, now.secret_version + 1, merged, self._cache)

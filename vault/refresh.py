@@ -285,7 +285,7 @@ class Refresher:
             return await self._failed(lease, tokens, lost, refused, read)
         except ProviderError as error:
             return await self._failed(lease, tokens, error, refused, read)
-        return await self._proceeds.keep(row, tokens, spent, fresh)
+        return await self._proceeds.keep(row, app, tokens, spent, fresh)
 
     async def _condemn(self, lease: Lease, reason: Death) -> None:
         """Needs the person, unless the row moved on: then the newer secret is the one that counts."""

@@ -79,25 +79,28 @@ class Revoker:
     def __repr__(self) -> str:
         return f"Revoker({len(self._tasks)} pending)"
 
-    async def end(self, row: Granted, token: SecretStr) -> bool:
+    async def end(self, row: Granted, token: SecretStr, app: App | str | None = None) -> bool:
         """Whether the provider has ended that grant of the row. Raises nothing.
 
-        False too where it is not known within a few seconds. It goes on in the background, whatever becomes
-        of the caller, and after a passing failure it is tried again.
+        `app` is the row's where it was opened already: it may have been deleted since. False too where it is
+        not known within a few seconds. It goes on in the background, whatever becomes of the caller, and
+        after a passing failure it is tried again.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                return await asyncio.shield(self.begin(row, token))
+                return await asyncio.shield(self.begin(row, token, app=app))
         return False
 
-    def begin(self, row: Granted, token: SecretStr, sure: Sure | None = None) -> asyncio.Future[bool]:
+    def begin(
+        self, row: Granted, token: SecretStr, sure: Sure | None = None, *, app: App | str | None = None
+    ) -> asyncio.Future[bool]:
         """Start to end that grant; the future has what became of the first try.
 
         With `sure` nothing is ended before that says that the grant is over here.
         """
         first: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         pauses = self._pauses if len(self._tasks) < _MOST else ()
-        task = asyncio.create_task(self._work(row, token, sure, pauses, first))
+        task = asyncio.create_task(self._work(row, token, app, sure, pauses, first))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return first
@@ -106,12 +109,12 @@ class Revoker:
         self,
         row: Granted,
         token: SecretStr,
+        app: App | str | None,
         sure: Sure | None,
         pauses: Sequence[float],
         first: asyncio.Future[bool],
     ) -> None:
         error: Exception | None = None
-        app: App | str | None = None
         for pause in (0, *pauses):
             last = error is not None and await self._rest(pause, error)
             try:

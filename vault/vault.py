@@ -306,7 +306,7 @@ class Vault:
 
     def caretaker(self, providers: Sequence[str]) -> Caretaker:
         """Who refreshes the connections of these providers before anybody needs it; call it once."""
-        return Caretaker(Due(self._database), self._refresher, providers, self._timing)
+        return Caretaker(Due(self._database), self._standings, self._refresher, providers, self._timing)
 
     async def drain(self) -> None:
         """Let what is under way end, for a bounded time; call it before the database is closed."""

@@ -17,6 +17,7 @@ from tests.vault.tended import DAY, HOUR, column, tended
 from tests.vault.upstreams import Clock, FakeUpstream, Told, access, run, scalar, until
 from vault.caretaker import Caretaker
 from vault.errors import Busy, Sealed
+from vault.health import health
 from vault.rings.file import FileKeyRing
 from vault.store.connections import Connection
 from vault.store.database import Database
@@ -427,6 +428,8 @@ async def test_an_alarm_is_repeated_once_a_day_and_stops_nothing(yard: Yard) -> 
             await yard.refreshed(rows, 3)
     assert [entry["event"] for entry in logs].count("sealed_record_refused") == 1
     assert DAY - 60 < await column(yard.database, "tend_at", broken.id) < 1.5 * DAY
+    [shown] = await vault.list(broken.owner)
+    assert health(shown).word == "unreadable", "its person may read of it before a call fails"
     with pytest.raises(Sealed):
         await vault.credential(broken.owner, yard.provider)
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from providers.base import Account
-from tests.vault.upstreams import SCOPES, FakeUpstream, access, connect, run, scalar
+from tests.vault.upstreams import SCOPES, FakeUpstream, access, connect, run, scalar, until
 from vault import records
 from vault.erasure import Erasure
 from vault.errors import NotConnected, Sealed
@@ -84,6 +84,8 @@ async def test_no_refresh_begins_after_it_and_none_under_way_is_stored(
     with pytest.raises(NotConnected):
         await under_way
     assert upstream.calls == ["refresh-1"]
+    # Through its own app, too, which may be gone by then.
+    await until(lambda: upstream.revoked == ["refresh-1", "refresh-2"])
     body = "SELECT count(*) FROM connections WHERE owner = %s AND (body IS NOT NULL OR dek_id IS NOT NULL)"
     assert await scalar(database, body, owner) == 0
 
