@@ -25,6 +25,7 @@ from tests.support.emulator import EmulatorProcess
 from tests.support.valet import ROOT, ValetProcess
 from valet.cli import app
 from valet.embedded import connection_urls
+from vault.custody import Custodian
 
 GUIDE = ROOT / "docs" / "keys.md"
 ONE, TWO = "file:main:1", "file:main:2"
@@ -183,6 +184,25 @@ def test_a_key_that_is_needed_is_not_retired(demo: ValetProcess) -> None:
     assert [each["ref"] for each in told(demo, "status")["keys"]][1] == before
     keys(demo, "retire", before, "--yes")
     assert len(told(demo, "status")["keys"]) == 1
+
+
+def test_a_key_that_is_wrapped_under_while_it_is_retired_is_put_back(
+    demo: ValetProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker on a host with an old ring saves a connection between our look and our edit."""
+    before = told(demo, "status")
+    active = keys(demo, "rotate").split()[0]
+    keys(demo, "rewrap")
+    looks = iter([0, 2])
+
+    async def named(_: Custodian, ref: str) -> int:
+        return next(looks)
+
+    monkeypatch.setattr(Custodian, "named", named)
+    assert "2 data keys are wrapped under" in keys(demo, "retire", before["active"], "--yes", status=2)
+    after = told(demo, "status")
+    assert [each["ref"] for each in after["keys"]] == [active, before["active"]]
+    assert after["keys"][1]["check"] == before["keys"][0]["check"]
 
 
 def test_ctrl_c_leaves_everything_valid_and_says_how_to_go_on(demo: ValetProcess) -> None:

@@ -193,10 +193,12 @@ async def test_what_changed_meanwhile_is_never_overwritten(
     empty_database: Database, vault: Vault, upstream: FakeUpstream, path: Path
 ) -> None:
     """Between our look and our write one person disconnects, one connects anew, another re-wrap is faster."""
-    owners = await people(empty_database, 4)
+    owners = await people(empty_database, 5)
     ids = [(await connect(vault, upstream, owner)).id for owner in owners]
     RingFile(path).rotate(ONE)
     ring = Meddled(path)
+    wrapped = await scalar(empty_database, "SELECT wrapped FROM deks WHERE owner = %s", owners[4])
+    strange = ("file:lost:1", wrapped, owners[4])
 
     async def meddle() -> None:
         await vault.disconnect(owners[0], ids[0])
@@ -205,15 +207,18 @@ async def test_what_changed_meanwhile_is_never_overwritten(
         await connect(vault, upstream, owners[1])
         await custodian(empty_database, path).rewrap()
         await run(empty_database, "UPDATE deks SET wrapped_at = '2000-01-01' WHERE owner = %s", owners[2])
+        # Somebody else's key now, by whatever hand: the same bytes under another name.
+        await run(empty_database, "UPDATE deks SET kek_ref = %s, wrapped = %s WHERE owner = %s", *strange)
 
     ring.meddle = meddle
     done = await Custodian(empty_database, ring, sleep=Clock().sleep).rewrap()
-    assert (done.moved, done.left, done.whole) == (0, 0, True)
-    assert await refs(empty_database) == {TWO: 4}  # the operator's, and three people's
+    assert (done.moved, done.left, done.refused) == (0, 0, {"unknown_key": 1})
+    # The operator's, and three people's.
+    assert await refs(empty_database) == {TWO: 4, "file:lost:1": 1}
     query = "SELECT extract(year FROM wrapped_at)::int FROM deks WHERE owner = %s"
     assert await scalar(empty_database, query, owners[2]) == 2000, "it was wrapped a second time"
     fresh = await open_vault(empty_database, FileKeyRing(path), upstream)
-    for owner in owners[1:]:
+    for owner in owners[1:4]:
         await fresh.credential(owner, "spotify")
 
 
@@ -330,6 +335,17 @@ async def test_a_key_that_a_service_rotates_under_one_name_is_done_by_its_time(
     assert not set(old) & set(await scalar(empty_database, wraps, owners[:2]))
     assert young == await scalar(empty_database, wraps, owners[2:])
     assert (await custodian(empty_database, path).rewrap(before=before)).moved == 0
+    # Of two at once, who comes second leaves what the first did: the same name, other bytes.
+    await run(empty_database, query, owners)
+    ring = Meddled(path)
+    faster: list[Rewrapped] = []
+
+    async def outrun() -> None:
+        faster.append(await custodian(empty_database, path).rewrap(before=before))
+
+    ring.meddle = outrun
+    slower = await Custodian(empty_database, ring, sleep=Clock().sleep).rewrap(before=before)
+    assert (faster[0].moved, slower.moved, slower.whole) == (3, 0, True)
 
 
 async def test_a_key_service_that_goes_away_ends_it_and_it_goes_on_later(

@@ -106,11 +106,11 @@ class Custody:
             cursor = await link.execute(
                 "WITH given AS (SELECT * FROM unnest(%(ids)s::uuid[], %(was)s::text[], %(old)s::bytea[],"
                 "  %(is)s::text[], %(new)s::bytea[]) AS given (id, was, old, ref, new)),"
-                " held AS (SELECT d.id, given.was, given.old, given.ref, given.new FROM deks d"
+                " held AS (SELECT d.id, given.ref, given.new FROM deks d"
                 "  JOIN given ON given.id = d.id AND given.was = d.kek_ref AND given.old = d.wrapped"
                 "  FOR NO KEY UPDATE OF d SKIP LOCKED)"
                 " UPDATE deks d SET kek_ref = held.ref, wrapped = held.new, wrapped_at = now() FROM held"
-                " WHERE d.id = held.id AND d.kek_ref = held.was AND d.wrapped = held.old",
+                " WHERE d.id = held.id",
                 {
                     "ids": [old.id for old, _ in pairs],
                     "was": [old.kek_ref for old, _ in pairs],
