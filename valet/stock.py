@@ -8,10 +8,9 @@ from datetime import date, datetime, timedelta
 
 from vault.custody import Rewrapped
 from vault.rings.edit import MOST_DAYS, MOST_WRAPS, Key
+from vault.rings.ringfile import State
 from vault.store.custody import Wrapped
 from vault.verify import Verdict
-
-_STATES = {"active": "active", "decrypt_only": "decrypt only"}
 
 _SHOWN = 5
 """Ids of records that do not open: so many are shown of each kind; --json has more."""
@@ -19,11 +18,22 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """A key and what it wraps. `key` is None where the database names one that the ring does not tell of."""
+    """A key and what it wraps. `key` is None where the ring does not tell of it.
+
+    `active`: whether it wraps now. Of rings of several kinds one does; another's active key only unwraps.
+    """
 
     ref: str
     key: Key | None
+    active: bool
     wrapped: tuple[Wrapped, ...]
+
+    @property
+    def state(self) -> State | None:
+        """What is done with it; None where the ring does not tell of it."""
+        if self.active:
+            return "active"
+        return "decrypt_only" if self.key else None
 
     @property
     def count(self) -> int:
@@ -44,7 +54,7 @@ class Shelf:
         """For a script. `state` is null for a key that the ring does not tell of."""
         return {
             "ref": self.ref,
-            "state": self.key.state if self.key else None,
+            "state": self.state,
             "created": stamp(self.key.created) if self.key else None,
             "check": self.key.check if self.key else None,
             "data_keys": {each.purpose: each.count for each in self.wrapped},
@@ -57,9 +67,10 @@ class Shelf:
         what = ", ".join(f"{each.count} {each.purpose}" for each in self.wrapped)
         said = f"wraps {self.count} data keys: {what}" if what else "wraps nothing"
         if self.key is None:
-            return f"  {self.ref}  {said}"
+            return f"  {self.ref}  {'active        ' if self.active else ''}{said}"
         since = f"since {day(self.key.created)}"
-        return f"  {self.ref}  {_STATES[self.key.state]:12}  {since:16}  check {self.key.check}  {said}"
+        state = "active" if self.active else "decrypt only"
+        return f"  {self.ref}  {state:12}  {since:16}  check {self.key.check}  {said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,7 @@ class Stock:
         by_ref = {key.ref: key for key in keys}
         refs = known + sorted({each.kek_ref for each in wrapped} - set(known))
         shelves = tuple(
-            Shelf(ref, by_ref.get(ref), tuple(each for each in wrapped if each.kek_ref == ref))
+            Shelf(ref, by_ref.get(ref), ref == active, tuple(each for each in wrapped if each.kek_ref == ref))
             for ref in refs
         )
         return cls(ring, active, frozenset(kinds), shelves, belongs)

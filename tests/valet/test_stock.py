@@ -31,7 +31,7 @@ def wrapped(ref: str, purpose: str = "connection", count: int = 3, days: int = 0
 
 def test_what_is_under_another_key_is_due_and_what_is_under_none_is_missing() -> None:
     rows = [wrapped("file:lost:7"), wrapped(ONE, days=9), wrapped(ONE, "operator", 1), wrapped(TWO)]
-    stock = Stock.of("ring.json", TWO, [key(TWO), key(ONE, "decrypt_only")], rows, True)
+    stock = Stock.of("ring.json", TWO, ["file"], [key(TWO), key(ONE, "decrypt_only")], rows, True)
     assert (stock.due, stock.tired, [each.ref for each in stock.unknown]) == (7, False, ["file:lost:7"])
     said = stock.json()
     assert (said["unknown"], said["rewrap_due"], said["belongs"]) == (["file:lost:7"], 7, True)
@@ -55,10 +55,26 @@ def test_what_is_under_another_key_is_due_and_what_is_under_none_is_missing() ->
 def test_a_ring_that_tells_no_keys_is_not_said_to_lack_any() -> None:
     """A key service: what it can open only it knows."""
     rows = [wrapped("awskms:a"), wrapped("awskms:b", count=2)]
-    stock = Stock.of("awskms:a", "awskms:a", [], rows, None)
+    stock = Stock.of("awskms:a", "awskms:a", ["awskms"], [], rows, None)
     assert (stock.unknown, stock.due, stock.tired) == ((), 2, False)
-    assert "nothing is sealed yet" in stock.lines()
-    assert "rotation  once a year" in stock.lines()
+    assert stock.lines() == [
+        "key ring  awskms:a",
+        "  awskms:a  active        wraps 3 data keys: 3 connection",
+        "  awskms:b  wraps 2 data keys: 2 connection",
+        "nothing is sealed yet",
+        "re-wrap   due, 2 data keys are under another key: valet keys rewrap",
+        "rotation  is the key service's",
+    ]
+
+
+def test_of_several_kinds_of_rings_one_wraps() -> None:
+    """What is active in the file only unwraps while a key service comes first; what none has is missing."""
+    rows = [wrapped("awskms:a"), wrapped(ONE), wrapped(TWO, count=1)]
+    stock = Stock.of("awskms:a,file:ring.json", "awskms:a", ["awskms", "file"], [key(ONE)], rows, True)
+    states = {each["ref"]: each["state"] for each in stock.json()["keys"]}  # type: ignore[attr-defined]
+    assert states == {"awskms:a": "active", ONE: "decrypt_only", TWO: None}
+    assert (stock.due, [each.ref for each in stock.unknown]) == (4, [TWO])
+    assert any(line.startswith(f"  {ONE}  decrypt only") for line in stock.lines())
 
 
 @pytest.mark.parametrize(
@@ -73,7 +89,9 @@ def test_a_ring_that_tells_no_keys_is_not_said_to_lack_any() -> None:
 def test_a_key_is_done_after_a_year_or_so_many_wraps(
     created: datetime | None, count: int, tired: bool
 ) -> None:
-    stock = Stock.of("ring.json", ONE, [key(ONE, created=created)], [wrapped(ONE, count=count)], False)
+    stock = Stock.of(
+        "ring.json", ONE, ["file"], [key(ONE, created=created)], [wrapped(ONE, count=count)], False
+    )
     assert stock.tired is stock.json()["rotation_due"] is tired
     assert any("valet keys rotate" in line for line in stock.lines()) is tired
     assert "this ring does not open this database: put the right one there" in stock.lines()
