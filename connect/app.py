@@ -39,6 +39,7 @@ from connect.shield import Shield
 from connect.signin import SignIn
 from connect.trip import Trips
 from connect.ways import WaysPage
+from connect.witness import Witness
 from connect.words import crowded
 from providers.identity import Identities
 from providers.oauth import OAuth
@@ -121,6 +122,7 @@ def build(
     owner_links_enabled: bool,
     gate: Gate,
     premises: Premises,
+    witness: Witness,
 ) -> Starlette:
     """The sidecar's app.
 
@@ -128,11 +130,11 @@ def build(
     `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
     `diary` takes note of what people do here; `titles` are the titles of tools by their names.
     Owner links may be on only while the bind address and `public_url` are both loopback. `premises` is what
-    the operator's setup shows.
+    the operator's setup shows. `witness` hears of what `diary`, which is each person's own, is not told.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
     trips = Trips(stores.states, vault, oauth, identities, discovery, registry, public_url)
-    house = _House(desk, trips, stores, vault, registry, admission, diary)
+    house = _House(desk, trips, stores, vault, registry, admission, diary, witness)
     signin = _signin(house, owner_links_enabled)
     join = _join(house)
     consent = Consent(
@@ -143,6 +145,7 @@ def build(
         vault=vault,
         answers=authorize,
         diary=diary,
+        witness=witness,
     )
     check = AppCheck(oauth, public_url)
     return Starlette(
@@ -157,7 +160,7 @@ def build(
             Mount("/static", _Static(directory=_STATIC)),
         ],
         middleware=[Middleware(Shield, public_url=public_url)],
-        exception_handlers=_handlers(gate),
+        exception_handlers=_handlers(gate, witness),
     )
 
 
@@ -172,6 +175,7 @@ class _House:
     registry: Registry
     admission: Admission
     diary: Diary
+    witness: Witness
 
     @property
     def offers(self) -> Offers:
@@ -271,6 +275,7 @@ def _data(house: _House) -> DataPage:
         erasure=Erasure(house.stores.dossiers, house.vault),
         offers=house.offers,
         diary=house.diary,
+        witness=house.witness,
     )
 
 
@@ -285,6 +290,7 @@ def _setup(house: _House, check: AppCheck, premises: Premises, public_url: str) 
         check=check,
         premises=premises,
         public_url=public_url,
+        witness=house.witness,
     ).routes()
 
 
@@ -304,9 +310,12 @@ class _Static(StaticFiles):
         return response
 
 
-def _handlers(gate: Gate) -> dict[int | type[Exception], ExceptionHandler]:
+def _handlers(gate: Gate, witness: Witness) -> dict[int | type[Exception], ExceptionHandler]:
     async def refusal(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refusal)
+        if error.denied is not None:
+            event, why = error.denied
+            witness.note(event, outcome="refused", detail=why)
         wait = await gate.missed(request) if error.missed else 0.0
         return _crowd(request, wait) if wait else refused(request, error)
 

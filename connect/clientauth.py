@@ -11,6 +11,7 @@ from starlette.requests import Request
 from connect.endpoint import Parameters
 from connect.oautherrors import OAuthError, invalid_request
 from connect.roster import Roster
+from connect.witness import Witness
 from vault.opaque import digest
 from vault.store.clients import Client
 
@@ -24,8 +25,9 @@ class ClientAuth:
     one they like best.
     """
 
-    def __init__(self, roster: Roster) -> None:
+    def __init__(self, roster: Roster, witness: Witness) -> None:
         self._roster = roster
+        self._witness = witness
 
     async def identify(self, request: Request, form: Parameters) -> Client:
         """The calling client. Raises OAuthError: `invalid_client` (401), or `invalid_request`."""
@@ -45,6 +47,9 @@ class ClientAuth:
                 raise invalid_request("The client_id in the body is not the one in the header.")
         client = await self._roster.find(client_id)
         if client is None or not _proven(client, secrets):
+            # What calls itself by a name that is not here has none.
+            known = None if client is None else client.id
+            self._witness.note("tokens_refused", outcome="refused", client_id=known, detail="client")
             raise _refused("The client is not known here, or its secret is wrong. Register again.", challenge)
         return client
 

@@ -17,6 +17,7 @@ from connect.redirects import KNOWN_CUSTOM
 from connect.scopes import covered
 from connect.session import Desk, to_signin
 from connect.signin import handle
+from connect.witness import Witness
 from connect.words import LEVELS, Asker, Level, Line, asked_level, asker, lines, may, ours, titles
 from providers.base import Provider, Service
 from providers.registry import Registry
@@ -75,6 +76,7 @@ class Consent:
         vault: Vault,
         answers: Answers,
         diary: Diary,
+        witness: Witness,
     ) -> None:
         self._desk = desk
         self._flows = flows
@@ -83,6 +85,7 @@ class Consent:
         self._vault = vault
         self._answers = answers
         self._diary = diary
+        self._witness = witness
 
     def routes(self) -> list[Route]:
         """GET shows, POST decides."""
@@ -133,6 +136,9 @@ class Consent:
                 )
             elif fields.get("decision") == "deny":
                 location = await self._answers.deny(flow)
+                self._witness.note(
+                    "chat_denied", outcome="refused", user_id=guest.user.id, client_id=flow.client_id
+                )
             else:
                 raise Refusal(
                     400, "Neither yes nor no", "Nothing was decided.", "Go back and press a button."

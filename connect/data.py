@@ -14,6 +14,7 @@ from starlette.routing import Route
 from connect.offer import Offers
 from connect.pages import Refusal, Step, render
 from connect.session import Desk, to_signin
+from connect.witness import Witness
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.erasure import Erasure
@@ -54,6 +55,7 @@ class DataPage:
         erasure: Erasure,
         offers: Offers,
         diary: Diary,
+        witness: Witness,
     ) -> None:
         self._desk = desk
         self._registry = registry
@@ -64,6 +66,7 @@ class DataPage:
         self._erasure = erasure
         self._offers = offers
         self._diary = diary
+        self._witness = witness
 
     def routes(self) -> list[Route]:
         """Pages for GET; the copy and the deletion for POST."""
@@ -151,6 +154,8 @@ class DataPage:
                 "account is still there.",
                 Step("Go on with deleting it", _DELETE),
             ) from None
+        # Whose it was nobody can tell any more, and this row does not either.
+        self._witness.note("deleted")
         response = render("gone.html", {"farewells": [self._farewell(each) for each in ended]})
         self._desk.forget(response)
         return response

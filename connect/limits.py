@@ -13,6 +13,7 @@ import structlog
 from starlette.requests import Request
 
 from connect.address import Proxies, client_address
+from connect.witness import Witness
 from vault.errors import Busy
 from vault.store.limits import Limits, Rule
 
@@ -68,11 +69,15 @@ class TooMany(Exception):
 
 
 class Gate:
-    """Counts what comes to the front door. `trusted` are the proxies whose word on addresses is believed."""
+    """Counts what comes to the front door. `trusted` are the proxies whose word on addresses is believed.
 
-    def __init__(self, limits: Limits, trusted: Proxies) -> None:
+    `witness` hears of what was too much.
+    """
+
+    def __init__(self, limits: Limits, trusted: Proxies, witness: Witness) -> None:
         self._limits = limits
         self._trusted = trusted
+        self._witness = witness
 
     async def missed(self, request: Request) -> float:
         """Count a request that presented something we do not know: 0.0, or the seconds it has to wait.
@@ -98,15 +103,16 @@ class Gate:
         if user is None:
             await self._by_address(ARRIVALS, request)
         else:
-            await self._by_person(ACTIONS, str(user))
+            await self._by_person(ACTIONS, str(user), user)
 
     async def refreshes(self, user: UUID, client_id: str) -> None:
         """Before a good refresh token is rotated. Raises TooMany, and Busy."""
-        await self._by_person(REFRESHES, f"{user} {client_id}")
+        await self._by_person(REFRESHES, f"{user} {client_id}", user)
 
-    async def _by_person(self, rule: Rule, subject: str) -> None:
+    async def _by_person(self, rule: Rule, subject: str, user: UUID) -> None:
         wait = await self._limits.take(rule, subject)
         if wait:
+            self._witness.note("rate_limited", outcome="refused", user_id=user, detail=rule.name)
             _log.warning("too_many", rule=rule.name)
             raise TooMany(wait)
 
@@ -118,6 +124,7 @@ class Gate:
     async def _count(self, rule: Rule, request: Request) -> float:
         wait = await self._limits.take(rule, client_address(request, self._trusted))
         if wait:
+            self._witness.note("rate_limited", outcome="refused", detail=rule.name)
             # A proxy that nobody named makes one address of everybody behind it.
             unnamed = "x-forwarded-for" in request.headers and not self._trusted.networks
             hint = {"hint": "name your reverse proxy in VALET_TRUSTED_PROXIES"} if unnamed else {}

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from connect.words import date
+from vault.audit.events import Event
 from vault.health import ahead
 
 
@@ -45,12 +46,21 @@ class Refusal(Exception):
     """Ends a request with a page: what happened, what was not lost, the one thing to do next.
 
     `missed`: something was presented that we do not know, or somebody was turned away: counted by address.
+    `denied`: what the audit says of it, an event and a reason; of one that is `missed` it always says so.
     """
 
     def __init__(
-        self, status: int, title: str, sentence: str, next_step: str | Step = "", *, missed: bool = False
+        self,
+        status: int,
+        title: str,
+        sentence: str,
+        next_step: str | Step = "",
+        *,
+        missed: bool = False,
+        denied: tuple[Event, str] | None = None,
     ) -> None:
         super().__init__(title)
+        self.denied = denied or (("page_refused", "unknown") if missed else None)
         self.status = status
         self.missed = missed
         self.title = title

@@ -11,6 +11,7 @@ from connect.clientauth import ClientAuth
 from connect.endpoint import Endpoint, read_form
 from connect.limits import Gate
 from connect.roster import Roster
+from connect.witness import Witness
 from vault.opaque import digest
 from vault.store.tokens import Tokens
 
@@ -24,8 +25,9 @@ class Revoke:
     `token_type_hint` is passed over: one hash finds both kinds.
     """
 
-    def __init__(self, roster: Roster, tokens: Tokens, gate: Gate) -> None:
-        self._auth = ClientAuth(roster)
+    def __init__(self, roster: Roster, tokens: Tokens, gate: Gate, witness: Witness) -> None:
+        self._auth = ClientAuth(roster, witness)
+        self._witness = witness
         self._tokens = tokens
         self._gate = gate
 
@@ -36,6 +38,8 @@ class Revoke:
     async def _revoke(self, request: Request) -> Response:
         form = await read_form(request)
         client = await self._auth.identify(request, form)
-        if await self._tokens.revoke(digest(form.require("token")), client.id):
+        grant = await self._tokens.revoke(digest(form.require("token")), client.id)
+        if grant is not None:
+            self._witness.note("tokens_revoked", grant_id=grant)
             _log.info("tokens_revoked", client_id=client.id)
         return Response(status_code=200)

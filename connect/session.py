@@ -238,4 +238,5 @@ def _forged() -> Refusal:
         "This page is out of date",
         "It belongs to an earlier visit, or the request came from another site. Nothing was changed.",
         "Go back, reload the page and try again.",
+        denied=("page_refused", "not_our_form"),
     )

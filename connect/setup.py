@@ -19,6 +19,7 @@ from connect.admission import Guests
 from connect.appcheck import AppCheck, BadApp
 from connect.pages import Refusal, Step
 from connect.session import Desk, Guest
+from connect.witness import Witness
 from providers.base import Provider
 from providers.registry import Registry
 from vault.apps import Apps
@@ -72,8 +73,10 @@ class SetupPages:
         check: AppCheck,
         premises: Premises,
         public_url: str,
+        witness: Witness,
     ) -> None:
         self._desk = desk
+        self._witness = witness
         self._setups = setups
         self._invitations = invitations
         self._registry = registry
@@ -117,6 +120,7 @@ class SetupPages:
         link = digest(str(fields.get("t", "")))
         if not await self._setups.begin(link, digest(session), guest.browser_hash):
             raise _spent()
+        self._witness.note("setup_opened")
         _log.info("setup_opened")
         response = RedirectResponse(_HERE, 303)
         response.set_cookie(
@@ -202,6 +206,7 @@ class SetupPages:
             return await self._guide(guest, provider, str(bad), 503 if bad.passing else 400)
         await self._apps.save(operator_id(), provider.name, app.client_id, app.client_secret)
         await self._premises.changed()
+        self._witness.note("setup_app_saved", provider=provider.name)
         _log.info("setup_app_saved", provider=provider.name)
         return RedirectResponse(f"{_HERE}?done={provider.name}", 303)
 
@@ -212,6 +217,7 @@ class SetupPages:
         with suppress(UnknownApp):
             await self._apps.forget(provider.name)
         await self._premises.changed()
+        self._witness.note("setup_app_removed", provider=provider.name)
         _log.info("setup_app_removed", provider=provider.name)
         return RedirectResponse(f"{_HERE}?done=removed", 303)
 
@@ -228,6 +234,7 @@ class SetupPages:
             )
             return await self._overview(guest, fault=fault, status=400)
         await self._invitations.add(entry)
+        self._witness.note("guest_added", detail="setup")
         _log.info("setup_guest_added")
         return RedirectResponse(f"{_HERE}?done=guest", 303)
 
@@ -237,6 +244,7 @@ class SetupPages:
         entry = str(fields.get("entry", ""))
         if entry in await self._invitations.entries():
             await self._invitations.remove(entry)
+            self._witness.note("guest_removed", detail="setup")
         return RedirectResponse(f"{_HERE}?done=unlisted", 303)
 
     async def finish(self, request: Request) -> Response:
@@ -262,6 +270,7 @@ def _closed() -> Refusal:
         "The setup opens from the terminal",
         "These pages are for whoever runs this Valet. Nothing was changed.",
         "Run `valet setup` on the machine that Valet runs on, and open the link that it prints.",
+        denied=("setup_refused", "closed"),
     )
 
 
@@ -272,6 +281,7 @@ def _spent() -> Refusal:
         "A setup link opens once, in one browser, and only for an hour. Nothing was changed.",
         "Run `valet setup` on the machine that Valet runs on: it prints a new one.",
         missed=True,
+        denied=("setup_refused", "spent_link"),
     )
 
 

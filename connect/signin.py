@@ -189,6 +189,7 @@ class SignIn:
                 "You can't come in",
                 "Whoever runs this Valet has closed your access. Your provider accounts are untouched.",
                 "Ask them if you think this is a mistake.",
+                denied=("signin_refused", "blocked"),
             )
         return user
 
@@ -241,6 +242,7 @@ def _spent_link() -> Refusal:
         "An owner link opens once, and only for a while. Nothing was lost.",
         "Run `valet link` in a terminal on this computer: it prints a new one.",
         missed=True,
+        denied=("signin_refused", "spent_link"),
     )
 
 
@@ -254,4 +256,5 @@ def _not_on_the_list(errand: Errand, account: Account) -> Refusal:
         f"Nothing was kept. To be let in, give them this entry for the guest list: {entry}",
         Step(f"Use another {title} account", errand.again),
         missed=True,
+        denied=("signin_refused", "not_invited"),
     )

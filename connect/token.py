@@ -26,6 +26,7 @@ from connect.oautherrors import OAuthError, invalid_grant
 from connect.resource import require_resource
 from connect.roster import Roster
 from connect.scopes import narrowed, spoken
+from connect.witness import Witness
 from vault.opaque import digest
 from vault.store.clients import Client
 from vault.store.tokens import ACCESS_SECONDS, Code, Issued, Refusal, Seal, Tokens, Unseal
@@ -50,10 +51,12 @@ class Token:
         seal: Seal,
         unseal: Unseal,
         gate: Gate,
+        witness: Witness,
     ) -> None:
         self._resource = resource
         self._roster = roster
-        self._auth = ClientAuth(roster)
+        self._auth = ClientAuth(roster, witness)
+        self._witness = witness
         self._tokens = tokens
         self._recheck = recheck
         self._seal = seal
@@ -91,11 +94,13 @@ class Token:
         issued = await self._tokens.exchange(digest(code), client.id, fits)
         if isinstance(issued, Refusal):
             _log.warning("code_refused", client_id=client.id, why=issued.value)
+            self._deny(client, f"code_{issued.value}")
             raise invalid_grant(
                 "The code is unknown, used, expired, or does not go with this client, redirect_uri and "
                 "code_verifier. Start again at /authorize.",
                 missed=issued is Refusal.UNKNOWN,
             )
+        self._witness.note("tokens_issued", grant_id=issued.grant_id)
         _log.info("code_exchanged", client_id=client.id, grant_id=str(issued.grant_id))
         return _answer(issued, issued.scopes)
 
@@ -107,19 +112,29 @@ class Token:
         user_id, live = holder
         if not live:
             # Before it is counted: an ended token that got about must not use up what its person may do.
-            raise self._refused(client, Refusal.UNKNOWN)
+            raise self._refused(client, Refusal.UNKNOWN, user_id)
         if not await self._recheck(user_id):
             _log.info("refresh_not_allowed", client_id=client.id, user_id=str(user_id))
+            self._deny(client, "not_allowed", user_id)
             raise invalid_grant("This person may not use this server any more. Ask whoever runs it.")
         await self._gate.refreshes(user_id, client.id)
         issued = await self._tokens.refresh(presented, client.id, self._seal, self._unseal)
         if isinstance(issued, Refusal):
-            raise self._refused(client, issued)
+            raise self._refused(client, issued, user_id)
+        self._witness.note("tokens_refreshed", user_id=user_id, client_id=client.id)
         return _answer(issued, narrowed(form.get("scope"), issued.scopes))
 
-    def _refused(self, client: Client, why: Refusal, *, missed: bool = False) -> OAuthError:
+    def _deny(self, client: Client, why: str, user_id: UUID | None = None) -> None:
+        self._witness.note(
+            "tokens_refused", outcome="refused", user_id=user_id, client_id=client.id, detail=why
+        )
+
+    def _refused(
+        self, client: Client, why: Refusal, user_id: UUID | None = None, *, missed: bool = False
+    ) -> OAuthError:
         """`missed`: there is no such token. One that ended was somebody's once, so it is no guess."""
         _log.warning("refresh_refused", client_id=client.id, why=why.value)
+        self._deny(client, why.value, user_id)
         return invalid_grant(
             "The refresh token is unknown, used, expired or revoked, or is another client's. Sign in again.",
             missed=missed,

@@ -73,7 +73,7 @@ def build(
     app = Challenge(app, house.metadata_url)
     app = SessionIds(app, house.session_key)
     app = Intake(app)
-    app = Throttle(app, house.buckets)
+    app = Throttle(app, house.buckets, house.witness)
     app = Bearer(app, house)
     app = Door(app, settings)
     return McpApp(server, _cors(app, house))

@@ -45,6 +45,7 @@ class Bearer:
             return await self._unauthorized(None)(scope, receive, send)
         found = _CREDENTIALS.fullmatch(given[0]) if len(given) == 1 else None
         if found is None:
+            self._deny("malformed")
             return await self._unauthorized("invalid_token")(scope, receive, send)
         token_hash = digest(found[1].decode())
         try:
@@ -62,9 +63,14 @@ class Bearer:
         """Whom the token speaks for, if it was issued for this server (RFC 8707, MCP token audience)."""
         principal = await self._house.tokens.check(token_hash)
         if principal is None or principal.resource != self._house.resource:
-            _log.info("bearer_refused", reason="unknown" if principal is None else "audience")
+            reason = "unknown" if principal is None else "audience"
+            _log.info("bearer_refused", reason=reason)
+            self._deny(reason)
             return None
         return principal
+
+    def _deny(self, reason: str) -> None:
+        self._house.witness.note("bearer_refused", outcome="refused", detail=reason)
 
     def _identity(self, principal: Principal) -> AccessToken:
         """What the SDK binds sealed state to: client, issuer and subject. The token itself stays out."""

@@ -19,6 +19,7 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_server.call import Call
+from mcp_server.ports import Witness
 from mcp_server.refusals import refuse
 
 _log = structlog.get_logger(__name__)
@@ -78,9 +79,10 @@ class Buckets:
 class Throttle:
     """ASGI: requests of a grant whose bucket is empty get 429. Stands behind the bearer check."""
 
-    def __init__(self, app: ASGIApp, buckets: Buckets) -> None:
+    def __init__(self, app: ASGIApp, buckets: Buckets, witness: Witness) -> None:
         self._app = app
         self._buckets = buckets
+        self._witness = witness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or tell when to send it again."""
@@ -88,6 +90,13 @@ class Throttle:
         wait = self._buckets.take(principal.grant_id)
         if not wait:
             return await self._app(scope, receive, send)
+        self._witness.note(
+            "rate_limited",
+            outcome="refused",
+            user_id=principal.user_id,
+            client_id=principal.client_id,
+            detail="calls",
+        )
         _log.warning("too_many_calls", grant_id=str(principal.grant_id), client_id=principal.client_id)
         refused = refuse(
             429,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
-from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck
+from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck, Witness
 from providers.http import Http
 
 
@@ -30,6 +30,7 @@ class House:
     directory: Directory
     http: Http
     diary: Diary
+    witness: Witness
     request_state_keys: tuple[bytes, ...] = field(repr=False)
     session_key: bytes = field(repr=False)
     buckets: Buckets = field(default_factory=Buckets)

@@ -19,7 +19,7 @@ from mcp_server.call import Call
 from mcp_server.errors import Refusal
 from mcp_server.house import House
 from mcp_server.ladder import Sleep
-from mcp_server.ports import ConnectLinks, Directory, Secrets
+from mcp_server.ports import ConnectLinks, Directory, Secrets, Witness
 from mcp_server.sentences import title_of
 from providers.base import Credential, CredentialSource, ScopeMissing
 from providers.http import Http
@@ -41,6 +41,7 @@ class Person:
     links: ConnectLinks
     answered: bool
     about: Callable[[UUID], None]
+    witness: Witness
 
 
 async def person(context: Context[House, Any]) -> Person:
@@ -50,7 +51,9 @@ async def person(context: Context[House, Any]) -> Person:
     def about(connection: UUID) -> None:
         call.connection = connection
 
-    return Person(call.principal, house.vault, house.directory, house.links, call.answered, about)
+    return Person(
+        call.principal, house.vault, house.directory, house.links, call.answered, about, house.witness
+    )
 
 
 async def pause(context: Context[House, Any]) -> Sleep:

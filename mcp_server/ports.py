@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from providers.base import Credential, Provider, Service
+from vault.audit.events import Event
 from vault.revocation import Ended
 from vault.store.connections import Connection
 from vault.store.standings import Ending
@@ -87,6 +88,22 @@ class Directory(Protocol):
 
     def upstream(self, provider: str, ours: Iterable[str]) -> frozenset[str]:
         """The upstream scopes that our scopes need at one configured provider. Raises KeyError."""
+
+
+class Witness(Protocol):
+    """Who is told of what is not for one person's page of activity: the audit."""
+
+    def note(
+        self,
+        event: Event,
+        *,
+        outcome: str = "ok",
+        user_id: UUID | None = None,
+        client_id: str | None = None,
+        provider: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        """Note an event, in words of ours; returns at once and never raises."""
 
 
 class Diary(Protocol):

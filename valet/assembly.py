@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -13,8 +13,6 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 import connect.app
 import mcp_server.app
@@ -42,18 +40,22 @@ from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from valet import entries
 from valet.directory import OperatorApps
+from valet.doors import Doors
 from valet.housekeeping import Sweep, housekeeping
 from valet.links import mint_owner_link, mint_setup_link
 from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
+from vault.audit.audit import Audit
 from vault.caretaker import Caretaker
 from vault.census import Census
 from vault.diary import Diary
 from vault.errors import Sealed
+from vault.outcomes import Report
 from vault.purposes import SUCCESSOR
 from vault.rings.choose import open_ring
 from vault.store.activity import Activity
+from vault.store.audit import AuditRows
 from vault.store.clients import Clients
 from vault.store.database import Database
 from vault.store.deks import Deks
@@ -133,22 +135,29 @@ async def assemble(
             Registry(settings.known(PROVIDERS), operated, settings.owning),
         )
         metrics = CollectorRegistry()
-        vault = await _vault(database, str(keyring), RegisteredUpstream(oauth, registry), metrics)
+        audit = Audit(AuditRows(database), metrics=metrics)
+        upstream = RegisteredUpstream(oauth, registry)
+        vault = await _vault(database, str(keyring), upstream, metrics, audit.refreshed)
+        # What the vault still does at its end is written, and the keys for that are zeroed after it.
         stack.push_async_callback(vault.close)
+        stack.push_async_callback(audit.close)
+        stack.push_async_callback(vault.drain)
+        audit.begin(vault)
         await operated.rest_in(vault.apps)
         _require_one_world(settings, operated)
-        diary = Diary(Activity(database), metrics=metrics)
+        diary = Diary(Activity(database), metrics=metrics, also=audit.noted)
         stack.push_async_callback(diary.close)
         roster = _roster(settings, database, fetcher)
-        app = _app(settings, database, vault, oauth, http, registry, diary, build_mcp, roster, operated)
+        notes = (diary, audit)
+        app = _app(settings, database, vault, oauth, http, registry, notes, build_mcp, roster, operated)
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         census = Census(Standings(database), metrics)
         await stack.enter_async_context(housekeeping([census.count], every=60))
         caretaker = vault.caretaker([each.name for each in settings.known(PROVIDERS) if each.services])
         await stack.enter_async_context(caretaker.at_work())
-        link = await mint_owner_link(database, settings.origin) if settings.loopback else None
+        link = await mint_owner_link(database, settings.origin, audit) if settings.loopback else None
         ready = registry.operated and registry.configured
-        setup = None if ready else await mint_setup_link(database, settings.origin)
+        setup = None if ready else await mint_setup_link(database, settings.origin, audit)
         return House(app, link, setup, registry.unset, metrics, caretaker, stack.pop_all())
 
 
@@ -173,13 +182,17 @@ def _require_one_world(settings: Settings, operated: OperatorApps) -> None:
 
 
 async def _vault(
-    database: Database, keyring: str, upstream: RegisteredUpstream, metrics: CollectorRegistry
+    database: Database,
+    keyring: str,
+    upstream: RegisteredUpstream,
+    metrics: CollectorRegistry,
+    report: Report,
 ) -> Vault:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
     ring = await open_ring(keyring, create=fresh)
     try:
-        return await open_vault(database, ring, upstream, metrics=metrics)
+        return await open_vault(database, ring, upstream, metrics=metrics, report=report)
     except Sealed:
         raise CannotOpen(
             f"the key ring {keyring} is not the one this database was sealed with; put the right one there "
@@ -201,26 +214,18 @@ def _app(
     oauth: OAuth,
     http: Http,
     registry: Registry,
-    diary: Diary,
+    notes: tuple[Diary, Audit],
     build_mcp: McpBuilder,
     roster: Roster,
     operated: OperatorApps,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
+    diary, audit = notes
     clients, tokens = Clients(database), Tokens(database)
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
-    gate = Gate(_limits(database, vault), settings.proxies)
+    gate = Gate(_limits(database, vault), settings.proxies, audit)
     authorize = Authorize(origin, resource, registry.offered, roster, flows, _error_page, gate)
-    token = Token(
-        resource,
-        roster,
-        tokens,
-        admission.recheck,
-        lambda record, plaintext: vault.seal(SUCCESSOR, record, plaintext),
-        lambda record, sealed: vault.open(SUCCESSOR, record, sealed),
-        gate,
-    )
     sidecar = connect.app.build(
         public_url=origin,
         stores=connect.app.Stores.of(database, flows),
@@ -235,17 +240,18 @@ def _app(
             *Metadata(origin, resource, registry.offered, cimd=settings.client_documents).routes(),
             *Register(clients, gate).routes(),
             *authorize.routes(),
-            *token.routes(),
-            *Revoke(roster, tokens, gate).routes(),
+            *_token(resource, roster, tokens, admission, vault, gate, audit).routes(),
+            *Revoke(roster, tokens, gate, audit).routes(),
         ],
         diary=diary,
         titles=mcp_server.app.titles(),
         owner_links_enabled=settings.loopback,
         gate=gate,
         premises=_premises(settings, operated),
+        witness=audit,
     )
     mcp = build_mcp(
-        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, registry, http, diary)
+        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, registry, http, diary, audit)
     )
 
     @asynccontextmanager
@@ -253,11 +259,40 @@ def _app(
         async with mcp.lifespan():
             yield
 
-    return Starlette(routes=[_Doors(mcp.endpoint, sidecar, operated.fresh)], lifespan=lifespan)
+    doors = Doors(mcp.endpoint, sidecar, operated.fresh, audit, settings.proxies)
+    return Starlette(routes=[doors], lifespan=lifespan)
+
+
+def _token(
+    resource: str,
+    roster: Roster,
+    tokens: Tokens,
+    admission: Admission,
+    vault: Vault,
+    gate: Gate,
+    audit: Audit,
+) -> Token:
+    return Token(
+        resource,
+        roster,
+        tokens,
+        admission.recheck,
+        lambda record, plaintext: vault.seal(SUCCESSOR, record, plaintext),
+        lambda record, sealed: vault.open(SUCCESSOR, record, sealed),
+        gate,
+        audit,
+    )
 
 
 def _tools_house(
-    origin: str, checked: Welcomed, vault: Vault, flows: Flows, registry: Registry, http: Http, diary: Diary
+    origin: str,
+    checked: Welcomed,
+    vault: Vault,
+    flows: Flows,
+    registry: Registry,
+    http: Http,
+    diary: Diary,
+    audit: Audit,
 ) -> mcp_server.house.House:
     return mcp_server.house.House(
         public_url=origin,
@@ -268,6 +303,7 @@ def _tools_house(
         directory=registry,
         http=http,
         diary=diary,
+        witness=audit,
         request_state_keys=(vault.derive("request-state"),),
         session_key=vault.derive("session-id"),
     )
@@ -281,28 +317,6 @@ def _premises(settings: Settings, operated: OperatorApps) -> Premises:
         entries=entries.shown(url),
         changed=operated.changed,
     )
-
-
-class _Doors(BaseRoute):
-    """Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
-
-    By comparison, not by a pattern: a pattern's `.` does not match a line break, and what fell between the
-    doors would get neither's headers nor its check of the Host.
-    """
-
-    def __init__(self, mcp: ASGIApp, sidecar: ASGIApp, fresh: Callable[[], Awaitable[None]]) -> None:
-        self._mcp = mcp
-        self._sidecar = sidecar
-        self._fresh = fresh
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Every request is for one of the two."""
-        return Match.FULL, {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass it on, with what is set up here up to date."""
-        await self._fresh()
-        await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, send)
 
 
 def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]:

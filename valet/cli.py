@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from providers.registry import PROVIDERS
-from valet import banner, db, keys, logging, running, users
+from valet import audit, banner, db, keys, logging, running, users
 from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
 from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(audit.app, name="audit")
 
 
 @app.command()
@@ -70,6 +71,7 @@ def link(demo: Demo = False, as_json: Json = False) -> None:
 
     with spoken():
         settings = load(environment(), PROVIDERS)
+        logging.configure("WARNING", "console")
         url = asyncio.run(owner_link(settings, mode_of(settings, demo)))
     typer.echo(json.dumps({"owner_link": url}) if as_json else url)
 
@@ -85,6 +87,7 @@ def setup(demo: Demo = False, as_json: Json = False) -> None:
 
     with spoken():
         settings = load(environment(), PROVIDERS)
+        logging.configure("WARNING", "console")
         url = asyncio.run(setup_link(settings, mode_of(settings, demo)))
     typer.echo(json.dumps({"setup_link": url}) if as_json else url)
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,12 +17,15 @@ import typer
 from providers.registry import PROVIDERS
 from valet import logging
 from valet.bar import Bar
-from valet.embedded import made
+from valet.embedded import EmbeddedError, made
 from valet.reach import NotReached, mode_of, reached
 from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, NotDone, spoken
 from valet.stock import Stock, day, period, rewrapped, verified
+from valet.witness import unwritten, witnessed
+from vault.audit.audit import Audit
 from vault.custody import Custodian, Rewrapped
+from vault.errors import Busy
 from vault.keyring import KeyRing
 from vault.rings.choose import open_ring, parse, path_of
 from vault.rings.edit import RingFile
@@ -102,6 +105,20 @@ class Cabinet:
         async with reached(self.settings, self.mode, asleep=True) as database:
             yield database
 
+    async def tell(self, what: str) -> None:
+        """Let the audit say what was done with the keys, where there is a database. It is done anyhow."""
+        if self.settings.database_url is None and not made(self.folder):
+            return
+        try:
+            async with self.database() as database, self.witness(database) as audit:
+                audit.note("key_operation", detail=what)
+        except (NotReached, Busy, EmbeddedError):
+            unwritten()
+
+    def witness(self, database: Database) -> AbstractAsyncContextManager[Audit]:
+        """The audit of what is done in the block."""
+        return witnessed(self.settings, self.mode, database)
+
 
 @app.command()
 def init(demo: Demo = False) -> None:
@@ -178,6 +195,7 @@ def rotate(
             )
         if add:
             ref = at.file.add()
+            await at.tell("added")
             return (
                 f"added {ref}, which only unwraps for now\n"
                 f"Copy the ring to every host that runs Valet, then: valet keys rotate --activate {ref}"
@@ -186,6 +204,7 @@ def rotate(
         ref = activate or at.file.rotate(before)
         if activate:
             before = at.file.activate(activate)
+        await at.tell("activated" if activate else "rotated")
         return (
             f"{ref} wraps from now on; {before} only unwraps\n"
             "Back up the ring anew: valet keys backup PATH\n"
@@ -216,8 +235,10 @@ def rewrap(
     day_ = None if before is None else min(before.replace(tzinfo=UTC), datetime.now(UTC))
 
     async def act(at: Cabinet) -> Rewrapped:
-        async with at.database() as database:
-            return await Custodian(database, await at.ring()).rewrap(rate=rate, before=day_, progress=bar)
+        async with at.database() as database, at.witness(database) as audit:
+            done = await Custodian(database, await at.ring()).rewrap(rate=rate, before=day_, progress=bar)
+            audit.note("key_operation", outcome="ok" if done.whole else "faults", detail="rewrapped")
+            return done
 
     with Bar("re-wrapping") as bar:
         done = _work(act, demo, lambda: f"{bar.done} data keys were looked at. Go on with: valet keys rewrap")
@@ -241,7 +262,7 @@ def retire(
 
     async def act(at: Cabinet) -> str:
         at.file.retirable(ref)
-        async with at.database() as database:
+        async with at.database() as database, at.witness(database) as audit:
             custodian = Custodian(database, await at.ring())
             await _require_unused(custodian, ref)
             if not yes:
@@ -257,6 +278,7 @@ def retire(
             except BaseException:
                 at.file.restore(ref, entry)
                 raise
+            audit.note("key_operation", detail="retired")
         return f"{ref} is out of the ring {at.path}"
 
     typer.echo(_work(act, demo))
@@ -273,8 +295,11 @@ def verify(demo: Demo = False, as_json: Json = False, ring: Ring = None) -> None
     """Open every sealed record and say what does not open. It changes nothing and shows no content."""
 
     async def act(at: Cabinet) -> list[Verdict]:
-        async with at.database() as database:
-            return await Verifier(database, await at.ring(ring)).verify(bar)
+        async with at.database() as database, at.witness(database) as audit:
+            verdicts = await Verifier(database, await at.ring(ring)).verify(bar)
+            whole = not any(map(_faults, verdicts))
+            audit.note("key_operation", outcome="ok" if whole else "faults", detail="verified")
+            return verdicts
 
     with Bar("opening") as bar:
         verdicts = _work(act, demo, lambda: f"{bar.done} records were opened")
@@ -307,6 +332,7 @@ def backup(
                 "Choose another place."
             )
         keys = at.file.backup(path)
+        await at.tell("backed_up")
         lines = [f"  {key.ref}  since {day(key.created)}  check {key.check}" for key in keys]
         return "\n".join(
             [

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from valet import running
 from valet.reach import reached
 from valet.settings import Settings
+from valet.witness import witnessed
+from vault.audit.audit import Audit
 from vault.opaque import digest, mint
 from vault.store.database import Database
 from vault.store.meta import Mode
@@ -18,20 +20,22 @@ class NoLink(Exception):
     """No link can be made; the text says why and what to do."""
 
 
-async def mint_owner_link(database: Database, origin: str) -> str:
+async def mint_owner_link(database: Database, origin: str, audit: Audit) -> str:
     """A link that signs the owner in once, within the hour. Only for a loopback server."""
     token = mint()
     await OwnerLinks(database).add(digest(token.get_secret_value()))
+    audit.note("link_made", detail="owner")
     return f"{origin}/owner?t={token.get_secret_value()}"
 
 
-async def mint_setup_link(database: Database, origin: str) -> str:
+async def mint_setup_link(database: Database, origin: str, audit: Audit) -> str:
     """A link that opens the setup pages once, within the hour, wherever this server is.
 
     Whoever has the terminal is the operator.
     """
     token = mint()
     await Setups(database).add(digest(token.get_secret_value()))
+    audit.note("link_made", detail="setup")
     return f"{origin}/setup?t={token.get_secret_value()}"
 
 
@@ -50,9 +54,11 @@ async def setup_link(settings: Settings, mode: Mode) -> str:
     return await _minted(settings, mode, mint_setup_link)
 
 
-async def _minted(settings: Settings, mode: Mode, mint_: Callable[[Database, str], Awaitable[str]]) -> str:
+async def _minted(
+    settings: Settings, mode: Mode, mint_: Callable[[Database, str, Audit], Awaitable[str]]
+) -> str:
     from valet.serve import folder
 
-    async with reached(settings, mode) as database:
+    async with reached(settings, mode) as database, witnessed(settings, mode, database) as audit:
         note = running.read(folder(settings, mode))
-        return await mint_(database, note.public_url if note else settings.origin)
+        return await mint_(database, note.public_url if note else settings.origin, audit)

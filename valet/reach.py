@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from valet import running
 from valet.embedded import Supervisor, connection_urls, made
 from valet.settings import Settings
-from vault.store.database import Database
+from vault.store.database import LONGEST, Database
 from vault.store.meta import Mode
 
 
@@ -28,14 +28,22 @@ def mode_of(settings: Settings, demo: bool) -> Mode:
 
 
 @asynccontextmanager
-async def reached(settings: Settings, mode: Mode, *, asleep: bool = False) -> AsyncIterator[Database]:
+async def reached(
+    settings: Settings,
+    mode: Mode,
+    *,
+    asleep: bool = False,
+    owner: bool = False,
+    longest: float = LONGEST,
+) -> AsyncIterator[Database]:
     """Its database: DATABASE_URL, or the embedded one while it runs.
 
-    `asleep`: an embedded one that does not run is started for as long as this takes. Raises NotReached, Busy,
-    EmbeddedError.
+    `asleep`: an embedded one that does not run is started for as long as this takes. `owner`: as the role
+    that owns the schema, where one is named. `longest`: seconds for one use of a connection. Raises
+    NotReached, Busy, EmbeddedError.
     """
-    with _served(settings, mode, asleep) as url:
-        database = Database(url.get_secret_value())
+    with _served(settings, mode, asleep, owner) as url:
+        database = Database(url.get_secret_value(), longest=longest)
         await database.open()
         try:
             yield database
@@ -48,19 +56,19 @@ async def reached(settings: Settings, mode: Mode, *, asleep: bool = False) -> As
 
 
 @contextmanager
-def _served(settings: Settings, mode: Mode, asleep: bool) -> Iterator[SecretStr]:
+def _served(settings: Settings, mode: Mode, asleep: bool, owner: bool) -> Iterator[SecretStr]:
     if settings.database_url is not None:
-        yield settings.database_url
+        yield (settings.migration_database_url if owner else None) or settings.database_url
         return
     from valet.serve import folder
 
     place = folder(settings, mode)
     urls = connection_urls(place)
     if urls is not None:
-        yield urls.app
+        yield urls.owner if owner else urls.app
     elif asleep and made(place):
         with Supervisor(place, db_user=settings.db_user) as started:
-            yield started.app
+            yield started.owner if owner else started.app
     else:
         command = "valet demo" if mode == "demo" else "valet serve"
         raise NotReached(f"no Valet runs here. Start one first: {command}")

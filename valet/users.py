@@ -12,11 +12,14 @@ import typer
 
 from providers.base import Provider
 from providers.registry import PROVIDERS
+from valet import logging
 from valet.oidc import known_in_demo
 from valet.people import Known, entry_of, known, whose
 from valet.reach import mode_of, reached
 from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, spoken
+from valet.witness import witnessed
+from vault.audit.audit import Audit
 from vault.store.database import Database
 from vault.store.invitations import Invitations
 from vault.store.people import People
@@ -40,6 +43,7 @@ class Desk:
     database: Database
     settings: Settings
     providers: tuple[Provider, ...]
+    audit: Audit
 
     @property
     def issuers(self) -> dict[str, str]:
@@ -59,6 +63,8 @@ def allow(entry: Entry, demo: Demo = False) -> None:
     async def act(desk: Desk) -> str:
         kept = entry_of(entry, desk.issuers)
         added = await Invitations(desk.database).add(kept)
+        if added:
+            desk.audit.note("guest_added", detail="terminal")
         return f"{kept} may sign in now" if added else f"{kept} was on the list already"
 
     typer.echo(_work(act, demo))
@@ -71,6 +77,7 @@ def disallow(entry: Entry, demo: Demo = False) -> None:
     async def act(desk: Desk) -> str:
         kept = entry_of(entry, desk.issuers)
         if await Invitations(desk.database).remove(kept):
+            desk.audit.note("guest_removed", detail="terminal")
             return f"{kept} is off the list; to have somebody out at once: valet users block"
         return f"{kept} was not on the list (what VALET_ALLOW says is changed there)"
 
@@ -84,6 +91,7 @@ def block(who: Who, demo: Demo = False) -> None:
     async def act(desk: Desk) -> str:
         one = whose(await desk.everybody(), who)
         await Users(desk.database).block(one.person.id)
+        desk.audit.note("person_blocked", user_id=one.person.id)
         return f"blocked {one.line}\nsigned out everywhere; every chat and every token of theirs is cut off"
 
     typer.echo(_work(act, demo))
@@ -98,6 +106,7 @@ def unblock(who: Who, demo: Demo = False) -> None:
         if not one.person.blocked:
             return f"{one.line}\nwas not blocked"
         await Users(desk.database).unblock(one.person.id)
+        desk.audit.note("person_unblocked", user_id=one.person.id)
         return f"unblocked {one.line}\nmay sign in again, if the guest list says so"
 
     typer.echo(_work(act, demo))
@@ -136,8 +145,9 @@ def _work(act: Callable[[Desk], Awaitable[T]], demo: bool) -> T:
         settings = load(environment(), PROVIDERS)
         mode = mode_of(settings, demo)
         providers = known_in_demo(PROVIDERS) if mode == "demo" else settings.known(PROVIDERS)
-        async with reached(settings, mode) as database:
-            return await act(Desk(database, settings, providers))
+        async with reached(settings, mode) as database, witnessed(settings, mode, database) as audit:
+            return await act(Desk(database, settings, providers, audit))
 
+    logging.configure("WARNING", "console")
     with spoken():
         return asyncio.run(run())

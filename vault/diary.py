@@ -31,7 +31,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 class Diary:
     """Takes notes. `metrics` counts the lost ones; `most` may wait; `sleep` waits between two tries; `gather`
-    is how long notes of calls wait for others, in seconds.
+    is how long notes of calls wait for others, in seconds. `also` hears of each at once: the audit.
     """
 
     def __init__(
@@ -42,11 +42,13 @@ class Diary:
         most: int = _MOST,
         sleep: Sleep = asyncio.sleep,
         gather: float = _GATHER,
+        also: Callable[[Note], None] | None = None,
     ) -> None:
         self._activity = activity
         self._most = most
         self._sleep = sleep
         self._gather = gather
+        self._also = also
         self._hurry = asyncio.Event()
         self._waiting: deque[Note] = deque()
         self._writer: asyncio.Task[None] | None = None
@@ -76,23 +78,24 @@ class Diary:
         `action` is a tool's name, or a word of `connect/words.py`. `connection` may stand for `account`. A
         call has `milliseconds`.
         """
+        note = Note(
+            user_id=user_id,
+            action=action,
+            outcome=outcome,
+            grant_id=grant_id,
+            client_id=client_id,
+            client_name=client_name,
+            provider=provider,
+            account=account,
+            connection=connection,
+            milliseconds=milliseconds,
+        )
+        if self._also is not None:
+            self._also(note)
         if len(self._waiting) >= self._most:
             self._lose(1, "full")
             return
-        self._waiting.append(
-            Note(
-                user_id=user_id,
-                action=action,
-                outcome=outcome,
-                grant_id=grant_id,
-                client_id=client_id,
-                client_name=client_name,
-                provider=provider,
-                account=account,
-                connection=connection,
-                milliseconds=milliseconds,
-            )
-        )
+        self._waiting.append(note)
         if milliseconds is None or len(self._waiting) >= _BATCH:
             self._hurry.set()
         if self._writer is None or self._writer.done():

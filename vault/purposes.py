@@ -23,5 +23,8 @@ PAGES = "pending-pages"
 SUCCESSOR = "successor"
 """`refresh_tokens.successor`: the refresh token that came next, while its predecessor is in its grace."""
 
+CALLED = "audit-key"
+"""`audit_keys.sealed`: the key that a person is called by in the audit."""
+
 WAITING: Mapping[str, str] = MappingProxyType({"connect": ACCOUNT, "link": IDENTITY})
 """As what `pendings.sealed` rests, by the row's `purpose`."""

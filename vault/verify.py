@@ -26,12 +26,12 @@ from vault.errors import Malformed, Sealed, Tampered, UnknownKey
 from vault.ids import operator_id
 from vault.keyring import KeyRing
 from vault.operator import Operator
-from vault.purposes import PAGES, SUCCESSOR, TRIP, WAITING
+from vault.purposes import CALLED, PAGES, SUCCESSOR, TRIP, WAITING
 from vault.records import open_tokens
 from vault.secret import wipe
 from vault.store.apps import AppRows, SealedApp
 from vault.store.connections import Connections
-from vault.store.custody import Custody, Noted, Small
+from vault.store.custody import Called, Custody, Noted, Small
 from vault.store.database import Database
 from vault.store.deks import Deks, WrappedDek
 from vault.store.leases import SealedConnection
@@ -45,6 +45,7 @@ SEALED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "waiting": ("pendings.sealed",),
         "pages": ("pendings.params",),
         "successors": ("refresh_tokens.successor",),
+        "audit keys": ("audit_keys.sealed",),
     }
 )
 """Every kind of sealed record, in the order they are opened, and the columns where it rests."""
@@ -164,6 +165,7 @@ class Verifier:
                 await self._each("waiting", watch, _by_key(rows.waiting), self._waits),
                 await self._each("pages", watch, _by_key(rows.pages), self._page),
                 await self._each("successors", watch, _by_key(rows.successors), self._successor),
+                await self._each("audit keys", watch, _by_id(rows.called), self._called),
             ]
         finally:
             if self._operator is not None:
@@ -218,6 +220,9 @@ class Verifier:
 
     async def _successor(self, row: Small) -> None:
         self._open(SUCCESSOR, row.record, row.sealed)
+
+    async def _called(self, row: Called) -> None:
+        self._open(CALLED, row.id, row.sealed)
 
     async def _waits(self, row: Small) -> None:
         purpose = WAITING.get(row.said)

@@ -167,6 +167,12 @@ async def connections_disconnect(
     except NotConnected:
         raise Refusal("not_found", "It has just been disconnected already.") from None
     ended = done.connection
+    me.witness.note(
+        "disconnected",
+        user_id=me.principal.user_id,
+        client_id=me.principal.client_id,
+        provider=ended.provider,
+    )
     result = Ended(
         id=str(ended.id),
         provider=ended.provider,

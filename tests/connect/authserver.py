@@ -30,6 +30,7 @@ from connect.revoke import Revoke
 from connect.roster import Roster
 from connect.token import Token
 from connect.vouched import Vouched
+from tests.support.witness import Witnessed
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.store.clients import Client, Clients
@@ -96,7 +97,8 @@ class House:
         self.grants = Grants(database)
         self.tokens = Tokens(database)
         self.safe = safe or Safe()
-        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]))
+        self.witness = Witnessed()
+        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]), self.witness)
         self.authorize = Authorize(ISSUER, RESOURCE, SCOPES, self.roster, self.flows, error_page, self.gate)
         self.http = self.browser()
 
@@ -107,7 +109,14 @@ class House:
 
     def app(self) -> Starlette:
         token = Token(
-            RESOURCE, self.roster, self.tokens, self._recheck, self.safe.seal, self.safe.open, self.gate
+            RESOURCE,
+            self.roster,
+            self.tokens,
+            self._recheck,
+            self.safe.seal,
+            self.safe.open,
+            self.gate,
+            self.witness,
         )
         return Starlette(
             routes=[
@@ -115,7 +124,7 @@ class House:
                 *Metadata(ISSUER, RESOURCE, SCOPES, cimd=self.cimd).routes(),
                 *self.authorize.routes(),
                 *token.routes(),
-                *Revoke(self.roster, self.tokens, self.gate).routes(),
+                *Revoke(self.roster, self.tokens, self.gate, self.witness).routes(),
                 Route("/mcp", self._mcp, methods=["POST"]),
             ]
         )

@@ -38,9 +38,11 @@ from providers.spotify import SPOTIFY
 from providers.transport import Transport
 from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
+from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.opaque import digest
 from vault.rings.file import FileKeyRing
+from vault.store.audit import AuditRows
 from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
 from vault.store.flows import AuthorizeRequest, Flows
@@ -247,7 +249,9 @@ class Inn:
             Guests(subjects=frozenset({(ISSUER, "ana-1"), (ISSUER, "ben-1")}), everyone=everyone),
             owner_links=owner_links,
         )
-        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]))
+        self.audit = Audit(AuditRows(database))
+        self.audit.begin(vault)
+        self.gate = Gate(Limits(database, os.urandom(32)), Proxies.read(["127.0.0.1"]), self.audit)
         self.authorize = Authorize(
             public_url,
             f"{public_url}/mcp",
@@ -257,7 +261,7 @@ class Inn:
             error_page,
             self.gate,
         )
-        self.diary = Diary(self.stores.activity)
+        self.diary = Diary(self.stores.activity, also=self.audit.noted)
         self.oauth = _Forgetful(transport, lambda: self.forget_scopes)
         self.app = build(
             public_url=public_url,
@@ -280,6 +284,7 @@ class Inn:
                 (("Chat", "an entry"),),
                 self.operated.changed,
             ),
+            witness=self.audit,
         )
 
     @classmethod

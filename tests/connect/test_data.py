@@ -40,6 +40,7 @@ SECTIONS = {
     "access_tokens": "tokens",
     "refresh_tokens": "tokens",
     "activity": "activity",
+    "audit_keys": "keys",
 }
 
 
@@ -57,6 +58,7 @@ class Planted:
         await planted._at_providers(person)
         await planted._chats(client)
         await inn.diary.flush()
+        await inn.audit.flush()
         cookies = {browser.cookie("valet"), browser.cookie("valet-browser")}
         planted.secrets |= {cookie for cookie in cookies if cookie} | set(inn.spotify.tokens)
         return planted
@@ -134,8 +136,10 @@ async def everything(inn: Inn) -> dict[str, list[str]]:
 
 
 def theirs(tables: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Without the ends of trips, and without the counters of limits: a keyed hash, and when it is over."""
-    return {name: rows for name, rows in tables.items() if name not in {"states", "limits"}}
+    """Without what names nobody: the ends of trips, the counters of limits (keyed hashes), and the audit, in
+    which a person is a word that only their key makes theirs; and that key is among the rest.
+    """
+    return {name: rows for name, rows in tables.items() if name not in {"states", "limits", "audit"}}
 
 
 async def about_people(inn: Inn) -> set[str]:
@@ -251,6 +255,10 @@ async def test_nothing_of_a_person_remains_and_everything_of_others_does(inn: In
     # What a sign-in leaves of a trip is nobody's: it names no person, and goes within a day.
     left = [row for row in after["states"] if row not in before["states"]]
     assert all(",signin," in row and str(ana.user.id) not in row for row in left)
+    await inn.audit.flush()
+    written = (await everything(inn))["audit"]
+    assert len(written) > len(before["audit"])
+    assert not any(str(ana.user.id) in row or ana.user.id.hex in row for row in written)
     assert theirs(after) == theirs(before)
     assert (await ben.browser.get("/account")).status == 200
     assert await Tokens(inn.database).check(digest(ben.access)) is not None

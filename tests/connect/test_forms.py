@@ -26,7 +26,9 @@ def addresses(inn: Inn, method: str) -> Iterator[str]:
 async def operating(inn: Inn) -> Browser:
     """Somebody who is signed in, in the browser in which the setup is open: every form is within reach."""
     browser, _ = await inn.guest()
-    page = await browser.get((await mint_setup_link(inn.database, inn.public_url))[len(inn.public_url) :])
+    page = await browser.get(
+        (await mint_setup_link(inn.database, inn.public_url, inn.audit))[len(inn.public_url) :]
+    )
     assert (await browser.submit(page.form("/setup"))).location == "/setup"
     return browser
 

@@ -195,7 +195,7 @@ async def test_without_counting_a_miss_stays_what_it_is(database: Database) -> N
     async with open_house(database) as house:
         client = str((await house.register())["client_id"])
         token = (await house.login(client))["refresh_token"]
-        house.gate = Gate(Limits(away, b"k" * 32), Proxies())
+        house.gate = Gate(Limits(away, b"k" * 32), Proxies(), house.witness)
         house.http = house.browser()
         assert_error(await wrong(house, client), "invalid_grant")
         answer = await house.refresh(client, token)

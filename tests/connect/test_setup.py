@@ -58,7 +58,7 @@ async def inn(inn_database: Database, inn_ring: Path, wire: Transport) -> Inn:
 
 async def printed(inn: Inn) -> str:
     """A fresh link, as the terminal prints it; its path."""
-    return (await mint_setup_link(inn.database, inn.public_url)).removeprefix(inn.public_url)
+    return (await mint_setup_link(inn.database, inn.public_url, inn.audit)).removeprefix(inn.public_url)
 
 
 async def opened(inn: Inn) -> Browser:

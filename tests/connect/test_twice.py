@@ -77,11 +77,11 @@ async def test_allowing_a_chat(stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_the_links_of_the_terminal(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """What opens once must not be used up by a click whose answer nobody sees."""
-    await stage.page.goto(await mint_owner_link(stage.inn.database, stage.inn.public_url))
+    await stage.page.goto(await mint_owner_link(stage.inn.database, stage.inn.public_url, stage.inn.audit))
     line = SlowLine(monkeypatch)
     await line.twice(stage, "Open Valet")
     assert await heading(stage) == "Your keys"
-    await stage.page.goto(await mint_setup_link(stage.inn.database, stage.inn.public_url))
+    await stage.page.goto(await mint_setup_link(stage.inn.database, stage.inn.public_url, stage.inn.audit))
     line.go.clear()
     await line.twice(stage, "Begin")
     assert await heading(stage) == "Set up this Valet"

@@ -464,7 +464,7 @@ async def deleted(stage: Stage) -> None:
 
 
 async def _printed(stage: Stage) -> str:
-    link = await mint_setup_link(stage.inn.database, stage.inn.public_url)
+    link = await mint_setup_link(stage.inn.database, stage.inn.public_url, stage.inn.audit)
     return link.removeprefix(stage.inn.public_url)
 
 

@@ -28,6 +28,7 @@ from providers.http import Http
 from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from tests.mcp_server.spotifydouble import SpotifyDouble
+from tests.support.witness import Witnessed
 from vault.diary import Diary
 from vault.ids import new_id
 from vault.opaque import digest
@@ -67,6 +68,7 @@ class Desk:
     spotify: SpotifyDouble
     app: McpApp
     diary: Diary
+    witness: Witnessed
     activity: Activity
     pauses: list[float] = field(default_factory=list)
 
@@ -194,6 +196,7 @@ async def serving(
     registry = Registry(PROVIDERS, {"spotify": App("operator", "emulator-client")} if apps else {})
     activity = activity or Activity(database)
     diary = Diary(activity, sleep=pause)
+    witness = Witnessed()
     house = House(
         public_url=public_url,
         version="1.2.3",
@@ -203,6 +206,7 @@ async def serving(
         directory=directory or registry,
         http=Http(upstream or Transport(spotify), sleep=pause),
         diary=diary,
+        witness=witness,
         request_state_keys=(b"r" * 32,),
         session_key=b"s" * 32,
         buckets=buckets or Buckets(),
@@ -212,7 +216,7 @@ async def serving(
     app = build(house, modules)
     try:
         async with app.lifespan():
-            yield Desk(database, vault, flows, spotify, app, diary, activity, pauses)
+            yield Desk(database, vault, flows, spotify, app, diary, witness, activity, pauses)
     finally:
         await diary.close()
 

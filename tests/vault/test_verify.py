@@ -85,6 +85,8 @@ async def plant(database: Database, vault: Vault, upstream: FakeUpstream) -> UUI
         await Pendings(database).add(digest(mint().get_secret_value()), b"b" * 32, waits)
     await answered(database, vault, owner)
     await successor(database, vault, owner)
+    called = vault.seal(purposes.CALLED, owner, b"canary")
+    await run(database, "INSERT INTO audit_keys (user_id, sealed) VALUES (%s, %s)", owner, called)
     return owner
 
 
@@ -121,6 +123,7 @@ async def successor(database: Database, vault: Vault, owner: UUID) -> None:
 
 EVERYTHING = {
     "data keys": 3, "connections": 1, "apps": 1, "trips": 1, "waiting": 2, "pages": 1, "successors": 1,
+    "audit keys": 1,
 }  # fmt: skip
 
 
@@ -138,7 +141,7 @@ async def test_everything_opens(
     verdicts = await Verifier(database, FileKeyRing(path)).verify(lambda *at: seen.append(at))
     assert {verdict.kind: verdict.opened for verdict in verdicts} == EVERYTHING
     assert all(not verdict.refused and not verdict.ids for verdict in verdicts)
-    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10]
+    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10, 11]
     assert all(at <= total for at, total in seen)
     assert capsys.readouterr().out == ""
 
@@ -170,6 +173,7 @@ def test_every_purpose_of_the_operators_key_is_opened() -> None:
                 assert given in named, f"{file} seals as {given}"
 
 
+OPERATORS = ("trips", "waiting", "pages", "successors", "audit keys")
 # Each edit is of every row of its table.
 EDITS: dict[str, tuple[str, dict[str, str]]] = {
     "a bit of every body": (
@@ -219,6 +223,10 @@ EDITS: dict[str, tuple[str, dict[str, str]]] = {
         "UPDATE refresh_tokens SET record_id = gen_random_uuid()",
         {"successors": "tampered"},
     ),
+    "an audit key that is something else": (
+        "UPDATE audit_keys SET sealed = (SELECT sealed FROM states LIMIT 1)",
+        {"audit keys": "tampered"},
+    ),
     "an edited wrap of a connection's key": (
         "UPDATE deks SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"
         " WHERE purpose = 'connection'",
@@ -230,11 +238,11 @@ EDITS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "the operator's key of another ring": (
         "UPDATE deks SET kek_ref = 'file:lost:1' WHERE purpose = 'operator'",
-        {kind: "unknown_key" for kind in ("data keys", "trips", "waiting", "pages", "successors")},
+        {kind: "unknown_key" for kind in ("data keys", *OPERATORS)},
     ),
     "no operator's key": (
         "DELETE FROM deks WHERE purpose = 'operator'",
-        {kind: "unknown_key" for kind in ("trips", "waiting", "pages", "successors")},
+        {kind: "unknown_key" for kind in OPERATORS},
     ),
 }
 

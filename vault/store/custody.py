@@ -45,6 +45,14 @@ class Small:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """The sealed key that a person is called by in the audit. `id` is the person's."""
+
+    id: UUID
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Noted:
     """A sealed thing inside a row's readable notes, in base64. Anything may stand there."""
 
@@ -159,6 +167,16 @@ class Custody:
             limit,
         )
 
+    async def called(self, after: UUID, limit: int) -> list[Called]:
+        """`audit_keys.sealed`, by person."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(Called)) as cursor:
+            await cursor.execute(
+                "SELECT user_id AS id, sealed FROM audit_keys WHERE user_id > %(after)s"
+                " ORDER BY user_id LIMIT %(limit)s",
+                {"after": after, "limit": limit},
+            )
+            return await cursor.fetchall()
+
     async def _small(self, query: LiteralString, after: bytes, limit: int) -> list[Small]:
         async with self._database.connection() as link, link.cursor(row_factory=class_row(Small)) as cursor:
             await cursor.execute(query, {"after": after, "limit": limit})
@@ -182,6 +200,7 @@ class Custody:
                 " + (SELECT count(*) FROM apps) + (SELECT count(*) FROM states)"
                 " + (SELECT count(*) FROM pendings)"
                 " + (SELECT count(*) FROM refresh_tokens WHERE successor IS NOT NULL)"
+                " + (SELECT count(*) FROM audit_keys)"
             )
             row = await cursor.fetchone()
         return 0 if row is None else int(row[0])

@@ -113,7 +113,9 @@ async def _at_providers(link: Link, user_id: UUID) -> dict[str, Rows]:
             link,
             user_id,
             "SELECT purpose, kek_ref AS wrapped_by, created_at, wrapped_at FROM deks"
-            " WHERE owner = %(user_id)s ORDER BY created_at, id",
+            " WHERE owner = %(user_id)s UNION ALL"
+            " SELECT 'audit', NULL, created_at, NULL FROM audit_keys WHERE user_id = %(user_id)s"
+            " ORDER BY created_at, purpose",
         ),
         "trips": await _rows(
             link,

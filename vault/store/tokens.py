@@ -210,11 +210,11 @@ class Tokens:
                 await _succeed(link, refresh_hash, refresh, seal(held.record_id, _bytes(refresh)))
             return await _issue(link, held.family_id, refresh, held.grant_id, held.scopes)
 
-    async def revoke(self, token_hash: bytes, client_id: str) -> bool:
-        """Revoke the family of an access or refresh token of this client; False where there is none."""
+    async def revoke(self, token_hash: bytes, client_id: str) -> UUID | None:
+        """Revoke the family of an access or refresh token of this client; its grant, or None."""
         async with self._database.transaction() as link:
             cursor = await link.execute(
-                "SELECT f.id FROM families f JOIN grants g ON g.id = f.grant_id"
+                "SELECT f.id, g.id FROM families f JOIN grants g ON g.id = f.grant_id"
                 " WHERE g.client_id = %(client_id)s AND f.revoked_at IS NULL AND f.id IN ("
                 "  SELECT family_id FROM access_tokens WHERE hash = %(hash)s"
                 "  UNION ALL SELECT family_id FROM refresh_tokens WHERE hash = %(hash)s) FOR UPDATE OF f",
@@ -222,9 +222,9 @@ class Tokens:
             )
             row = await cursor.fetchone()
             if row is None:
-                return False
+                return None
             await _revoke(link, row[0])
-            return True
+            return UUID(str(row[1]))
 
     async def sweep(self) -> int:
         """Wipe successors whose grace is over and delete what ended; returns how many rows went.

@@ -27,6 +27,7 @@ CREATE TABLE audit (
 );
 CREATE UNIQUE INDEX audit_seq ON audit (seq);
 CREATE INDEX audit_person ON audit (person, at) WHERE person IS NOT NULL;
+CREATE INDEX audit_pruned ON audit (seq) WHERE event = 'pruned';
 
 CREATE FUNCTION audit_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -39,3 +40,10 @@ END
 $$;
 CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION audit_stays();
+
+-- The key under which a person is called in audit, sealed under the operator's key. It dies with the account.
+CREATE TABLE audit_keys (
+    user_id    uuid  PRIMARY KEY REFERENCES users ON DELETE CASCADE,
+    sealed     bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);

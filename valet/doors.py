@@ -1,0 +1,51 @@
+"""The two doors of one port, and what every request goes through whichever it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from connect.address import Proxies, client_address
+from vault.audit.audit import Audit
+
+
+class Doors(BaseRoute):
+    """Exactly /mcp belongs to the MCP server, everything else to the sidecar (as in nginx.conf).
+
+    By comparison, not by a pattern: a pattern's `.` does not match a line break, and what fell between the
+    doors would get neither's headers nor its check of the Host. `fresh` looks up what was set up meanwhile.
+    No answer begins before what the request has to have in the audit is written there, or its time is over.
+    """
+
+    def __init__(
+        self,
+        mcp: ASGIApp,
+        sidecar: ASGIApp,
+        fresh: Callable[[], Awaitable[None]],
+        audit: Audit,
+        proxies: Proxies,
+    ) -> None:
+        self._mcp = mcp
+        self._sidecar = sidecar
+        self._fresh = fresh
+        self._audit = audit
+        self._proxies = proxies
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Every request is for one of the two."""
+        return Match.FULL, {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass it on."""
+        await self._fresh()
+        with self._audit.visit(client_address(Request(scope), self._proxies)) as visit:
+
+            async def settled(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await self._audit.settled(visit)
+                await send(message)
+
+            await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, settled)
