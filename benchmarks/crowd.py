@@ -23,12 +23,12 @@ _USERS = "COPY users (id, display_name) FROM STDIN (FORMAT BINARY)"
 _DEKS = "COPY deks (id, owner, purpose, kek_ref, wrapped) FROM STDIN (FORMAT BINARY)"
 _CONNECTIONS = (
     "COPY connections (id, owner, provider, account_index, account_label, app, label, is_default, scopes,"
-    " status, dek_id, body, access_expires_at) FROM STDIN (FORMAT BINARY)"
+    " status, dek_id, body, access_expires_at, tend_at) FROM STDIN (FORMAT BINARY)"
 )
-# No access token runs out while this runs: nothing is refreshed.
+# No access token runs out while this runs, and nobody looks whether one will: nothing is refreshed.
 _CONNECTION_TYPES = (
     "uuid", "uuid", "text", "bytea", "text", "text", "text", "bool", "text[]", "text", "uuid", "bytea",
-    "timestamptz",
+    "timestamptz", "timestamptz",
 )  # fmt: skip
 _SCOPES = ["https://www.googleapis.com/auth/calendar.readonly", "openid", "email"]
 TABLES = ("users", "deks", "connections")
@@ -101,14 +101,17 @@ class Crowd:
         return float(row[0]), float(row[1])
 
     async def rest(self, owners: list[UUID]) -> None:
-        """Let none of them have been here within the last minute."""
+        """Let the last use of each have been two minutes ago."""
         async with await psycopg.AsyncConnection.connect(self.url, autocommit=True) as link:
-            await link.execute("UPDATE connections SET last_used_at = NULL WHERE owner = ANY(%s)", (owners,))
+            await link.execute(
+                "UPDATE connections SET last_used_at = now() - interval '2 minutes' WHERE owner = ANY(%s)",
+                (owners,),
+            )
 
 
 def _connection(dek: WrappedDek, place: UUID, body: bytes, until: object) -> tuple[object, ...]:
     label = "somebody@example.com"
     return (
         place, dek.owner, "google", os.urandom(32), label, "operator", label, True, _SCOPES, "active", dek.id,
-        body, until,
+        body, until, until,
     )  # fmt: skip

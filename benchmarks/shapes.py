@@ -68,4 +68,8 @@ SCALE = by_size(
 )
 WAYS = by_size("How PostgreSQL found their rows", ("indexes that were used", "sequential scans"))
 CUSTODY = by_size("The operator's work over all of them", ("data keys re-wrapped/s", "records verified/s"))
-SHAPES = (SEALING, BINDING, CREDENTIAL, SCALE, WAYS, CUSTODY)
+TENDING = by_size(
+    "Looking for connections that are due to be refreshed",
+    ("nothing to look at, p50, ms", "nothing to look at, p99, ms", "looked at/s"),
+)
+SHAPES = (SEALING, BINDING, CREDENTIAL, SCALE, WAYS, CUSTODY, TENDING)

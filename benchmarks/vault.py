@@ -29,7 +29,7 @@ from psycopg.conninfo import make_conninfo
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.crowd import Crowd
-from benchmarks.shapes import CUSTODY, MARKS, SCALE, SIZES, WAYS
+from benchmarks.shapes import CUSTODY, MARKS, SCALE, SIZES, TENDING, WAYS
 from benchmarks.table import Table
 from valet.embedded import Supervisor
 from valet.logging import configure
@@ -47,7 +47,7 @@ def say(what: str) -> None:
 
 async def measure(given: argparse.Namespace, folder: Path, owner: str, app: str) -> list[Table]:
     """Sealing; credentials beside FastMCP's stores while the crowd is small; credentials as it grows."""
-    from benchmarks import custody
+    from benchmarks import custody, tending
     from benchmarks.reading import Bench
     from benchmarks.sealing import compare
 
@@ -60,7 +60,7 @@ async def measure(given: argparse.Namespace, folder: Path, owner: str, app: str)
     say("credentials, beside FastMCP's ...")
     await crowd.grow(given.sizes[0])
     beside = await bench.beside(crowd, folder, elsewhere(owner))
-    scale, ways, kept = Table(SCALE), Table(WAYS), Table(CUSTODY)
+    scale, ways, kept, tended = (Table(shape) for shape in (SCALE, WAYS, CUSTODY, TENDING))
     for size in given.sizes:
         say(f"credentials among {size:,} connections ...")
         await crowd.grow(size)
@@ -70,7 +70,8 @@ async def measure(given: argparse.Namespace, folder: Path, owner: str, app: str)
         say(f"keys of {size:,} connections ...")
         kept.cells[f"{size:,}"] = await custody.work(app, ring, size)
         keys.reload()
-    return [*sealing, beside.table(), scale, ways, kept]
+        tended.cells[f"{size:,}"] = await tending.work(app, crowd, bench.chance)
+    return [*sealing, beside.table(), scale, ways, kept, tended]
 
 
 def elsewhere(owner: str) -> str:
