@@ -103,23 +103,15 @@ WRITES: dict[str, Write] = {
     "succeed": lambda there, row: there.succeed(row, b"new"),
     "condemn": lambda there, row: there.condemn(row, "revoked"),
 }
-GUARDS = [
-    "another owner", "nobody", "a row that is not there", "a version before", "a version after",
-    "another's row",
-]  # fmt: skip
 GONE = {"lease_owner": None, "lease_until": None, "attempt_started_at": None}
 WELL = {"fail_count": 0, "next_attempt_at": None, "reason": None}
 
 
 @pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("guard", GUARDS)
-async def test_what_is_not_ours_or_moved_on_is_left_alone(bench: Bench, write: str, guard: str) -> None:
-    done, changed = await bench.changes(WRITES[write](bench.connections, bench.wrongly()[guard]))
-    assert (done, changed) == (False, {})
-
-
-@pytest.mark.parametrize("write", WRITES)
-async def test_a_disconnected_row_is_left_alone(bench: Bench, write: str) -> None:
+async def test_what_is_not_ours_or_moved_on_is_left_alone(bench: Bench, write: str) -> None:
+    for guard, row in bench.wrongly().items():
+        done, changed = await bench.changes(WRITES[write](bench.connections, row))
+        assert (done, changed) == (False, {}), guard
     await run(bench.database, "UPDATE connections SET status = 'disconnected' WHERE id = %s", bench.mine.id)
     done, changed = await bench.changes(WRITES[write](bench.connections, bench.mine))
     assert (done, changed) == (False, {})
@@ -176,22 +168,14 @@ def lease(row: SealedConnection, generation: int = 7) -> Lease:
     return Lease(row, generation, ambiguous=False, failures=3)
 
 
-@pytest.mark.parametrize("guard", ["another owner", "nobody", "a row that is not there", "another's row"])
-async def test_only_ones_own_lease_is_given_back(bench: Bench, guard: str) -> None:
-    wrong = bench.wrongly()[guard]
-    release = bench.connections.release(lease(wrong), answered=True, retry_after=5.0)
-    assert await bench.changes(release) == (None, {})
-    abandon = bench.connections.abandon(wrong.owner, wrong.id, 7)
-    assert await bench.changes(abandon) == (None, {})
-
-
-@pytest.mark.parametrize("generation", [6, 8])
-async def test_a_lease_that_is_another_one_by_now_is_not_given_back(bench: Bench, generation: int) -> None:
-    mine = bench.mine
-    release = bench.connections.release(lease(mine, generation), answered=True, retry_after=5.0)
-    assert await bench.changes(release) == (None, {})
-    abandon = bench.connections.abandon(mine.owner, mine.id, generation)
-    assert await bench.changes(abandon) == (None, {})
+async def test_only_ones_own_lease_is_given_back_and_only_while_it_is_that_one(bench: Bench) -> None:
+    elsewhere = ("another owner", "nobody", "a row that is not there", "another's row")
+    wrong = [(bench.wrongly()[guard], 7) for guard in elsewhere]
+    for row, generation in [*wrong, (bench.mine, 6), (bench.mine, 8)]:
+        release = bench.connections.release(lease(row, generation), answered=True, retry_after=5.0)
+        assert await bench.changes(release) == (None, {})
+        abandon = bench.connections.abandon(row.owner, row.id, generation)
+        assert await bench.changes(abandon) == (None, {})
 
 
 @pytest.mark.parametrize(
@@ -322,12 +306,10 @@ async def test_a_refresh_is_due_shortly_before_the_end(
     assert await taking.taken(skew=skew) is due
 
 
-@pytest.mark.parametrize(("refused", "due"), [(4, False), (5, True), (6, False), (None, False)])
-async def test_a_refresh_is_due_for_the_very_version_that_was_refused(
-    taking: Taking, refused: int | None, due: bool
-) -> None:
+async def test_a_refresh_is_due_for_the_very_version_that_was_refused(taking: Taking) -> None:
     await taking.row()
-    assert await taking.taken(refused=refused) is due
+    for refused, due in ((4, False), (6, False), (None, False), (5, True)):
+        assert await taking.taken(refused=refused) is due
 
 
 @pytest.mark.parametrize("wrong", ["owner", "connection"])
@@ -386,3 +368,47 @@ async def test_a_lease_that_another_holds_is_waited_for(
             taking.bench.mine.id,
         )
     assert await taking.taken(seconds=0.0) is free
+
+
+LAPSED = "access_expires_at = now(), lease_owner = id, lease_until = now() - interval '1 ms'"
+
+
+@pytest.mark.parametrize(
+    ("began", "seconds", "restart", "free"),
+    [
+        ("since", 0.0, 1e6, False),
+        ("since", 0.0, 0.0, True),
+        ("before", 0.0, 1e6, True),
+        ("before", 1e7, 1e6, False),
+    ],
+)
+async def test_a_lease_from_before_a_recovery_counts_for_a_while_after_it(
+    taking: Taking, began: str, seconds: float, restart: float, free: bool
+) -> None:
+    """A recovery from a crash leaves the postmaster's start as it is, and resets the statistics."""
+    reset = "SELECT pg_stat_reset_shared('bgwriter')"
+    if began == "before":
+        await run(taking.bench.database, reset)
+    await taking.row(LAPSED)
+    if began == "since":
+        await run(taking.bench.database, reset)
+    else:
+        # A lease begins `seconds` before it lapses.
+        await taking.row(LAPSED)
+    assert await taking.taken(seconds=seconds, restart=restart) is free
+
+
+async def test_a_commit_moves_the_end_of_the_grant_where_it_is_said(bench: Bench) -> None:
+    before = await bench.now()
+    row, commit = bench.mine, bench.connections.commit
+    assert await commit(row, b"new", expires_in=60.0, scopes=[], grant_expires_in=1000.0)
+    [(ends,)] = await _ends(bench)
+    assert before + timedelta(seconds=1000) <= ends <= await bench.now() + timedelta(seconds=1000)
+    assert await commit(replace(row, secret_version=6), b"new", expires_in=60.0, scopes=[])
+    assert await _ends(bench) == [(ends,)]
+
+
+async def _ends(bench: Bench) -> list[Any]:
+    async with bench.database.connection() as link:
+        query = "SELECT grant_expires_at FROM connections WHERE id = %s"
+        return await (await link.execute(query, (bench.mine.id,))).fetchall()
