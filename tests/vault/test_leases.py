@@ -26,12 +26,14 @@ Person = Callable[[], Awaitable[UUID]]
 SEEN = (
     "status", "reason", "body", "secret_version", "scopes", "fail_count", "next_attempt_at", "lease_owner",
     "lease_until", "lease_gen", "attempt_started_at", "updated_at", "access_expires_at",
+    "refreshed_at", "tend_at",
 )  # fmt: skip
 BUSY = (
     "UPDATE connections SET lease_owner = %s, lease_until = now() + interval '1 minute', lease_gen = 7,"
     " attempt_started_at = now() - interval '1 minute', fail_count = 3,"
     " next_attempt_at = now() + interval '1 hour', reason = 'rate_limited', access_expires_at = now(),"
-    " updated_at = now() - interval '1 day', secret_version = 5 WHERE id = %s"
+    " updated_at = now() - interval '1 day', refreshed_at = now() - interval '1 day',"
+    " tend_at = now() - interval '1 day', secret_version = 5 WHERE id = %s"
 )
 
 
@@ -126,12 +128,37 @@ async def stamped(bench: Bench, changed: dict[str, Any], before: Any) -> dict[st
 async def test_a_commit_stores_what_was_bought_and_ends_all_that_was_of_the_attempt(bench: Bench) -> None:
     before = await bench.now()
     done, changed = await bench.changes(WRITES["commit"](bench.connections, bench.mine))
+    after = await bench.now()
     until = changed.pop("access_expires_at")
-    assert before + timedelta(seconds=60) <= until <= await bench.now() + timedelta(seconds=60)
+    assert before + timedelta(seconds=60) <= until <= after + timedelta(seconds=60)
+    assert before <= changed.pop("refreshed_at") <= after
+    del changed["tend_at"]  # below
     assert done
     assert await stamped(bench, changed, before) == {
         "body": b"new", "secret_version": 6, "scopes": ["b", "a"], **GONE, **WELL
     }  # fmt: skip
+
+
+def jitter(row: UUID) -> float:
+    """Between 0.8 and 1.2, always the same of one row."""
+    return 0.8 + 0.4 * (row.bytes[14] * 256 + row.bytes[15]) / 65536
+
+
+async def test_a_refresh_is_due_so_much_ahead_of_the_end_give_or_take_a_fifth(bench: Bench) -> None:
+    for owner, connection in [(bench.mine.owner, bench.mine.id), *bench.others]:
+        row = await bench.connections.read(owner, connection)
+        assert row is not None
+        await bench.connections.commit(row, b"new", expires_in=60_000, scopes=[], ahead=30_000)
+        seen = (await bench.see())[connection]
+        ahead = (seen["access_expires_at"] - seen["tend_at"]).total_seconds()
+        assert ahead == pytest.approx(30_000 * jitter(connection), abs=0.001)
+
+
+async def test_what_lives_for_long_is_looked_at_after_eighty_days(bench: Bench) -> None:
+    days, before = 86400.0, await bench.now()
+    await bench.connections.commit(bench.mine, b"new", expires_in=200 * days, scopes=[], ahead=60)
+    look = (await bench.see())[bench.mine.id]["tend_at"] - timedelta(days=80)
+    assert before <= look <= await bench.now()
 
 
 async def test_a_commit_takes_back_that_its_version_was_condemned(bench: Bench) -> None:
@@ -274,6 +301,7 @@ async def test_a_lease_is_taken_with_all_that_a_refresh_needs(taking: Taking) ->
     after = await taking.bench.now()
     assert before + timedelta(seconds=20) <= until <= after + timedelta(seconds=20)
     assert before <= changed.pop("attempt_started_at") <= after
+    assert changed.pop("tend_at") == until
     assert changed == {"lease_gen": 8}
     assert 0 < got.row.expires_in <= 10
     expected = replace(mine, expires_in=got.row.expires_in, retry_in=0.0, used_lately=True, grant_over=False)
@@ -401,10 +429,10 @@ async def test_a_lease_from_before_a_recovery_counts_for_a_while_after_it(
 async def test_a_commit_moves_the_end_of_the_grant_where_it_is_said(bench: Bench) -> None:
     before = await bench.now()
     row, commit = bench.mine, bench.connections.commit
-    assert await commit(row, b"new", expires_in=60.0, scopes=[], grant_expires_in=1000.0)
+    assert await commit(row, b"new", expires_in=60.0, scopes=[], ahead=300, grant_expires_in=1000.0)
     [(ends,)] = await _ends(bench)
     assert before + timedelta(seconds=1000) <= ends <= await bench.now() + timedelta(seconds=1000)
-    assert await commit(replace(row, secret_version=6), b"new", expires_in=60.0, scopes=[])
+    assert await commit(replace(row, secret_version=6), b"new", expires_in=60.0, scopes=[], ahead=300)
     assert await _ends(bench) == [(ends,)]
 
 
@@ -412,3 +440,11 @@ async def _ends(bench: Bench) -> list[Any]:
     async with bench.database.connection() as link:
         query = "SELECT grant_expires_at FROM connections WHERE id = %s"
         return await (await link.execute(query, (bench.mine.id,))).fetchall()
+
+
+@pytest.mark.parametrize("lost", ["dek_id", "kek_ref", "wrapped"])
+async def test_a_row_without_any_part_of_its_key_has_none(bench: Bench, lost: str) -> None:
+    key = bench.mine.dek()
+    assert key is not None
+    assert (key.owner, key.purpose, key.id) == (bench.mine.owner, "connection", bench.mine.dek_id)
+    assert replace(bench.mine, **{lost: None}).dek() is None

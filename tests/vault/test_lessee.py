@@ -56,7 +56,7 @@ class FakeStore:
 
 class Bench:
     def __init__(self) -> None:
-        self.store, self.now, self.needed = FakeStore(), 0.0, False
+        self.store, self.now, self.needed = FakeStore(), 1000.0, False
         self.told: list[tuple[UUID, str]] = []
         self.asked: list[tuple[UUID, UUID]] = []
         self.returns = Returns(sleep=self._sleep)
@@ -200,9 +200,19 @@ async def test_a_condemnation_waits_for_the_store(bench: Bench, lease: Lease) ->
     assert bench.told == [(CONNECTION, "expired")]
 
 
-async def test_it_waits_for_what_is_due_as_long_as_it_may(bench: Bench, lease: Lease) -> None:
+async def test_it_waits_for_what_is_due_as_long_as_it_may(
+    bench: Bench, lease: Lease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited, drain = [], bench.returns.drain
+
+    async def spy(seconds: float) -> None:
+        waited.append(seconds)
+        await drain(seconds)
+
+    monkeypatch.setattr(bench.returns, "drain", spy)
     bench.store.away = 2
     await bench.lessee.give_back(lease, answered=True)
     await bench.lessee.drain(20)
+    assert waited == [20]
     assert [name for name, *_ in bench.store.calls] == ["release"] * 3
     assert not bench.returns.due(RELEASE)

@@ -68,7 +68,12 @@ async def bench(vault: Vault, upstream: FakeUpstream, person: Person, database: 
     made = Bench(vault, connections, cast(Proceeds, None), backlog, row, now)
     revoker = cast(Revoker, made)
     made.proceeds = Proceeds(
-        connections, vault._cache, revoker, backlog, lambda row, outcome: made.told.append((row.id, outcome))
+        connections,
+        vault._cache,
+        revoker,
+        backlog,
+        lambda row, outcome: made.told.append((row.id, outcome)),
+        ahead=45,
     )
     return made
 
@@ -91,6 +96,8 @@ async def test_what_was_bought_is_stored_and_handed_out(bench: Bench, database: 
     ]
     ends = "SELECT grant_expires_at FROM connections WHERE id = %s"
     assert await scalar(database, ends, bench.row.id) is None
+    look = "SELECT extract(epoch FROM access_expires_at - tend_at)::float8 FROM connections WHERE id = %s"
+    assert 0.8 * 45 <= await scalar(database, look, bench.row.id) <= 1.2 * 45, "so much ahead of the end"
 
 
 async def test_an_answer_that_names_scopes_is_believed(bench: Bench, database: Database) -> None:
@@ -129,6 +136,7 @@ async def test_what_is_stored_later_lives_that_much_shorter(
         got = await bench.keep(bought(grant_expires_in=1000.0))
         assert got is not None and got.version == 2
         assert bench.told == [(bench.row.id, "not_stored")]
+        assert bench.backlog.spent(bench.row, SecretStr("refresh-1")), "and it is not sent again"
         bench.now[0] += 50  # before the backlog's task has begun
         await bench.backlog.drain(20)
     assert await bench.held() == ("access-9", "bought-9", 2)
@@ -138,6 +146,24 @@ async def test_what_is_stored_later_lives_that_much_shorter(
     assert logs[0] == {
         "event": "refresh_not_stored", "log_level": "warning", "provider": "spotify", "error": "Busy"
     }  # fmt: skip
+
+
+async def test_a_grant_that_ended_meanwhile_is_stored_as_one_that_ends_now(
+    bench: Bench, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, away = bench.connections.commit, [True]
+
+    async def refuse(*args: Any, **options: Any) -> bool:
+        if away.pop() if away else False:
+            raise Busy("away")
+        return await commit(*args, **options)
+
+    monkeypatch.setattr(bench.connections, "commit", refuse)
+    await bench.keep(bought(grant_expires_in=10.0))
+    bench.now[0] += 50
+    await bench.backlog.drain(20)
+    ended = "SELECT grant_expires_at = refreshed_at FROM connections WHERE id = %s"
+    assert await scalar(database, ended, bench.row.id) is True
 
 
 async def test_what_is_not_stored_yet_is_served_until_it_is_over_or_refused(bench: Bench) -> None:
@@ -158,7 +184,7 @@ async def test_what_is_not_stored_yet_is_served_until_it_is_over_or_refused(benc
             bench.proceeds.kept(bench.row, refused)
         error = caught.value
         assert (error.provider, error.operation) == ("spotify", "refresh")
-        assert "the last refresh is not stored yet" in str(error)
+        assert str(error) == "spotify refresh: the last refresh is not stored yet"
     await bench.backlog.drain(0.1)
 
 
