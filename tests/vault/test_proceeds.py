@@ -37,12 +37,12 @@ class Bench:
     row: SealedConnection
     now: list[float]
     told: list[tuple[UUID, str]] = field(default_factory=list)
-    ended: list[tuple[UUID, str]] = field(default_factory=list)
+    ended: list[tuple[UUID, str, str]] = field(default_factory=list)
 
     async def keep(self, fresh: TokenSet) -> Credential | None:
         held = await open_tokens(self.row, self.vault._cache)
         assert held.refresh_token is not None
-        return await self.proceeds.keep(self.row, held, held.refresh_token, fresh)
+        return await self.proceeds.keep(self.row, "the app", held, held.refresh_token, fresh)
 
     async def held(self) -> tuple[str, str | None, int]:
         """Access token, refresh token and version that rest in the row now."""
@@ -52,9 +52,9 @@ class Bench:
         kept = None if tokens.refresh_token is None else tokens.refresh_token.get_secret_value()
         return tokens.access_token.get_secret_value(), kept, row.secret_version
 
-    async def end(self, row: SealedConnection, token: SecretStr) -> None:
+    async def end(self, row: SealedConnection, token: SecretStr, app: str) -> None:
         """As the revoker's."""
-        self.ended.append((row.id, token.get_secret_value()))
+        self.ended.append((row.id, token.get_secret_value(), app))
 
 
 @pytest.fixture
@@ -216,7 +216,7 @@ async def test_a_newer_consent_is_not_touched_where_nothing_was_rotated(bench: B
 async def test_what_was_bought_for_a_disconnected_row_is_ended(bench: Bench) -> None:
     await bench.vault.disconnect(bench.row.owner, bench.row.id)
     assert await bench.keep(bought()) is None
-    assert bench.ended == [(bench.row.id, "bought-9")]
+    assert bench.ended == [(bench.row.id, "bought-9", "the app")]
 
 
 async def test_what_was_bought_for_a_grant_that_was_ended_is_ended_though_another_stands(
@@ -226,7 +226,7 @@ async def test_what_was_bought_for_a_grant_that_was_ended_is_ended_though_anothe
     await connect(bench.vault, upstream, bench.row.owner)
     held = await bench.held()
     assert await bench.keep(bought()) is None
-    assert bench.ended == [(bench.row.id, "bought-9")]
+    assert bench.ended == [(bench.row.id, "bought-9", "the app")]
     assert await bench.held() == held
 
 
@@ -238,7 +238,7 @@ async def test_what_stands_under_another_key_is_not_ended_with_it(
     await bench.vault.disconnect(bench.row.owner, bench.row.id)
     await connect(bench.vault, upstream, bench.row.owner)
     assert await bench.keep(bought(refresh=same if same == "refresh-2" else "bought-9")) is None
-    assert bench.ended == ([] if same == "refresh-2" else [(bench.row.id, "bought-9")])
+    assert bench.ended == ([] if same == "refresh-2" else [(bench.row.id, "bought-9", "the app")])
 
 
 async def test_a_row_that_does_not_open_is_left_as_it_is(bench: Bench, database: Database) -> None:
@@ -261,6 +261,6 @@ async def test_a_row_that_moves_again_and_again_is_tried_five_times(
     monkeypatch.setattr(bench.connections, "succeed", moved)
     with pytest.raises(Busy, match=r"^the connection changes all the time$"):
         await bench.proceeds._overtaken(
-            bench.row, SecretStr("refresh-1"), Tokens(SecretStr("access-9"), SecretStr("bought-9"))
+            bench.row, "the app", SecretStr("refresh-1"), Tokens(SecretStr("access-9"), SecretStr("bought-9"))
         )
     assert len(tries) == 5

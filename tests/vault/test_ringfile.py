@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import os
 import stat
 from datetime import datetime, timedelta
@@ -84,3 +85,38 @@ def test_nobody_can_slip_a_file_under_the_one_that_is_written(
     assert {path for path, *_ in folders} == {tmp_path}
     assert all(flags & os.O_DIRECTORY for _, flags, _ in folders)
     assert {stat.S_IMODE(made.stat().st_mode) for made in tmp_path.iterdir()} == {0o600}
+
+
+def test_a_name_that_is_taken_is_not_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    assert ringfile.publish(path, b"first") is True
+    assert ringfile.publish(path, b"second") is False
+    assert path.read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["ring.json"]
+
+
+def test_what_is_replaced_keeps_owner_and_mode_and_is_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ring.json"
+    ringfile.publish(path, b"first")
+    path.chmod(0o640)
+    was, synced, real = path.stat(), [], os.fsync
+
+    def record(fd: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(fd).st_mode), path.read_bytes()))
+        real(fd)
+
+    monkeypatch.setattr(os, "fsync", record)
+    ringfile.replace(path, b"second", was)
+    assert synced == [(False, b"first"), (True, b"second")]
+    now = path.stat()
+    assert (now.st_mode, now.st_uid, now.st_gid) == (was.st_mode, was.st_uid, was.st_gid)
+    assert now.st_ino != was.st_ino, "who reads the old one reads it whole"
+    assert os.listdir(tmp_path) == ["ring.json"]
+
+
+def test_a_check_value_is_the_same_for_ever() -> None:
+    """Backups and people's notes have it."""
+    keyed = hmac.new(bytes(range(32)), b"valet.check.v1", "sha256")
+    assert ringfile.check(bytes(range(32))) == keyed.hexdigest()[:8] == "dce8a000"

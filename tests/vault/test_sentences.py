@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from vault import envelope
 from vault.envelope import Context, EnvelopeError
 from vault.keyring import KeyRingError, Unreadable
+from vault.rings import file, ringfile
 from vault.rings.file import FileKeyRing
 
 DEK = bytes(range(32))
@@ -192,3 +196,67 @@ async def test_what_is_said_of_a_data_key_of_another_size(path: Path) -> None:
     path.write_text(json.dumps(document()))
     with pytest.raises(ValueError, match=r"^a data key is 32 bytes$"):
         await FileKeyRing(path).wrap(DEK[1:], b"here")
+
+
+def test_what_is_said_where_no_ring_can_be_made(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = path.parent / "absent" / "ring.json"
+    mend = f"Make the folder {absent.parent} and let only the user Valet runs as write to it."
+    with pytest.raises(Unreadable) as caught:
+        FileKeyRing.create(absent)
+    assert str(caught.value) == f"The key ring {absent} could not be made: No such file or directory. {mend}"
+
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(ringfile, "publish", read_only)
+    with pytest.raises(Unreadable) as caught:
+        FileKeyRing.create(absent)
+    assert str(caught.value) == (
+        f"The key ring {absent} could not be made: Read-only file system. Valet writes to no mounted secret: "
+        "make the ring elsewhere (valet keys init), give it as the secret, and start again."
+    )
+
+
+async def test_what_is_logged_of_a_ring_that_changes(path: Path) -> None:
+    """Once for each fault, and once it is mended."""
+    path.write_text(json.dumps(document()))
+    ring = FileKeyRing(path)
+    with capture_logs() as logs:
+        path.write_text("{}")
+        for _ in range(2):
+            await ring.wrap(DEK, b"here")
+        changed = document()
+        changed["keys"]["file:main:1"]["state"], changed["keys"]["file:main:2"]["state"] = (
+            "active",
+            "decrypt_only",
+        )
+        path.write_text(json.dumps(changed | {"active": "file:main:1"}))
+        assert (await ring.wrap(DEK, b"here"))[0] == "file:main:1"
+    fault = f"The key ring {path} is not of format 1: use the version that wrote it."
+    assert logs == [
+        {"event": "keyring_not_reloaded", "log_level": "error", "path": str(path), "reason": fault},
+        {
+            "event": "keyring_reloaded",
+            "log_level": "info",
+            "active": "file:main:1",
+            "before": "file:main:2",
+        },
+    ]
+
+
+async def test_what_was_decrypted_before_its_tag_was_found_wrong_is_zeroed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytearray] = []
+
+    def noted(size: int) -> bytearray:
+        made.append(bytearray(size))
+        return made[-1]
+
+    path.write_text(json.dumps(document()))
+    ring = FileKeyRing(path)
+    wrapped = await ring.wrap(DEK, b"here")
+    monkeypatch.setattr(file, "bytearray", noted, raising=False)
+    with pytest.raises(KeyRingError):
+        await ring.unwrap(*wrapped, b"there")
+    assert made == [bytearray(32)]

@@ -141,6 +141,7 @@ class FileKeyRing:
             # Straight into memory that can be zeroed: `bytes` can't be.
             cipher.decrypt_into(blob[_NONCE], blob[_BODY], _associated(ref, context), dek)
         except InvalidTag:
+            dek[:] = bytes(DEK_SIZE)  # it is decrypted before the tag is compared
             raise Tampered("the wrapped data key was edited, or belongs to another place") from None
         return dek
 
