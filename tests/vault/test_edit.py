@@ -226,6 +226,17 @@ def test_a_ring_that_can_not_be_changed_is_as_it_was(
     assert os.listdir(path.parent) == [path.name], "no half-made ring stays"
 
 
+def test_what_a_killed_edit_left_is_removed_by_the_next(ring: RingFile, path: Path) -> None:
+    """It holds every key. One that is seconds old may be somebody's who is at it."""
+    kept = [f".{path.name}.0123456789abcdef", f".{path.name}.copy", ".other.json.0123456789abcdef"]
+    for name in [*kept, f".{path.name}.fedcba9876543210"]:
+        (path.parent / name).write_bytes(path.read_bytes())
+        if name != kept[0]:
+            os.utime(path.parent / name, (0, 0))
+    ring.rotate(ONE)
+    assert sorted(os.listdir(path.parent)) == sorted([path.name, *kept])
+
+
 def test_a_link_is_followed_and_stays_a_link(path: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.json"
     link.symlink_to(path)

@@ -142,6 +142,7 @@ class RingFile:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 was = os.fstat(fd)
                 if os.path.samestat(was, os.stat(self.path)):
+                    ringfile.sweep(self.path)
                     yield ringfile.read(self.path), was
                     return
                 # It was replaced while we waited for the lock of the one before.

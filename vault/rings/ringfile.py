@@ -14,11 +14,13 @@ Whoever edits the file writes a new one beside it and renames it, so that nobody
 from __future__ import annotations
 
 import base64
+import glob
 import json
 import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -40,6 +42,7 @@ State = Literal["active", "decrypt_only"]
 
 _REFERENCE = re.compile(r"file:[a-z0-9-]{1,32}:[1-9][0-9]{0,8}")
 _KEY = 32
+_ABANDONED = 60.0
 _RESTORE = "Restore it from its backup; without it nothing sealed so far can be opened."
 
 
@@ -133,6 +136,17 @@ def replace(path: Path, content: bytes, was: os.stat_result) -> None:
     with _drafted(path, content, was) as draft:
         os.rename(draft, path)
     _settle(path.parent)
+
+
+def sweep(path: Path) -> None:
+    """Remove what an edit of that file left beside it when it was killed, once it is a minute old.
+
+    A draft of somebody who is at it right now is seconds old at most.
+    """
+    for draft in path.parent.glob(f".{glob.escape(path.name)}.{'[0-9a-f]' * 16}"):
+        with suppress(OSError):
+            if time.time() - draft.lstat().st_mtime > _ABANDONED:
+                draft.unlink()
 
 
 @contextmanager
