@@ -11,6 +11,7 @@ import typer
 from providers.registry import PROVIDERS
 from valet import audit, banner, db, keys, logging, running, users
 from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
+from valet.hardening import harden
 from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json, refuse, spoken
@@ -34,6 +35,7 @@ def demo() -> None:
     """Run everything on this machine: database, emulated providers, connect pages, MCP endpoint."""
     from valet.serve import Place, folder, serve
 
+    harden()
     values = environment()
     chosen = values.get("VALET_EMULATOR_ORIGIN")
     values |= DEMO
@@ -52,6 +54,7 @@ def serve_command() -> None:
     """Run the real server: settings from the environment or .env (see .env.example)."""
     from valet.serve import Place, folder, serve
 
+    harden()
     values = environment()
     with spoken():
         settings = load(values, PROVIDERS)

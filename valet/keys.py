@@ -18,6 +18,7 @@ from providers.registry import PROVIDERS
 from valet import logging
 from valet.bar import Bar
 from valet.embedded import EmbeddedError, made
+from valet.hardening import harden
 from valet.reach import NotReached, mode_of, reached
 from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, NotDone, spoken
@@ -47,6 +48,7 @@ T = TypeVar("T")
 @app.callback()
 def prepare() -> None:
     """What every command does first."""
+    harden()
     # On stderr, so that what is printed is the result alone.
     logging.configure("WARNING", "console")
 

@@ -31,10 +31,13 @@ def read(folder: Path) -> Running | None:
     """The note of a Valet that still lives, or None."""
     try:
         running = Running(**json.loads((folder / _NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    try:
         os.kill(running.pid, 0)
     except PermissionError:
-        return running
-    except (OSError, ValueError, TypeError):
+        return running  # it lives, as somebody else's
+    except OSError:
         return None
     return running
 
