@@ -11,7 +11,7 @@ from uuid import UUID
 
 import psycopg
 
-from benchmarks.sealing import token_set
+from benchmarks.tokens import token_set
 from vault.cache import DekCache
 from vault.ids import new_id
 from vault.records import context

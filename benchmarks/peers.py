@@ -18,7 +18,7 @@ from key_value.aio.stores.postgresql import PostgreSQLStore
 from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
 from psycopg.conninfo import conninfo_to_dict
 
-from benchmarks.sealing import tokens
+from benchmarks.tokens import tokens
 
 
 class Kept:

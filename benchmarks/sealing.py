@@ -19,16 +19,16 @@ from cryptography.fernet import Fernet
 from key_value.aio.stores.memory import MemoryStore
 from key_value.aio.wrappers.encryption import FernetEncryptionWrapper
 from prometheus_client import CollectorRegistry
-from pydantic import SecretStr
 from tink import aead, new_keyset_handle
 
-from benchmarks.shapes import BINDING, BYTES, SEALING
+from benchmarks.shapes import BINDING, SEALING
 from benchmarks.table import Table, summed
+from benchmarks.tokens import token_set
 from vault import envelope
 from vault.alarms import Alarms
 from vault.cache import DekCache
 from vault.ids import new_id
-from vault.records import Tokens, context, encode
+from vault.records import context
 from vault.rings.file import FileKeyRing
 
 # By row of BINDING: whether each record has a key of its own, and whether it commits to that key, so that
@@ -40,21 +40,6 @@ _READ = {
     "FastMCP, encrypted store in memory": ("no", "no"),
     "Valet, data key cached": ("yes", "yes"),
 }
-
-
-def tokens() -> tuple[str, str]:
-    """An access and a refresh token: together, and as the body of a connection, `BYTES` bytes."""
-    refresh = "r" * 512
-    return "a" * (BYTES - len(_body("", refresh))), refresh
-
-
-def token_set() -> bytes:
-    """The plaintext of a connection's body."""
-    return _body(*tokens())
-
-
-def _body(access: str, refresh: str) -> bytes:
-    return encode(Tokens(SecretStr(access), SecretStr(refresh)), "google", "operator")
 
 
 class Sealer(ABC):
