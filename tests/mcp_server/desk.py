@@ -29,6 +29,7 @@ from providers.registry import PROVIDERS, Registry
 from providers.transport import Transport
 from tests.mcp_server.spotifydouble import SpotifyDouble
 from tests.support.witness import Witnessed
+from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.ids import new_id
 from vault.opaque import digest
@@ -184,8 +185,11 @@ async def serving(
     upstream: Transport | None = None,
     activity: Activity | None = None,
     buckets: Buckets | None = None,
+    audit: Audit | None = None,
 ) -> AsyncIterator[Desk]:
-    """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double."""
+    """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double, and
+    `audit` that of a witness who only remembers.
+    """
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -195,7 +199,7 @@ async def serving(
     flows = Flows(database, b"k" * 32)
     registry = Registry(PROVIDERS, {"spotify": App("operator", "emulator-client")} if apps else {})
     activity = activity or Activity(database)
-    diary = Diary(activity, sleep=pause)
+    diary = Diary(activity, sleep=pause, also=audit.noted if audit else None)
     witness = Witnessed()
     house = House(
         public_url=public_url,
@@ -206,7 +210,7 @@ async def serving(
         directory=directory or registry,
         http=Http(upstream or Transport(spotify), sleep=pause),
         diary=diary,
-        witness=witness,
+        witness=audit or witness,
         request_state_keys=(b"r" * 32,),
         session_key=b"s" * 32,
         buckets=buckets or Buckets(),
