@@ -83,13 +83,14 @@ class Apps:
         AppInUse. The operator's may change it. Raises PersonGone, and Busy.
         """
         operator = owner == operator_id()
+        # Before the transaction: what holds the keys may be far away.
+        wrapped = await self._cache.fresh(owner, "app")
         async with self._database.transaction() as link:
             if not operator and not await self._connections.lock_owner(link, owner):
                 raise PersonGone
             before = await self._rows.locked(link, owner, provider)
             if before is not None and before.client_id != client_id and not operator:
                 raise AppInUse(provider)
-            wrapped = await self._cache.fresh(owner, "app")
             await self._deks.add(link, wrapped)
             row = SealedApp(
                 id=before.id if before else new_id(),

@@ -69,6 +69,22 @@ class DekCache:
         self._keep(wrapped, DataKey(dek, self.alarms))
         return wrapped
 
+    async def ready(self, wrapped: WrappedDek | None) -> bool:
+        """Have that data key at hand: so a transaction to come need not wait for what holds the keys.
+
+        False where there is none or it does not unwrap: the alarm is for who opens it. Raises KeysAway.
+        """
+        if wrapped is None:
+            return False
+        if not self._kept(wrapped):
+            try:
+                self._keep(wrapped, DataKey(await self._ring.unwrap(*_asked(wrapped)), self.alarms))
+            except keyring.Away as error:
+                raise self._refusal(error) from None
+            except keyring.KeyRingError:
+                return False
+        return True
+
     async def lasting(self, wrapped: WrappedDek) -> DataKey:
         """That data key outside the bounds: its holder wipes it. Raises UnknownKey, Tampered, Busy."""
         return await self._unwrap(wrapped)
@@ -80,13 +96,18 @@ class DekCache:
         self._sweep()
 
     async def _get(self, wrapped: WrappedDek) -> DataKey:
-        kept = self._keys.get(wrapped)
-        if kept is not None and kept[0] > self._clock():
-            self._keys.move_to_end(wrapped)
-            return kept[1]
-        key = await self._unwrap(wrapped)
-        self._keep(wrapped, key)
+        key = self._kept(wrapped)
+        if key is None:
+            key = await self._unwrap(wrapped)
+            self._keep(wrapped, key)
         return key
+
+    def _kept(self, wrapped: WrappedDek) -> DataKey | None:
+        kept = self._keys.get(wrapped)
+        if kept is None or kept[0] <= self._clock():
+            return None
+        self._keys.move_to_end(wrapped)
+        return kept[1]
 
     def _keep(self, wrapped: WrappedDek, key: DataKey) -> None:
         before = self._keys.pop(wrapped, None)
@@ -116,9 +137,8 @@ class DekCache:
             self._timer = asyncio.get_running_loop().call_later(max(due, 0), self._sweep)
 
     async def _unwrap(self, wrapped: WrappedDek) -> DataKey:
-        context = keyring.wrap_context(wrapped.owner, wrapped.purpose, wrapped.id)
         try:
-            dek = await self._ring.unwrap(wrapped.kek_ref, wrapped.wrapped, context)
+            dek = await self._ring.unwrap(*_asked(wrapped))
         except keyring.KeyRingError as error:
             raise self._refusal(error) from None
         return DataKey(dek, self.alarms)
@@ -132,3 +152,9 @@ class DekCache:
             return Tampered("a data key does not unwrap")
         self.alarms.refused("unknown_key", "deks")
         return UnknownKey("a data key names a key that the key ring does not hold")
+
+
+def _asked(wrapped: WrappedDek) -> tuple[str, bytes, bytes]:
+    """What a ring is asked for that row."""
+    context = keyring.wrap_context(wrapped.owner, wrapped.purpose, wrapped.id)
+    return wrapped.kek_ref, wrapped.wrapped, context

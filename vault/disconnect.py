@@ -68,6 +68,9 @@ class Disconnects:
 
     async def _end(self, owner: UUID, connection: UUID) -> Ended:
         was = await self._connections.find(owner, connection)
+        held = await self._connections.read(owner, connection)
+        # Before the transaction: what holds the keys may be far away, and then nothing was begun.
+        await self._cache.ready(None if held is None else held.dek())
         row: SealedConnection | None = None
         token: SecretStr | None = None
         try:

@@ -111,6 +111,7 @@ class Vault:
         there is no such owner, UnknownApp where `app` is no app of theirs (any more), Busy, Sealed.
         """
         index = self._operator.index(account.issuer, account.subject)
+        spare = await self._ahead(owner, provider, index, app)
         async with self._database.transaction() as link:
             if not await self._connections.lock_owner(link, owner):
                 raise PersonGone
@@ -121,7 +122,7 @@ class Vault:
             if claim is not None:
                 await claim(link, connection)
             version = next_version(row.secret_version) if row is not None else 1
-            wrapped, kept = await self._key(link, owner, row)
+            wrapped, kept = await self._key(link, owner, row, spare)
             body = encode(Tokens(tokens.access_token, tokens.refresh_token or kept), provider, app)
             same = tokens.refresh_token is None and kept is not None
             lives = tokens.grant_expires_in if same else shortest(lifetime, tokens.grant_expires_in)
@@ -161,8 +162,15 @@ class Vault:
             label = f"{base} {number}"
         return label
 
+    async def _ahead(self, owner: UUID, provider: str, index: bytes, app: str) -> WrappedDek | None:
+        """Ask what holds the keys while nothing is locked: for the row's own key, or else for a new one."""
+        async with self._database.transaction() as link:
+            row = await self._connections.same(link, owner, provider, index, app)
+        known = row is not None and await self._cache.ready(row.dek())
+        return None if known else await self._cache.fresh(owner, "connection")
+
     async def _key(
-        self, link: Link, owner: UUID, row: SealedConnection | None
+        self, link: Link, owner: UUID, row: SealedConnection | None, spare: WrappedDek | None
     ) -> tuple[WrappedDek, SecretStr | None]:
         """The row's own data key and refresh token, or a new key where there is none that opens."""
         wrapped = row.dek() if row is not None else None
@@ -172,7 +180,7 @@ class Vault:
             except Sealed:
                 # The alarm is logged; a new consent is the person's way out, under a new key.
                 _log.warning("connection_rekeyed", provider=row.provider)
-        fresh = await self._cache.fresh(owner, "connection")
+        fresh = spare or await self._cache.fresh(owner, "connection")
         await self._deks.add(link, fresh)
         return fresh, None
 

@@ -22,7 +22,7 @@ from structlog.testing import capture_logs
 from providers.registry import PROVIDERS
 from tests.support.kms import REGION, KeyService
 from tests.support.ports import free_port
-from tests.vault.upstreams import FakeUpstream, access, connect
+from tests.vault.upstreams import FakeUpstream, access, connect, run
 from valet.assembly import CannotOpen, assemble
 from valet.settings import load
 from vault.errors import Busy, KeysAway
@@ -252,12 +252,13 @@ def test_the_library_waits_seconds_and_not_minutes(kms: KeyService) -> None:
 
 
 async def test_an_outage_is_a_pause_and_no_alarm_and_nobody_is_rekeyed(
-    database: Database, kms: KeyService, person: Callable[[], Any]
+    empty_database: Database, kms: KeyService
 ) -> None:
     """Not even who connects again meanwhile: a Sealed there would throw their refresh token away."""
-    metrics, upstream, owner = CollectorRegistry(), FakeUpstream(), await person()
+    metrics, upstream, owner = CollectorRegistry(), FakeUpstream(), new_id()
+    await run(empty_database, "INSERT INTO users (id, display_name) VALUES (%s, 'x')", owner)
     ring = await open_ring(f"awskms:{kms.key()}")
-    vault = await open_vault(database, ring, upstream, metrics=metrics)
+    vault = await open_vault(empty_database, ring, upstream, metrics=metrics)
     await connect(vault, upstream, owner)
     vault._cache.wipe()
     real, ring._clients = ring._clients, {REGION: Service(refusal("AccessDeniedException"))}  # type: ignore

@@ -13,7 +13,7 @@ from vault import envelope
 from vault.alarms import Alarms
 from vault.cache import DekCache
 from vault.datakey import DataKey
-from vault.errors import Busy, Malformed, Tampered, UnknownKey
+from vault.errors import KeysAway, Malformed, Tampered, UnknownKey
 from vault.keyring import Away, KeyRingError, Unreadable, Unsafe
 from vault.keyring import Malformed as NotWrapped
 from vault.keyring import Tampered as Edited
@@ -130,7 +130,7 @@ REFUSALS = {
     NotHeld: (UnknownKey, "unknown_key"),
     Unreadable: (UnknownKey, "unknown_key"),
     Unsafe: (UnknownKey, "unknown_key"),
-    Away: (Busy, None),
+    Away: (KeysAway, None),
 }
 
 
@@ -166,6 +166,23 @@ async def test_a_record_that_does_not_open_keeps_the_key(cache: DekCache, ring: 
         await cache.open(wrapped, place(), b"")
     assert await cache.open(wrapped, place(), sealed) == b"tokens"
     assert ring.unwraps == 0
+
+
+async def test_a_key_at_hand_is_not_asked_for_again(
+    cache: DekCache, ring: Ring, metrics: CollectorRegistry
+) -> None:
+    wrapped = await DekCache(ring, Alarms(CollectorRegistry())).fresh(ANA, "connection")
+    assert await cache.ready(wrapped) and await cache.ready(wrapped)
+    assert ring.unwraps == 1
+    ring.fault = Away("where")
+    assert await cache.ready(wrapped)
+    await cache.seal(wrapped, place(), b"x")
+    cache.wipe()
+    with pytest.raises(KeysAway):
+        await cache.ready(wrapped)
+    ring.fault = NotHeld("where")
+    assert not await cache.ready(wrapped) and not await cache.ready(None)
+    assert not [sample for metric in metrics.collect() for sample in metric.samples if sample.value]
 
 
 async def test_a_lasting_key_is_its_holders(cache: DekCache, ring: Ring, clock: Clock) -> None:
@@ -238,6 +255,7 @@ def test_no_verb_gives_a_key() -> None:
         "seal": "bytes",
         "open": "bytes",
         "fresh": "WrappedDek",
+        "ready": "bool",
         "lasting": "DataKey",
         "derive": "bytes",
         "wipe": "None",

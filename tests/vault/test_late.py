@@ -135,17 +135,18 @@ async def test_an_unforeseen_failure_of_a_revocation_is_not_the_persons(
 
 
 class Lost:
-    """The next COMMIT is done or not, and its answer gets lost; reads fail until `back` is set."""
+    """The next COMMIT is done or not, and its answer is lost; from then on reads fail until `back` is set."""
 
     def __init__(self, vault: Vault, monkeypatch: pytest.MonkeyPatch, *, done: bool, away: bool) -> None:
         self.back = asyncio.Event()
         transaction, read, losses = vault._database.transaction, vault._connections.read, iter([True])
-        if not away:
-            self.back.set()
+        self.back.set()
 
         @asynccontextmanager
         async def lost() -> AsyncIterator[Connection]:
             now = next(losses, False)
+            if now and away:
+                self.back.clear()
             async with transaction() as link:
                 yield link
                 if now and not done:

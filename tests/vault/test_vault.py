@@ -9,12 +9,14 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from pydantic import SecretStr
 
 from providers.base import (
     Account,
 )
 from tests.vault.upstreams import SCOPES, FakeUpstream, connect, run, scalar
 from vault.errors import Busy, NotConnected, Sealed, Tampered
+from vault.ids import new_id
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
@@ -185,3 +187,49 @@ async def test_the_operators_small_things_are_bound_to_purpose_and_record(vault:
             vault.open(purpose, record, sealed)
     assert vault.derive("a") != vault.derive("b") and len(vault.derive("a")) == 32
     assert vault.index("i", "s") == vault.index("i", "s") != vault.index("is", "")
+
+
+class Watched:
+    """A ring that notes, at each call, how many transactions are open on the database."""
+
+    def __init__(self, ring: FileKeyRing, database: Database) -> None:
+        self.ring, self.database = ring, database
+        self.open: list[int] = []
+
+    @property
+    def active(self) -> str:
+        return self.ring.active
+
+    async def wrap(self, dek: bytes | bytearray, context: bytes) -> tuple[str, bytes]:
+        await self._look()
+        return await self.ring.wrap(dek, context)
+
+    async def unwrap(self, ref: str, blob: bytes, context: bytes) -> bytearray:
+        await self._look()
+        return await self.ring.unwrap(ref, blob, context)
+
+    async def _look(self) -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'idle in transaction'"
+        )
+        self.open.append(await scalar(self.database, waiting))
+
+
+async def test_what_holds_the_keys_is_asked_while_nothing_is_locked(
+    empty_database: Database, tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    """It may be far away, and a transaction that waits for it holds up everybody of that person."""
+    ring = Watched(FileKeyRing.create(tmp_path / "ring.json"), empty_database)
+    owner = new_id()
+    await run(empty_database, "INSERT INTO users (id, display_name) VALUES (%s, 'x')", owner)
+    vault = await open_vault(empty_database, ring, upstream)
+    for _ in range(2):
+        saved = await connect(vault, upstream, owner)
+        vault._cache.wipe()
+    await vault.apps.save(owner, "spotify", "client", SecretStr("secret"))
+    await vault.credential(owner, "spotify", refused=(await vault.credential(owner, "spotify")).version)
+    vault._cache.wipe()
+    await vault.disconnect(owner, saved.id)
+    assert len(ring.open) >= 5 and not any(ring.open)
+    await vault.close()
