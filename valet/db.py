@@ -17,6 +17,7 @@ from valet.embedded.folder import ROLES
 from valet.reach import mode_of
 from valet.settings import Settings, environment, load
 from valet.speech import Demo, refuse, spoken
+from vault.store.meta import Mode
 from vault.store.migrate import applied, migrate
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def dump(path: ToFile, demo: Demo = False) -> None:
     from valet.embedded.dump import dump as dumped
 
     with spoken():
-        settings, folder = _place(demo)
+        settings, folder = _place(demo, running=True)
         size = dumped(folder, path, db_user=settings.db_user)
         step("dumped", f"{size / 1e6:.1f} MB in {path}, for you alone to read")
         step("not in it", "the key ring, without which it opens for nobody: valet keys backup PATH")
@@ -104,8 +105,11 @@ def _remove_old(folder: Path) -> None:
         step("nothing", "no older database is kept here")
 
 
-def _place(demo: bool) -> tuple[Settings, Path]:
-    """The settings, and the data folder that is meant. Ends the command where the database is elsewhere."""
+def _place(demo: bool, *, running: bool = False) -> tuple[Settings, Path]:
+    """The settings, and the data folder that is meant. Ends the command where the database is elsewhere.
+
+    `running`: where only the demo runs, that one is meant, as with other commands beside a Valet.
+    """
     from valet.serve import folder
 
     for number in (signal.SIGTERM, signal.SIGHUP):  # unwind like Ctrl-C: no server stays behind
@@ -116,4 +120,5 @@ def _place(demo: bool) -> tuple[Settings, Path]:
             "this is for the embedded database, and DATABASE_URL names one of your own: that server's own "
             "tools do it (docs/backup.md says how)"
         )
-    return settings, folder(settings, mode_of(settings, demo))
+    mode: Mode = mode_of(settings, demo) if running else "demo" if demo else "live"
+    return settings, folder(settings, mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -24,9 +25,9 @@ from tests.support.older import (
     upgraded,
 )
 from tests.valet.conftest import data_dir, ground, programs, supervise, working_in
+from tests.valet.test_embedded_user import NOBODY, NOGROUP, as_user, needs_root
 from valet.embedded import CopyFailed, WrongVersion
 from valet.embedded import upgrade as upgrading
-from valet.embedded.binaries import locate
 from valet.embedded.client import Client, pipe
 from valet.embedded.folder import Folder
 
@@ -159,7 +160,7 @@ def test_a_disk_that_fills_up_leaves_the_old_one(old, programs, upgraded):
         "import resource, sys\nfrom pathlib import Path\nfrom valet.embedded import EmbeddedError\n"
         "from valet.embedded.upgrade import upgrade\n"
         "def report(what, came):\n"
-        "    if what == 'old database': resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
+        "    if what == 'new database': resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))\n"
         "try: upgrade(Path(sys.argv[1]), report, programs=Path(sys.argv[2]))\n"
         "except EmbeddedError as error: print(error)"
     )
@@ -190,20 +191,28 @@ def test_lost_passwords_are_replaced_on_the_way(old, supervise, upgraded):
         psycopg.connect(url.get_secret_value()).close()
 
 
-def test_a_restore_that_is_killed_leaves_no_database_and_works_the_next_time(old, programs, tmp_path):
-    with old_server(old, programs) as urls:
-        client = Client(locate(), urls.owner, old / "postgres")
-        with client.running("pg_dump", "--format=custom", f"--file={tmp_path / 'valet.dump'}") as run:
-            run.judge()
-    folder = old.with_name("restored")
-    script = (
-        "import os, signal, sys\nfrom pathlib import Path\nfrom valet.embedded.dump import restore\n"
-        "def ready(urls): sys.argv[4:] and os.kill(os.getpid(), signal.SIGKILL)\n"
-        "restore(Path(sys.argv[1]), Path(sys.argv[2]), ready, programs=Path(sys.argv[3]))"
-    )
-    command = [sys.executable, "-c", script, folder, tmp_path / "valet.dump", programs]
-    assert subprocess.run([*command, "die"], cwd=ROOT, check=False).returncode == -signal.SIGKILL
-    assert not (folder / "postgres/cluster").exists()
-    subprocess.run(command, cwd=ROOT, check=True)
-    assert clusters(folder) == ["cluster"]
-    assert not working_in(folder)
+AS_A_USER = """
+import sys
+from pathlib import Path
+import psycopg
+from tests.support.older import old_server
+from valet.embedded import Supervisor
+from valet.embedded.dump import dump
+from valet.embedded.upgrade import upgrade
+folder = Path(sys.argv[1])
+with old_server(folder, folder) as urls, psycopg.connect(urls.owner.get_secret_value()) as link:
+    link.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+upgrade(folder, lambda what, _: None)
+dump(folder, folder / "valet.dump")
+with Supervisor(folder) as urls, psycopg.connect(urls.owner.get_secret_value()) as link:
+    print(link.execute("SELECT answer FROM kept").fetchone()[0])
+"""
+
+
+@needs_root
+def test_a_normal_user_upgrades_their_own(data_dir):
+    data_dir.mkdir()
+    os.chown(data_dir, NOBODY, NOGROUP)
+    assert as_user(NOBODY, AS_A_USER, data_dir).split() == ["42"]
+    assert (data_dir / "postgres").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_uid for path in (data_dir / "postgres").iterdir()} == {NOBODY}

@@ -13,10 +13,12 @@ from pydantic import SecretStr
 
 from providers.base import Account, TokenSet
 from tests.vault.upstreams import SCOPES, FakeUpstream
+from vault.audit.audit import Audit
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.purposes import TRIP
 from vault.rings.file import FileKeyRing
+from vault.store.audit import AuditRows
 from vault.store.database import Database
 from vault.store.meta import Meta
 from vault.store.sessions import Sessions
@@ -85,9 +87,14 @@ async def live_in(url: SecretStr, ring: Path, people: int = 5, first: int = 0) -
     try:
         await Meta(database).claim("live")
         vault = await open_vault(database, FileKeyRing.create(ring), FakeUpstream())
+        audit = Audit(AuditRows(database))
+        audit.begin(vault)
         household = Household()
         for number in range(first, first + people):
             await _settle(vault, database, household, number)
+        for user in household.access:
+            audit.note("connected", user_id=user, provider="spotify")
+        await audit.close()
         await vault.drain()
         return household
     finally:

@@ -42,7 +42,7 @@ except EmbeddedError as error:
 """
 
 
-def _as_user(uid: int, script: str, *arguments: Path | str) -> str:
+def as_user(uid: int, script: str, *arguments: Path | str) -> str:
     """Run Python as another user: the system's, where our own interpreter is in a folder closed to them."""
     packages = str(Path(psycopg.__file__).parents[1])
     environment = {"PYTHONPATH": f"{packages}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -116,7 +116,7 @@ def test_root_with_a_strict_umask(supervise, ground, data_dir):
 @needs_root
 def test_another_user_reads_no_password(supervise, made):
     supervise().start()
-    told = _as_user(
+    told = as_user(
         NOBODY,
         "import sys\nfrom pathlib import Path\nfrom valet.embedded import EmbeddedError, connection_urls\n"
         "try: print(connection_urls(Path(sys.argv[1])))\n"
@@ -154,7 +154,7 @@ def test_a_folder_made_by_another_database_user_is_refused(supervise, made):
 
 @needs_root
 def test_a_folder_made_by_root_is_refused_to_others(made):
-    told = _as_user(NOBODY, LIFE, made)
+    told = as_user(NOBODY, LIFE, made)
     assert told.startswith("WrongUser")
     assert "belongs to the user root" in told
 
@@ -223,7 +223,7 @@ def test_a_socket_directory_of_somebody_else_is_never_used(supervise, made, monk
 def test_a_normal_user_runs_it_from_the_wheel(data_dir):
     data_dir.mkdir()
     os.chown(data_dir, NOBODY, NOGROUP)
-    told = _as_user(NOBODY, LIFE, data_dir)
+    told = as_user(NOBODY, LIFE, data_dir)
     assert told.split() == [str(NOBODY), str(locate().program("postgres").parent)]
     assert (data_dir / "postgres").stat().st_uid == NOBODY
     assert (data_dir / "postgres").stat().st_mode & 0o777 == 0o700
@@ -231,7 +231,7 @@ def test_a_normal_user_runs_it_from_the_wheel(data_dir):
 
 @needs_root
 def test_a_user_without_an_entry_is_refused(data_dir):
-    told = _as_user(54321, LIFE, data_dir)
+    told = as_user(54321, LIFE, data_dir)
     assert told.startswith("WrongUser")
     assert "The user id 54321 has no entry" in told
 
@@ -240,6 +240,6 @@ def test_a_user_without_an_entry_is_refused(data_dir):
 def test_a_normal_user_in_a_closed_folder_hears_a_sentence(data_dir):
     data_dir.mkdir()
     data_dir.chmod(0o700)
-    told = _as_user(NOBODY, LIFE, data_dir / "inside")
+    told = as_user(NOBODY, LIFE, data_dir / "inside")
     assert told.startswith("EmbeddedError")
     assert "can't be used" in told

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.support.older import MAJOR, clusters, killed, lived_in, major, old, require_whole, upgraded
+from tests.support.older import MAJOR, clusters, lived_in, major, old, require_whole, upgraded
 from valet.embedded import AlreadyRunning, CopyFailed, NoDatabase, NoRoom, StartFailed, Urls, WrongVersion
 from valet.embedded import upgrade as upgrading
 from valet.embedded.client import Client, pipe
@@ -19,14 +19,33 @@ from vault.store.migrate import migrate
 __all__ = ["lived_in", "old", "upgraded"]  # fixtures
 
 
-async def test_every_record_is_kept(old, lived_in, supervise, upgraded):
+@pytest.fixture
+def seen(monkeypatch) -> list[str]:
+    """Arguments and environments of all programs that are started."""
+    lines: list[str] = []
+    popen = subprocess.Popen
+
+    class Watched(popen):  # type: ignore[misc, valid-type]
+        def __init__(self, argv, **options) -> None:
+            lines.append(f"{argv} {options.get('env')}")
+            super().__init__(argv, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", Watched)
+    return lines
+
+
+async def test_every_record_is_kept(old, lived_in, supervise, upgraded, seen):
     before = {name: (old / f"postgres/{name}.password").read_text() for name in ("owner", "app")}
     steps = upgraded(old)
     assert steps[-2:] == ["set aside", "in force"]
     assert "compared" in steps
+    assert any("pg_restore" in line for line in seen)
+    assert not [line for line in seen for password in before.values() if password.strip() in line]
+    assert not list((old / "postgres").glob("*pgpass*"))
     assert major(old) == "18"
     assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
-    urls = supervise().start()
+    supervisor = supervise()
+    urls = supervisor.start()
     await require_whole(old, urls, lived_in[1])
     assert before == {name: (old / f"postgres/{name}.password").read_text() for name in ("owner", "app")}
     with psycopg.connect(urls.owner.get_secret_value()) as connection:
@@ -38,6 +57,18 @@ async def test_every_record_is_kept(old, lived_in, supervise, upgraded):
         assert connection.execute("SELECT nextval('numbers')").fetchone() == (8,)
     assert migrate(urls.owner.get_secret_value(), app_role="valet_app") == 0, "the schema came along"
     _require_roles(urls)
+    supervisor.stop()
+    _require_no_second_upgrade(old, upgraded)
+
+
+def _require_no_second_upgrade(folder: Path, upgraded: Callable[[Path], list[str]]) -> None:
+    """Nothing happens the next time, and the old one goes when it is told to."""
+    assert upgraded(folder) == []
+    assert clusters(folder) == ["cluster", f"cluster-{MAJOR}"]
+    [kept] = upgrading.remove_old(folder)
+    assert kept.name.startswith(f"cluster-{MAJOR}-")
+    assert clusters(folder) == ["cluster"]
+    assert upgrading.remove_old(folder) == []
 
 
 def _require_roles(urls: Urls) -> None:
@@ -62,14 +93,6 @@ def test_an_old_database_is_refused_with_the_command_that_helps(old, supervise):
     assert major(old) == MAJOR
 
 
-async def test_killed_between_the_two_names_a_start_finishes_it(old, lived_in, programs, supervise):
-    assert killed(old, programs, "set aside").returncode == -signal.SIGKILL
-    assert clusters(old)[:2] == [f"cluster-{MAJOR}", "cluster-new"]
-    urls = supervise().start()
-    assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
-    await require_whole(old, urls, lived_in[1])
-
-
 def _change_a_value(source: Client, dump: list[str], target: Client, restore: list[str]) -> None:
     pipe(source, dump, target, restore)
     target.feed("UPDATE sessions SET browser = 'Safari' WHERE ctid = (SELECT min(ctid) FROM sessions);")
@@ -85,34 +108,9 @@ def test_a_copy_that_differs_is_never_put_in_force(old, upgraded, monkeypatch):
     assert clusters(old) == ["cluster"]
 
 
-def test_no_password_is_shown_a_second_run_changes_nothing_and_the_old_one_can_go(old, upgraded, monkeypatch):
-    seen: list[str] = []
-    popen = subprocess.Popen
-
-    class Watched(popen):  # type: ignore[misc, valid-type]
-        def __init__(self, argv, **options) -> None:
-            seen.append(f"{argv} {options.get('env')}")
-            super().__init__(argv, **options)
-
-    monkeypatch.setattr(subprocess, "Popen", Watched)
-    upgraded(old)
-    assert any("pg_restore" in line for line in seen)
-    for role in ("owner", "app"):
-        password = (old / f"postgres/{role}.password").read_text().strip()
-        assert not [line for line in seen if password in line]
-    assert not list((old / "postgres").glob(".pgpass*"))
-    monkeypatch.undo()
-    assert upgraded(old) == []
-    assert clusters(old) == ["cluster", f"cluster-{MAJOR}"]
-    [kept] = upgrading.remove_old(old)
-    assert kept.name.startswith(f"cluster-{MAJOR}-")
-    assert clusters(old) == ["cluster"]
-    assert upgrading.remove_old(old) == []
-
-
 def test_an_old_server_that_does_not_start_is_quoted(old, upgraded):
     (old / "postgres/cluster/global/pg_control").write_bytes(b"")
-    with pytest.raises(StartFailed, match=r"(?s)ended at once.*pg_control"):
+    with pytest.raises(CopyFailed, match=r"(?s)Nothing was changed.*ended at once.*pg_control"):
         upgraded(old)
     assert (major(old), clusters(old)) == (MAJOR, ["cluster"])
 
@@ -142,6 +140,9 @@ def test_a_version_that_the_wheel_does_not_bring(made, upgraded):
     version.write_text("17\n")
     with pytest.raises(WrongVersion, match=r"PostgreSQL 17.*pg_dump.*valet db restore"):
         upgraded(made)
+    version.write_text("19\n")
+    with pytest.raises(WrongVersion, match=r"PostgreSQL 19.*Start the release of Valet"):
+        upgraded(made)
     version.write_text("18\n")
 
 
@@ -152,18 +153,19 @@ def _fake(folder: Path, name: str, version: str) -> Path:
     return cluster
 
 
-def test_two_that_could_be_the_database_are_refused(made, supervise):
+def test_which_one_is_the_database(made, supervise):
+    """Whatever a kill or somebody's hands leave. (The kills themselves are in tests/proof.)"""
+    root = made / "postgres"
+    cluster = root / "cluster"
     other = _fake(made, "cluster-new", "18")
     with pytest.raises(StartFailed, match="could be the database"):
         supervise().start()
     shutil.rmtree(other)
-    assert supervise().start()
-
-
-def test_an_older_one_alone_is_no_reason_for_an_empty_one(made, supervise, data_dir):
-    kept = (made / "postgres/cluster").rename(made / "postgres/cluster-16-20261128T080000Z")
+    kept = cluster.rename(root / "cluster-16-20261128T080000Z")
     with pytest.raises(StartFailed, match="Give that its name back"):
         supervise().start()
-    assert not (made / "postgres/cluster").exists()
-    kept.rename(made / "postgres/cluster")
-    assert supervise().start()
+    assert not cluster.exists(), "an older one alone is no reason for an empty one"
+    (root / "cluster-16-20261128T080000Z").rename(root / "cluster-new")
+    _fake(made, kept.name, "16")
+    assert supervise().start(), "between the two names there is only one way on"
+    assert clusters(made) == ["cluster", "cluster-16"]

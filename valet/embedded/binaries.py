@@ -49,9 +49,11 @@ class Binaries:
     def copied(self, programs: Path) -> Binaries:
         """These programs below `programs`, world-readable: copied if not there yet or not complete.
 
-        The copy is named after the wheel's version and appears in one rename. Raises EmbeddedError.
+        The copy is named after the wheel's version, an older major version's also after that, and appears in
+        one rename. Raises EmbeddedError.
         """
-        copy = Binaries(programs / f"postgresql-{self.version}", self.version, self.major)
+        name = f"postgresql-{self.version}" + ("" if self.major == MAJOR else f"-{self.major}")
+        copy = Binaries(programs / name, self.version, self.major)
         if not self._complete(copy):
             try:
                 _directory(programs)

@@ -109,7 +109,8 @@ class Client:
 
     @contextmanager
     def _password(self) -> Iterator[Path]:
-        path = self._place / f".pgpass.{secrets.token_hex(4)}"
+        # By this name the next start clears it away where we are killed.
+        path = self._place / f"init-pgpass-{secrets.token_hex(4)}"
         password = str(self._to["password"]).replace("\\", "\\\\").replace(":", "\\:")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:

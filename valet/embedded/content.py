@@ -7,6 +7,7 @@ a row looks like is fixed by the session's settings, and hashing is done here, n
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,10 +59,11 @@ class Content:
                 return f"the table {name} ({_rows(mine)} here, {_rows(theirs)} there)"
         if self.sequences != other.sequences:
             return "the sequences"
-        for line in (*self.schema, *other.schema):
-            if self.schema.count(line) != other.schema.count(line):
-                return f"the schema ({line.strip()})"
-        return None if self.schema == other.schema else "the order of the schema"
+        if self.schema != other.schema:
+            here, there = Counter(self.schema), Counter(other.schema)
+            lines = [*(here - there), *(there - here)]
+            return f"the schema ({lines[0].strip() if lines else 'its order'})"
+        return None
 
 
 @contextmanager

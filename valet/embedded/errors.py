@@ -66,8 +66,11 @@ class WrongVersion(EmbeddedError):
     """
 
     def __init__(self, cluster: Path, found: str, wanted: str, *, known: bool) -> None:
+        newer = found.isdigit() and int(found) > int(wanted)
         remedy = (
-            "Upgrade it, which keeps every record: valet db upgrade (for the demo's: valet db upgrade --demo)"
+            "Start the release of Valet that it was used with."
+            if newer
+            else "Upgrade it, which keeps every record: valet db upgrade (the demo's: the same with --demo)"
             if known
             else f"Dump it with PostgreSQL {found} (pg_dump --format=custom), move {cluster} away, and give "
             "the dump to: valet db restore"

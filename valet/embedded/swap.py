@@ -45,7 +45,10 @@ def kept(folder: Folder) -> list[Path]:
 def tidy(folder: Folder) -> None:
     """Clear away what was being made when somebody was killed, and `settle`. Raises StartFailed."""
     for leftover in folder.root.glob("init-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
     settle(folder)
 
 

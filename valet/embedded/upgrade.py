@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,11 @@ import psycopg
 from psycopg import sql
 
 from valet.embedded import swap
-from valet.embedded.binaries import MAJOR, MAJORS, PROGRAMS, Binaries, locate
+from valet.embedded.binaries import MAJOR, MAJORS, PROGRAMS, locate
 from valet.embedded.client import Client, pipe
 from valet.embedded.cluster import Cluster
 from valet.embedded.content import RESTRICT_KEY, content, export, snapshot
-from valet.embedded.errors import CopyFailed, NoDatabase, NoRoom, WrongVersion
+from valet.embedded.errors import CopyFailed, NoDatabase, NoRoom, StartFailed, WrongVersion
 from valet.embedded.folder import DATABASE, ROLES, Folder, Urls
 from valet.embedded.identity import Identity, identify, require_posix
 from valet.embedded.lock import Lock
@@ -126,19 +126,19 @@ class _Upgrade:
     def run(self) -> None:
         """Copy, compare, put in place."""
         self._require_room()
-        with ExitStack() as stack:
-            cluster, binaries = self._old_cluster(stack)
-            workshop = Workshop(self._folder, self._identity, self._programs, self._patience)
-            new = stack.enter_context(workshop)
-            self._report("new database", f"empty, made by PostgreSQL {MAJOR}, with the same passwords")
-            with self._old_server(cluster, binaries) as old:
+        workshop = Workshop(self._folder, self._identity, self._programs, self._patience)
+        try:
+            with self._old_server() as old, workshop as new:
+                self._report("new database", f"empty, made by PostgreSQL {MAJOR}, with the same passwords")
                 self._fill(old, new)
-            workshop.deliver()
-            self._report("whole", "the new database is on disk; the old one is still the one in force")
-            kept = swap.replace(self._folder)
-            self._report("set aside", f"the old database is now {kept}")
-            swap.settle(self._folder)
-            self._report("in force", f"the new database is {self._folder.cluster}")
+                workshop.deliver()
+        except (CopyFailed, StartFailed) as error:
+            raise CopyFailed(f"{_UNCHANGED} {error}") from error
+        self._report("whole", "the new database is on disk; the old one is still the one in force")
+        kept = swap.replace(self._folder)
+        self._report("set aside", f"the old database is now {kept}")
+        swap.settle(self._folder)
+        self._report("in force", f"the new database is {self._folder.cluster}")
 
     def _require_room(self) -> None:
         path = self._folder.cluster
@@ -148,26 +148,20 @@ class _Upgrade:
             raise NoRoom(self._folder.root, needed, free)
         self._report("room", f"{used // 2**20} MB in {path}, {free // 2**20} MB free")
 
-    def _old_cluster(self, stack: ExitStack) -> tuple[Cluster, Binaries]:
-        """The old cluster, and the programs that belong to it, where its user can run them."""
-        binaries = locate(self._found)
-        if self._identity.drop:
-            place = self._folder.root / "init-programs"
-            stack.callback(shutil.rmtree, place, ignore_errors=True)
-            binaries = binaries.copied(place)
-        cluster = Cluster(self._folder, self._identity, binaries)
-        cluster.ensure()
-        return cluster, binaries
-
     @contextmanager
-    def _old_server(self, cluster: Cluster, binaries: Binaries) -> Iterator[Urls]:
+    def _old_server(self) -> Iterator[Urls]:
         """A server of the old version on the old cluster that nobody else finds, and that changes nothing."""
-        close_directory(
-            self._folder
-        )  # of a killed Valet: by that record other commands would find this server
+        binaries = locate(self._found)
+        # The record of a killed Valet: by it other commands would find this server.
+        close_directory(self._folder)
         socket = choose(self._folder.root / "init-socket", self._identity)
         server = Server(self._folder, patience=self._patience)
         try:
+            if self._identity.drop:
+                binaries = binaries.copied(self._programs)
+                self._identity.require_reach(binaries.program("postgres").parent)
+            cluster = Cluster(self._folder, self._identity, binaries)
+            cluster.ensure()
             urls = server.start(self._identity, binaries, socket, cluster.environment(), **_OLD)
             self._report("old database", f"PostgreSQL {self._found} answers, and lets nobody change anything")
             yield urls
@@ -191,12 +185,10 @@ class _Upgrade:
             self._report("copied", f"{before.rows} rows in {len(before.tables)} tables")
             with snapshot(new.owner) as reading:
                 after = content(reading, target, export(reading))
-        except psycopg.Error as error:
-            raise CopyFailed(f"{_UNCHANGED} The database broke off: {type(error).__name__}.") from error
-        except CopyFailed as error:
-            raise CopyFailed(f"{_UNCHANGED} {error}") from error
+        except psycopg.Error as error:  # the driver's text may quote rows
+            raise CopyFailed(f"A database broke off: {type(error).__name__}.") from error
         if (difference := before.difference(after)) is not None:
-            raise CopyFailed(f"{_UNCHANGED} What was copied differs from what was there in {difference}.")
+            raise CopyFailed(f"What was copied differs from what was there in {difference}.")
         self._report("compared", "every row of every table and the schema: the same in both")
 
 
