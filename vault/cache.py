@@ -65,6 +65,9 @@ class DekCache:
         except keyring.KeyRingError as error:
             wipe(dek)
             raise self._refusal(error) from None
+        except BaseException:
+            wipe(dek)  # whoever asked went away
+            raise
         wrapped = WrappedDek(dek_id, owner, purpose, ref, blob)
         self._keep(wrapped, DataKey(dek, self.alarms))
         return wrapped

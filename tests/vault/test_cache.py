@@ -38,6 +38,8 @@ class Ring:
             self.deks.append(dek)
         if self.fault is not None:
             raise self.fault
+        if self.gate is not None:
+            await self.gate.wait()
         return self.active, bytes(dek)
 
     async def unwrap(self, ref: str, blob: bytes, context: bytes) -> bytearray:
@@ -155,6 +157,18 @@ async def test_each_fault_of_a_ring_has_its_error_and_its_alarm(
         if sample.name == "valet_sealed_refused_total"
     }
     assert counted == ({} if kind is None else {kind: 2})
+
+
+async def test_a_key_that_nobody_waits_for_any_more_is_zeroed(cache: DekCache, ring: Ring) -> None:
+    ring.gate = asyncio.Event()
+    asked = asyncio.create_task(cache.fresh(ANA, "connection"))
+    while not ring.deks:
+        await asyncio.sleep(0)
+    assert any(ring.deks[0])
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert not any(ring.deks[0]) and repr(cache) == "DekCache(0 keys)"
 
 
 async def test_a_record_that_does_not_open_keeps_the_key(cache: DekCache, ring: Ring) -> None:

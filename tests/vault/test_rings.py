@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -23,7 +24,7 @@ from vault.errors import Sealed
 from vault.ids import new_id
 from vault.keyring import KeyRing, KeyRingError, Malformed, Tampered, UnknownKey, Unreadable, wrap_context
 from vault.rings import ringfile
-from vault.rings.choose import open_ring, parse, path_of
+from vault.rings.choose import _KINDS, open_ring, parse, path_of
 from vault.store.database import Database
 from vault.vault import open_vault
 
@@ -212,6 +213,15 @@ async def test_a_setting_that_names_none_is_refused_with_a_sentence(setting: str
         await open_ring(setting)
 
 
+def test_every_setting_that_the_guide_shows_names_a_ring() -> None:
+    guide = (ROOT / "docs" / "rings.md").read_text(encoding="utf-8")
+    shown = re.findall(r"VALET_KEYRING[=,] ?(?:value: )?([^\s}]+)", guide)
+    kinds = [list(parse(each.replace("ARN", KEY))) for each in shown]
+    assert ["file"] in kinds and ["awskms"] in kinds and ["awskms", "file"] in kinds and len(kinds) >= 5
+    for kind in _KINDS:
+        assert f"`{kind}:" in guide
+
+
 async def test_only_the_file_that_wraps_is_made(kms: KeyService, tmp_path: Path) -> None:
     path = tmp_path / "ring.json"
     with pytest.raises(Unreadable, match="No such file"):
@@ -236,7 +246,7 @@ import asyncio, sys
 from pathlib import Path
 import valet.cli, valet.serve, valet.assembly
 from vault.rings import ringfile
-from vault.rings.choose import open_ring
+from vault.rings.choose import _KINDS, open_ring
 if sys.argv[2] == "absent":
     sys.modules["boto3"] = None
 try:
