@@ -96,7 +96,7 @@ class Custodian:
     async def belongs(self) -> bool | None:
         """Whether the ring opens this database, by the operator's data key; None where there is none yet.
 
-        Raises Busy, and KeyRingError where the ring can't be read.
+        Raises Busy, and KeyRingError where the ring can't be read or is away.
         """
         kept = await self._deks.operator()
         if kept is None:
@@ -118,8 +118,8 @@ class Custodian:
     ) -> Rewrapped:
         """Wrap every data key by the active key; `before`: also what was wrapped by it before that time.
 
-        `rate` is how many rows a second at most, 0 as many as possible. Raises Busy while the database or the
-        key service is away, and KeyRingError where the ring can't be read: what was done till then is done.
+        `rate` is how many rows a second at most, 0 as many as possible. Raises Busy while the database is
+        away, and KeyRingError where the ring can't be read or is away: what was done till then is done.
         """
         done = Rewrapped()
         pace = _Pace(rate, self._clock, self._sleep)

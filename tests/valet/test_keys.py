@@ -46,8 +46,12 @@ def demo(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """The commands run in this process, each as if it were its own: what they set up goes with them."""
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The commands run in this process, each as if it were its own: what they set up goes with them.
+
+    What can't be undone is left to tests/valet/test_hardening.py.
+    """
+    monkeypatch.setattr("valet.keys.harden", lambda: None)
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield

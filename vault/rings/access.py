@@ -31,8 +31,8 @@ def refuse_unsafe(path: Path, status: os.stat_result) -> None:
     # Root's own files are accepted: root can read any key anyway, and secrets are mounted that way.
     if status.st_uid not in (0, runs_as):
         raise Unsafe(
-            f"The key ring {path} belongs to user {status.st_uid}, and Valet runs as {runs_as}. "
-            f"Run: chown {runs_as} {quoted}"
+            f"The key ring {path} belongs to user {status.st_uid}, and this runs as {runs_as}. "
+            f"Start it as that user, or make the file its own. Run: chown {runs_as} {quoted}"
         )
 
 
