@@ -44,16 +44,19 @@ class Crew:
         ring: Path,
         emulator: EmulatorProcess,
         timing: Timing = TIMING,
+        *,
+        caretaker: bool = False,
     ) -> None:
         self._nursery = nursery
         self._place = (url, ring, emulator.origin, timing)
+        self._caretaker = caretaker
         self._database = database
         self._emulator = emulator
         self._dice = random.Random(7)
         self.killed = self.idle = self.flying = 0
 
     def worker(self) -> Worker:
-        return Worker(self._nursery, *self._place)
+        return Worker(self._nursery, *self._place, caretaker=self._caretaker)
 
     async def before_it_acted(self, shares: list[list[UUID]]) -> None:
         """Killed while every request waits at the provider, which does it afterwards."""

@@ -72,6 +72,30 @@ async def test_within_the_providers_grace_no_killed_worker_costs_a_connection(
     )
 
 
+async def test_with_caretakers_at_work_no_killed_worker_costs_a_connection_either(
+    nursery: Nursery,
+    empty_database: Database,
+    empty_database_url: str,
+    ring_path: Path,
+    emulator: EmulatorProcess,
+    vault: Vault,
+    say: Say,
+) -> None:
+    """They also refresh what nobody told them to, and take over from the dead before anybody asks."""
+    brisk = Timing(lease=1, poll=0.1)
+    place = (nursery, empty_database, empty_database_url, ring_path, emulator)
+    crew = Crew(*place, brisk, caretaker=True)
+    emulator.settings(grace_seconds=300)
+    who = owners(await settle(empty_database, vault, emulator, ORIGIN, WORKERS * EACH))
+    while crew.killed < 100:
+        await crew.in_passing(shares(who, WORKERS))
+    await expire(empty_database)
+    assert await crew.in_peace(who) == dict.fromkeys(who, "ok")
+    assert await standing(empty_database) == {("active", None): WORKERS * EACH}
+    assert ended(emulator) == []
+    say(f"caretakers at work: {crew.killed} workers killed in mid-refresh, lost 0")
+
+
 async def test_the_shipped_times_are_within_a_grace_of_30_seconds(
     nursery: Nursery,
     empty_database: Database,

@@ -30,13 +30,27 @@ from vault.vault import Vault
 
 
 class Worker:
-    """The process, seen from the test. It never outlives us: it ends with its socket."""
+    """The process, seen from the test. It never outlives us: it ends with its socket.
 
-    def __init__(self, nursery: Nursery, url: str, ring: Path, origin: str, timing: Timing) -> None:
+    With a `caretaker` it also refreshes what nobody told it to.
+    """
+
+    def __init__(
+        self,
+        nursery: Nursery,
+        url: str,
+        ring: Path,
+        origin: str,
+        timing: Timing,
+        *,
+        caretaker: bool = False,
+    ) -> None:
         self._nursery = nursery
         self._pid, self._socket = nursery.fork()
         self._lines = self._socket.makefile("r")
-        self._tell({"url": url, "ring": str(ring), "origin": origin, "timing": asdict(timing)})
+        self._tell(
+            {"url": url, "ring": str(ring), "origin": origin, "timing": asdict(timing), "care": caretaker}
+        )
 
     def warm(self) -> None:
         """Return when it has opened the database and its keys."""
@@ -98,7 +112,8 @@ async def _work(fd: int) -> None:
         transport = await stack.enter_async_context(Transport(emulator_origin=place["origin"]))
         vault = await vault_over(database, Path(place["ring"]), transport, Timing(**place["timing"]))
         stack.push_async_callback(vault.drain)
-        await stack.enter_async_context(vault.caretaker(["spotify"]).at_work())
+        if place["care"]:
+            await stack.enter_async_context(vault.caretaker(["spotify"]).at_work())
         writer.write(b"warm\n")
         while line := await reader.readline():
             owners = json.loads(line)

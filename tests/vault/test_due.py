@@ -255,6 +255,25 @@ async def test_what_failed_waits_longer_each_time_up_to_an_hour(
     assert DAY - 30 < await column(database, "tend_at", connection.id) <= DAY
 
 
+async def test_a_lease_says_when_to_see_whether_its_holder_died(
+    due: Due, vault: Vault, upstream: FakeUpstream, person: Person, provider: str, database: Database
+) -> None:
+    owner = await person()
+    connection = await tended(vault, upstream, owner, provider, used=None, left=3000)
+    assert await look(due, provider) == (1, [])
+    assert await column(database, "tend_at", connection.id) > DAY
+    lease = await vault._refresher._lessee.take(owner, connection.id, 1)
+    assert lease is not None
+    same = "SELECT tend_at = lease_until FROM connections WHERE id = %s"
+    assert await scalar(database, same, connection.id)
+    await run(
+        database,
+        "UPDATE connections SET tend_at = now(), lease_until = now() WHERE id = %s",
+        connection.id,
+    )
+    assert await look(due, provider) == (1, [Claim(connection.id, owner, "operator", 1)])
+
+
 async def crowd(database: Database, provider: str, number: int) -> None:
     """That many connections of one person, none due, as an import would make them."""
     async with database.connection() as link:

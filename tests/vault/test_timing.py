@@ -18,6 +18,7 @@ def test_a_slow_answer_never_meets_a_second_worker() -> None:
 def test_whoever_takes_over_a_dead_workers_refresh_is_within_the_usual_grace() -> None:
     timing = Timing()
     assert timing.lease + timing.call < GRACE
+    assert timing.lease + 1.5 * timing.poll < GRACE, "also where nobody but a caretaker asks"
 
 
 def test_a_stopping_process_outlasts_its_calls() -> None:
