@@ -207,9 +207,13 @@ def _lines(verdict: Verdict) -> list[str]:
     lines.append(
         f"{said}: all is as it was written"
         if verdict.sound
-        else f"{said}: {len(verdict.faults)} faults. Somebody who may change the table has changed it"
+        else f"{said}: {_counted(len(verdict.faults), 'fault')}. Whoever may change the table has done so"
     )
     return lines
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" + ("s" if number != 1 else "")
 
 
 def _json(verdict: Verdict) -> dict[str, object]:

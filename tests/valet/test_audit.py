@@ -149,7 +149,7 @@ def test_an_edit_is_named_by_its_place_and_never_by_what_stands_there(office: Of
     }  # fmt: skip
     plain = office.run("audit", "verify", status=1)
     assert f"worker {office.head.worker}, batch {place[0]}, position {place[1]}: is not what" in plain
-    assert "1 faults" in plain and "canary" not in plain
+    assert "1 fault." in plain and "canary" not in plain
     gone = "DELETE FROM audit WHERE worker = %s AND batch = %s"
     intruder.run(gone, office.head.worker, office.head.batch)
     assert "removed" in {

@@ -12,6 +12,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 
 from tests.vault.audit.keeper import Keys, People
+from tests.vault.upstreams import FakeUpstream, connect
 from vault.audit.audit import GATHER, Audit
 from vault.audit.check import Check
 from vault.audit.entry import ODD, Entry, Repeats
@@ -20,7 +21,9 @@ from vault.audit.row import Row
 from vault.errors import Busy
 from vault.store.activity import Note
 from vault.store.audit import AuditRows
+from vault.store.connections import Connections
 from vault.store.database import Database
+from vault.vault import Vault
 
 NEVER = 3600.0
 
@@ -171,6 +174,24 @@ async def _inner(audit: Audit) -> None:
     audit.note("setup_opened")
 
 
+async def test_a_refresh_is_nobodys_request(
+    database: Database, table: Gated, vault: Vault, upstream: FakeUpstream, person: People
+) -> None:
+    user = await person()
+    saved = await connect(vault, upstream, user, "ana")
+    row = await Connections(database).read(user, saved.id)
+    assert row is not None
+    audit = await begun(table, gather=NEVER)
+    with audit.visit("192.0.2.1") as visit:
+        audit.refreshed(row, "revoked")
+    assert visit.waits == [], "who asked waits for their token, and not for this"
+    await audit.flush()
+    [written_] = (await written(database, audit))[1:]
+    assert (written_.event, written_.outcome, written_.provider) == ("refresh", "revoked", "spotify")
+    assert written_.person is not None and written_.address is None
+    await audit.close()
+
+
 # --- a database that is away ----------------------------------------------------------------------
 
 
@@ -206,7 +227,8 @@ async def test_in_an_outage_nobody_waits_at_all(database: Database, table: Gated
     for _ in range(50):
         with audit.visit("192.0.2.1") as visit:
             audit.note("signin_refused", outcome="refused", detail="not_invited")
-        await audit.settled(visit)  # would wait for an hour
+        async with asyncio.timeout(60):
+            await audit.settled(visit)  # would wait for an hour
     await audit.close(within=0.01)
 
 
@@ -256,6 +278,19 @@ async def test_what_can_not_be_kept_is_counted_and_said_in_the_next_row(
     assert [(row.detail, row.lost) for row in rows[1:]] == [("kept", 1), ("kept_too", 0), (None, 0)]
     assert [row.batch for row in rows[:2]] == [1, 2], "the number of what was lost is used again"
     assert await _sound(database, audit)
+
+
+async def test_what_was_lost_is_said_again_where_the_row_that_said_it_is_lost_too(
+    database: Database, table: Gated
+) -> None:
+    audit = await begun(table)
+    table.before = [RuntimeError("a fault of ours"), RuntimeError("and another")]
+    for detail in ("lost", "lost_too", "kept"):
+        audit.note("link_made", detail=detail)
+        await audit.flush()
+    await audit.close()
+    rows = await written(database, audit)
+    assert [(row.detail, row.lost) for row in rows[1:]] == [("kept", 2), (None, 0)]
 
 
 async def test_the_memory_is_bounded(database: Database, table: Gated) -> None:
@@ -488,7 +523,7 @@ async def test_opened_keys_are_kept_in_a_bounded_number(
 
 
 async def test_the_same_denial_again_is_counted_and_not_written_each_time(
-    database: Database, table: Gated
+    database: Database, table: Gated, person: People
 ) -> None:
     now = [0.0]
     audit = await begun(table, clock=lambda: now[0])
@@ -498,11 +533,13 @@ async def test_the_same_denial_again_is_counted_and_not_written_each_time(
         await audit.settled(visit)
     with audit.visit("192.0.2.2"):
         audit.note("bearer_refused", outcome="refused", detail="unknown")
+    for user in (await person(), await person()):
+        audit.note("tool_called", tool="spotify_play", outcome="not_allowed", user_id=user)
     now[0] = 11
     await audit.flush()
     rows = (await written(database, audit))[1:]
-    assert sorted(row.times for row in rows) == [1, 1, 499]
-    assert len({row.address for row in rows}) == 2
+    assert sorted(row.times for row in rows) == [1, 1, 1, 1, 499]
+    assert len({row.address for row in rows} - {None}) == 2
     await audit.close()
 
 
