@@ -63,6 +63,14 @@ async def test_a_connection_in_use_is_refreshed_before_anybody_needs_it(
         [shown] = await vault.list(person.owner)
         assert shown.status == "active"
         assert "refreshed" in generate_latest(house.metrics).decode().partition("valet_refreshes_total{")[2]
+    async with empty_database.connection() as link:
+        rows = await link.execute(
+            "SELECT event, outcome, provider, person IS NOT NULL FROM audit ORDER BY seq"
+        )
+        written = await rows.fetchall()
+    # From the first word to the last: what the vault does at the end of the process is written, too.
+    assert (written[0][0], written[-1][0]) == ("worker_started", "worker_stopped")
+    assert ("refresh", "refreshed", "spotify", True) in written
 
 
 async def test_how_connections_stand_is_counted_where_the_operator_looks(
