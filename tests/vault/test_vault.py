@@ -233,3 +233,23 @@ async def test_what_holds_the_keys_is_asked_while_nothing_is_locked(
     await vault.disconnect(owner, saved.id)
     assert len(ring.open) >= 5 and not any(ring.open)
     await vault.close()
+
+
+async def test_a_vault_that_is_closed_holds_no_key(
+    empty_database: Database, tmp_path: Path, upstream: FakeUpstream
+) -> None:
+    vault = await open_vault(empty_database, FileKeyRing.create(tmp_path / "ring.json"), upstream)
+    owner = new_id()
+    await run(empty_database, "INSERT INTO users (id, display_name) VALUES (%s, 'x')", owner)
+    await connect(vault, upstream, owner)
+    sealed = vault.seal("verifier", owner, b"small")
+    assert repr(vault._cache) != "DekCache(0 keys)"
+    await vault.close()
+    assert repr(vault._cache) == "DekCache(0 keys)"
+    for attempt in (
+        lambda: vault.open("verifier", owner, sealed),
+        lambda: vault.derive("limits"),
+        lambda: vault.index("issuer", "subject"),
+    ):
+        with pytest.raises(ValueError, match="wiped"):
+            attempt()
