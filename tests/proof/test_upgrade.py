@@ -26,7 +26,7 @@ from tests.support.older import (
 )
 from tests.valet.conftest import data_dir, ground, programs, supervise, working_in
 from tests.valet.test_embedded_user import NOBODY, NOGROUP, as_user, needs_root
-from valet.embedded import CopyFailed, WrongVersion
+from valet.embedded import CopyFailed, WrongVersion, connection_urls
 from valet.embedded import upgrade as upgrading
 from valet.embedded.client import Client, pipe
 from valet.embedded.folder import Folder
@@ -216,3 +216,22 @@ def test_a_normal_user_upgrades_their_own(data_dir):
     assert as_user(NOBODY, AS_A_USER, data_dir).split() == ["42"]
     assert (data_dir / "postgres").stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_uid for path in (data_dir / "postgres").iterdir()} == {NOBODY}
+
+
+def test_nobody_writes_to_the_old_one_meanwhile(old, programs):
+    """What came after the copy's moment would be lost: no command finds it, and it takes no write."""
+    tried: list[str] = []
+
+    def report(what: str, _: str) -> None:
+        if what != "copying":
+            return
+        assert connection_urls(old) is None
+        urls = Folder(old).urls(old / "postgres/init-socket")
+        assert urls is not None
+        connection = psycopg.connect(urls.app.get_secret_value())
+        with connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+            connection.execute("UPDATE users SET display_name = 'lost'")
+        tried.append(what)
+
+    upgrading.upgrade(old, report, programs=programs)
+    assert tried == ["copying"]
