@@ -398,31 +398,28 @@ async def test_a_lease_that_another_holds_is_waited_for(
     assert await taking.taken(seconds=0.0) is free
 
 
-LAPSED = "access_expires_at = now(), lease_owner = id, lease_until = now() - interval '1 ms'"
+RESET = "SELECT pg_stat_reset_shared('bgwriter')"
 
 
 @pytest.mark.parametrize(
-    ("began", "seconds", "restart", "free"),
+    ("until", "seconds", "restart", "free"),
     [
-        ("since", 0.0, 1e6, False),
-        ("since", 0.0, 0.0, True),
-        ("before", 0.0, 1e6, True),
-        ("before", 1e7, 1e6, False),
+        ("now()", 0.0, 1e6, False),
+        ("now()", 0.0, 0.0, True),
+        ("pg_stat_get_bgwriter_stat_reset_time() + interval '1 us'", 0.0, 1e6, True),
+        # A lease begins `seconds` before it lapses.
+        ("pg_stat_get_bgwriter_stat_reset_time() + interval '1 us'", 1e7, 1e6, False),
     ],
 )
 async def test_a_lease_from_before_a_recovery_counts_for_a_while_after_it(
-    taking: Taking, began: str, seconds: float, restart: float, free: bool
+    taking: Taking, until: str, seconds: float, restart: float, free: bool
 ) -> None:
     """A recovery from a crash leaves the postmaster's start as it is, and resets the statistics."""
-    reset = "SELECT pg_stat_reset_shared('bgwriter')"
-    if began == "before":
-        await run(taking.bench.database, reset)
-    await taking.row(LAPSED)
-    if began == "since":
-        await run(taking.bench.database, reset)
-    else:
-        # A lease begins `seconds` before it lapses.
-        await taking.row(LAPSED)
+    lapses = f"access_expires_at = now(), lease_owner = id, lease_until = {until}"
+    await taking.row(lapses)
+    await run(taking.bench.database, RESET)
+    if until != "now()":
+        await taking.row(lapses)
     assert await taking.taken(seconds=seconds, restart=restart) is free
 
 
