@@ -17,8 +17,13 @@ from vault.store.migrate import SchemaError, migrate, migrations
 from vault.store.roles import rights, rights_on, role_of
 
 # A table of which the app's role may do less is written here too: each new one is a decision.
-LESS = {"audit": {"SELECT", "INSERT"}, "schema_migrations": {"SELECT"}}
+LESS = {
+    "audit": {"SELECT", "INSERT"},
+    "audit_keys": {"SELECT", "INSERT"},
+    "schema_migrations": {"SELECT"},
+}
 USUAL = {"SELECT", "INSERT", "UPDATE", "DELETE"}
+SUPER = "is a superuser, or may become one"
 OWNS = "owns the tables, or is a member of the role that does"
 
 
@@ -110,6 +115,8 @@ def test_the_apps_role_has_just_what_is_written_down(shared: Ground) -> None:
         "UPDATE audit SET event = 'x'",
         "DELETE FROM audit",
         "TRUNCATE audit",
+        "DELETE FROM audit_keys",
+        "UPDATE audit_keys SET sealed = ''",
         "MERGE INTO audit USING users ON false WHEN MATCHED THEN DELETE",
         "INSERT INTO audit (worker, batch, position, size, at, event, outcome, times, lost, mac)"
         " VALUES (gen_random_uuid(), 1, 1, 1, now(), 'x', 'x', 1, 0, '')"
@@ -166,6 +173,15 @@ def test_a_slip_of_the_owner_is_refused_too(ground: Ground, statement: str) -> N
                 link.execute(statement)  # type: ignore[arg-type]
 
 
+def test_a_persons_key_of_the_audit_goes_with_their_account_and_not_otherwise(ground: Ground) -> None:
+    ground.run(ground.app, "INSERT INTO users (id, display_name) VALUES (gen_random_uuid(), 'x')")
+    ground.run(ground.app, "INSERT INTO audit_keys (user_id, sealed) SELECT id, '' FROM users")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        ground.run(ground.app, "DELETE FROM audit_keys")
+    ground.run(ground.app, "DELETE FROM users")
+    assert ground.run(ground.app, "SELECT count(*) FROM audit_keys") == [(0,)]
+
+
 def test_a_table_of_a_later_migration_is_given_after_it_and_not_before(ground: Ground) -> None:
     ground.run(ground.owner, "CREATE TABLE later (id int GENERATED ALWAYS AS IDENTITY)")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -201,7 +217,12 @@ def test_a_worker_starts_on_a_current_schema_without_its_owner(ground: Ground) -
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ("ALTER ROLE {app} SUPERUSER", "is a superuser"),
+        ("ALTER ROLE {app} SUPERUSER", SUPER),
+        ("CREATE ROLE {other} SUPERUSER; GRANT {other} TO {app}", SUPER),
+        (
+            "CREATE ROLE {other} CREATEROLE; GRANT {other} TO {app}",
+            "may make roles, and so itself a member of the owner",
+        ),
         ("ALTER ROLE {app} CREATEROLE", "may make roles, and so itself a member of the owner"),
         ("GRANT {owner} TO {app}", OWNS),
         ("ALTER ROLE {app} NOINHERIT; GRANT {owner} TO {app}", OWNS),
@@ -218,7 +239,18 @@ def test_a_worker_starts_on_a_current_schema_without_its_owner(ground: Ground) -
         ("GRANT UPDATE ON audit TO {app}", "may change or delete what audit says"),
         ("GRANT DELETE ON audit TO PUBLIC", "may change or delete what audit says"),
         ("GRANT TRUNCATE ON audit TO {app}", "may change or delete what audit says"),
+        ("GRANT UPDATE (outcome) ON audit TO {app}", "may change or delete what audit says"),
         ("GRANT pg_write_all_data TO {app}", "may change or delete what audit says"),
+        (
+            "ALTER ROLE {app} NOINHERIT; CREATE ROLE {other}; GRANT DELETE ON audit TO {other};"
+            " GRANT {other} TO {app}",
+            "may change or delete what audit says",
+        ),
+        (
+            "ALTER ROLE {app} NOINHERIT; CREATE ROLE {other}; GRANT CREATE ON SCHEMA public TO {other};"
+            " GRANT {other} TO {app}",
+            "may create things in the database",
+        ),
         (
             "GRANT pg_execute_server_program TO {app}",
             "may write the server's files or run programs there",

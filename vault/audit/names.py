@@ -46,7 +46,7 @@ class Names:
         self._operator = operator
         self._size = size
         self._nobodys = operator.derive("audit-names")
-        self._opened: OrderedDict[bytes, bytes] = OrderedDict()
+        self._opened: OrderedDict[tuple[UUID, bytes], bytes] = OrderedDict()
 
     def __repr__(self) -> str:
         return f"Names({len(self._opened)} keys)"
@@ -69,8 +69,10 @@ class Names:
         return await self._rows.key(user_id, self._operator.seal(CALLED, user_id, os.urandom(32)))
 
     def _open(self, user_id: UUID, sealed: bytes) -> bytes:
-        key = self._opened.pop(sealed, None) or self._operator.open(CALLED, user_id, sealed)
-        self._opened[sealed] = key
+        # Theirs alone: what was opened for one person must not open for another whose row was given it.
+        place = user_id, sealed
+        key = self._opened.pop(place, None) or self._operator.open(CALLED, user_id, sealed)
+        self._opened[place] = key
         if len(self._opened) > self._size:
             self._opened.popitem(last=False)
         return key

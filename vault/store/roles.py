@@ -13,7 +13,12 @@ import psycopg
 from psycopg import sql
 
 _USUAL: LiteralString = "SELECT, INSERT, UPDATE, DELETE"
-_LESS: dict[str, LiteralString] = {"audit": "SELECT, INSERT", "schema_migrations": "SELECT"}
+_LESS: dict[str, LiteralString] = {
+    "audit": "SELECT, INSERT",
+    # Without a person's key nobody can tell whose rows are theirs: it goes by the cascade alone.
+    "audit_keys": "SELECT, INSERT",
+    "schema_migrations": "SELECT",
+}
 """Tables of which the app's role may do less than the usual."""
 
 
@@ -78,21 +83,22 @@ def rights(url: str) -> Rights:
 def rights_on(link: psycopg.Connection) -> Rights:
     """The same of whoever opened that connection."""
     row = link.execute(
-        "SELECT session_user, current_database(), r.rolsuper, r.rolcreaterole,"
+        "SELECT session_user, current_database(), bool_or(r.rolsuper), bool_or(r.rolcreaterole),"
         " EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace"
         "  AND c.relkind IN ('r', 'p') AND pg_has_role(session_user, c.relowner, 'MEMBER')),"
-        " pg_has_role(session_user, n.nspowner, 'MEMBER'),"
-        " has_schema_privilege(session_user, 'public', 'CREATE')"
-        "  OR has_database_privilege(session_user, current_database(), 'CREATE'),"
-        " coalesce(has_table_privilege(session_user, to_regclass('public.audit'),"
-        "  'UPDATE, DELETE, TRUNCATE, TRIGGER'), false),"
-        " EXISTS (SELECT FROM pg_roles p WHERE p.rolname IN ('pg_execute_server_program',"
-        "  'pg_write_server_files') AND pg_has_role(session_user, p.oid, 'MEMBER'))"
-        " FROM pg_roles r, pg_namespace n WHERE r.rolname = session_user AND n.nspname = 'public'"
+        " bool_or(r.oid = n.nspowner),"
+        " bool_or(has_schema_privilege(r.oid, 'public', 'CREATE')"
+        "  OR has_database_privilege(r.oid, current_database(), 'CREATE')),"
+        " coalesce(bool_or(has_table_privilege(r.oid, a.id, 'UPDATE, DELETE, TRUNCATE, TRIGGER')"
+        "  OR has_any_column_privilege(r.oid, a.id, 'UPDATE')), false),"
+        " bool_or(r.rolname IN ('pg_execute_server_program', 'pg_write_server_files'))"
+        # Whatever it may become by SET ROLE: attributes of a role are never inherited, but are had then.
+        " FROM pg_roles r, pg_namespace n, (SELECT to_regclass('public.audit') AS id) a"
+        " WHERE pg_has_role(session_user, r.oid, 'MEMBER') AND n.nspname = 'public'"
     ).fetchone()
     assert row is not None
     said = (
-        "is a superuser",
+        "is a superuser, or may become one",
         "may make roles, and so itself a member of the owner",
         "owns the tables, or is a member of the role that does",
         "owns the schema",

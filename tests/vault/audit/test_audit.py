@@ -508,6 +508,32 @@ async def test_a_key_that_was_tampered_with_costs_its_person_the_name_and_nobody
     assert [row.person is None for row in rows] == [True, False]
 
 
+async def test_a_key_that_was_opened_for_one_person_opens_for_no_other(
+    database: Database, table: Gated, person: People
+) -> None:
+    from vault.errors import Tampered
+    from vault.store.audit import Asked
+
+    class Bound(Keys):
+        """As the operator's own key does it: what opens for one record is tampered with for another."""
+
+        def open(self, purpose: str, record: UUID, sealed: bytes) -> bytes:
+            if record != ana:
+                raise Tampered("does not open")
+            return super().open(purpose, record, sealed)
+
+    ana, ben = await person(), await person()
+    names = Names(table, Bound())
+    assert await names.know([Asked(0, ana, None, None)])
+    await run(
+        database,
+        "INSERT INTO audit_keys (user_id, sealed) SELECT %s, sealed FROM audit_keys WHERE user_id = %s",
+        ben,
+        ana,
+    )
+    assert await names.know([Asked(0, ben, None, None)]) == {}
+
+
 async def test_opened_keys_are_kept_in_a_bounded_number(
     database: Database, table: Gated, person: People
 ) -> None:
