@@ -208,7 +208,7 @@ class Audit:
 
     async def flush(self) -> None:
         """Return once everything noted so far is written, or lost."""
-        self._waiting.extend(self._repeats.due(all_=True))
+        self._collect(all_=True)
         self._go()
         while self._writer is not None and not self._writer.done():
             self._hurry.set()
@@ -219,7 +219,7 @@ class Audit:
 
         Call it before the database is closed.
         """
-        self._waiting.extend(self._repeats.due(all_=True))
+        self._collect(all_=True)
         if self._chain is not None:
             self._waiting.append(Entry(self._now(), "worker_stopped", "ok"))
         with suppress(TimeoutError):
@@ -243,6 +243,10 @@ class Audit:
         self._go()
         return True
 
+    def _collect(self, *, all_: bool = False) -> None:
+        for entry in self._repeats.due(all_=all_):
+            self._keep(entry)
+
     def _go(self) -> None:
         if self._chain is not None and (self._writer is None or self._writer.done()):
             self._writer = asyncio.create_task(self._write(self._chain))
@@ -252,7 +256,7 @@ class Audit:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._gather):
                     await self._hurry.wait()
-            self._waiting.extend(self._repeats.due())
+            self._collect()
             batch = list(islice(self._waiting, len(chain.begun) or _BATCH))
             if len(batch) == len(self._waiting):
                 self._hurry.clear()

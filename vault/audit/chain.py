@@ -18,6 +18,8 @@ from vault.store.audit import Asked, AuditRows, Known
 
 _SETTLED = 10.0
 """Seconds after which a statement that was on its way is through or dead: a later row is not overlooked."""
+_LOOK_BACK = 10_000
+"""How many of the latest rows are looked through at most: who wrote nothing for a day must get through."""
 _OTHERS = 64
 """How many other workers are remembered until a row has named them."""
 
@@ -122,7 +124,7 @@ class Chain:
         now, latest = self._clock(), await self._rows.latest()
         while len(self._looks) > 1 and now - self._looks[1][0] >= _SETTLED:
             self._looks.popleft()
-        since = self._looks[0][1] if self._looks else None
+        since = max(self._looks[0][1] if self._looks else 0, latest - _LOOK_BACK)
         for head in await self._rows.others(self._worker, since):
             if self._named.get(head.worker, 0) < head.batch:
                 self._others.pop(head.worker, None)

@@ -82,6 +82,7 @@ class Check:
         self._starts: dict[UUID, Head] = {}
         self._seen: dict[UUID, Head] = {}
         self._ends: dict[UUID, Row] = {}
+        self._told: set[Fault] = set()
         self._verdict = Verdict()
 
     async def run(self) -> Verdict:
@@ -172,5 +173,6 @@ class Check:
 
     def _fault(self, kind: Kind, worker: UUID, batch: int, position: int | None = None) -> None:
         fault = Fault(kind, worker, batch, position)
-        if fault not in self._verdict.faults:
+        if fault not in self._told:
+            self._told.add(fault)
             self._verdict.faults.append(fault)

@@ -90,6 +90,9 @@ class Repeats:
     def take(self, entry: Entry) -> bool:
         """Whether to write it now; else it is counted, and comes out of `due`."""
         now = self._clock()
+        began, counted = self._held.get(entry.key, (now, None))
+        if counted is None and now - began >= self._window:
+            del self._held[entry.key]  # nothing was counted, so nobody came by to end its window
         if entry.key in self._held:
             self._count(entry, now)
             return False

@@ -38,8 +38,6 @@ _READ: LiteralString = (
     " event, outcome, person, client, address, tool, provider, detail, times, lost, seen_worker, seen_batch,"
     " seen_mac, mac FROM audit"
 )
-_LOOK_BACK = 1000
-"""How many of the latest rows a new worker looks through for the batches of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +85,14 @@ class AuditRows:
             cursor = await link.execute("SELECT coalesce(max(seq), 0) FROM audit")
             return int(cast("tuple[int]", await cursor.fetchone())[0])
 
-    async def others(self, worker: UUID, since: int | None) -> list[Head]:
-        """The newest batch of each other worker among the rows that arrived after `since`, or lately."""
+    async def others(self, worker: UUID, since: int) -> list[Head]:
+        """The newest batch of each other worker among the rows that arrived after `since`."""
         async with self._database.connection() as link:
             cursor = await link.execute(
                 "SELECT DISTINCT ON (worker) worker, batch, mac FROM audit"
-                " WHERE seq > coalesce(%(since)s, (SELECT max(seq) FROM audit) - %(back)s)"
-                " AND worker <> %(worker)s ORDER BY worker, batch DESC, position DESC",
-                {"worker": worker, "since": since, "back": _LOOK_BACK},
+                " WHERE seq > %(since)s AND worker <> %(worker)s"
+                " ORDER BY worker, batch DESC, position DESC",
+                {"worker": worker, "since": since},
             )
             return [Head(who, batch, bytes(mac)) for who, batch, mac in await cursor.fetchall()]
 

@@ -17,7 +17,7 @@ from vault.audit.audit import GATHER, Audit
 from vault.audit.check import Check
 from vault.audit.entry import ODD, Entry, Repeats
 from vault.audit.names import Names
-from vault.audit.row import Row
+from vault.audit.row import Head, Row
 from vault.errors import Busy
 from vault.store.activity import Note
 from vault.store.audit import AuditRows
@@ -305,6 +305,26 @@ async def test_the_memory_is_bounded(database: Database, table: Gated) -> None:
     assert sum(row.lost for row in await written(database, audit)) == 15
 
 
+async def test_what_was_counted_in_an_outage_fills_no_more_memory_than_the_rest(
+    database: Database, table: Gated
+) -> None:
+    now = [0.0]
+    audit = await begun(table, most=10, clock=lambda: now[0])
+    table.let.clear()
+    for number in range(30):
+        for _ in range(2):
+            with audit.visit(f"192.0.2.{number}"):
+                audit.note("bearer_refused", outcome="refused", detail="malformed")
+    now[0] = 11
+    table.let.set()
+    table.before = [Busy("away")] * 3
+    await audit.flush()
+    assert max(len(batch) for batch in table.batches) <= 10
+    rows = (await written(database, audit))[1:]
+    await audit.close()
+    assert sum(row.times for row in rows) + sum(row.lost for row in await written(database, audit)) == 60
+
+
 async def test_the_end_writes_all_and_says_where_it_is(database: Database, table: Gated) -> None:
     audit = await begun(table, gather=NEVER)
     for _ in range(1200):
@@ -382,6 +402,31 @@ async def test_who_starts_names_who_wrote_last(empty_database: Database) -> None
     rows = await written(empty_database, second)
     assert rows[0].seen == first.head
     await second.close()
+
+
+async def test_who_was_idle_for_long_looks_through_no_more_than_who_begins(empty_database: Database) -> None:
+    class Watched(AuditRows):
+        asked: tuple[int, int] = (0, 0)
+
+        async def others(self, worker: UUID, since: int) -> list[Head]:
+            self.asked = (await self.latest(), since)
+            return await super().others(worker, since)
+
+    rows, other = Watched(empty_database), uuid4()
+    idle = await begun(rows)
+    await run(
+        empty_database,
+        "INSERT INTO audit (worker, batch, position, size, at, event, outcome, times, lost, mac)"
+        " SELECT %s, n, 1, 1, now(), 'tool_called', 'ok', 1, 0, '' FROM generate_series(1, 20000) n",
+        other,
+    )
+    idle.note("signed_in")
+    await idle.flush()
+    latest, since = rows.asked
+    assert latest - since == 10_000
+    last = (await written(empty_database, idle))[-1]
+    assert last.seen is not None and (last.seen.worker, last.seen.batch) == (other, 20000)
+    await idle.close()
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -600,3 +645,14 @@ def test_after_its_time_the_same_is_something_new_and_room_comes_back() -> None:
     assert [(entry.address, entry.times) for entry in repeats.due()] == [("a", 1), (None, 1)]
     assert not repeats.counting and len(repeats) == 0
     assert repeats.take(denial("a"))
+
+
+def test_a_refusal_long_after_the_same_one_is_written_at_once_again() -> None:
+    from datetime import UTC, datetime
+
+    now = [0.0]
+    repeats = Repeats(lambda: now[0], window=10)
+    assert repeats.take(Entry(datetime.now(UTC), "bearer_refused", "refused"))
+    now[0] = 3600.0  # nothing was counted meanwhile, so nobody asked `due`
+    assert repeats.take(Entry(datetime.now(UTC), "bearer_refused", "refused"))
+    assert not repeats.take(Entry(datetime.now(UTC), "bearer_refused", "refused"))
