@@ -43,6 +43,8 @@ RESTORE = "Restore it from its backup; without it nothing sealed so far can be o
         (SEALED[:40] + bytes([SEALED[40] ^ 1]) + SEALED[41:], ELSEWHERE),
         (SEALED[:-1] + bytes([SEALED[-1] ^ 1]), EDITED),
     ],
+    # Named, for the bytes are other ones in each process that collects the tests.
+    ids=["nothing", "begun", "magic", "format", "suite", "cut", "commitment", "tag"],
 )
 def test_what_an_envelope_says(attempt: bytes, sentence: str) -> None:
     with pytest.raises(EnvelopeError) as caught:
