@@ -236,11 +236,6 @@ class Refresher:
             return await self._last(lease, tokens, refused, read)
         if self._backlog.spent(row, tokens.refresh_token):
             raise not_stored(row)
-        if self._closing or self._clock() - read > self._timing.lease / 2:
-            # A process that ends buys nothing more; and a lease that took so long to reach us might lapse
-            # before the provider answers.
-            await self._lessee.give_back(lease, answered=not lease.ambiguous)
-            return None
         return await self._buy(lease, tokens, tokens.refresh_token, refused, read)
 
     async def _last(
@@ -271,6 +266,11 @@ class Refresher:
         row = lease.row
         try:
             app = await self._upstream.app(row, _OPERATION)
+            if self._closing or self._clock() - read > self._timing.lease / 2:
+                # A process that ends buys nothing more; and a lease that took so long to reach us, or whose
+                # app did, might lapse before the provider answers.
+                await self._lessee.give_back(lease, answered=not lease.ambiguous)
+                return None
             with self._circuits.call(row.provider):
                 async with asyncio.timeout(self._timing.call):
                     fresh = await self._upstream.refresh(row, app, spent)
