@@ -30,12 +30,17 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 
 
+@app.callback()
+def prepare() -> None:
+    """What every command does first: most of them hold the operator's key for a moment, for the audit."""
+    harden()
+
+
 @app.command()
 def demo() -> None:
     """Run everything on this machine: database, emulated providers, connect pages, MCP endpoint."""
     from valet.serve import Place, folder, serve
 
-    harden()
     values = environment()
     chosen = values.get("VALET_EMULATOR_ORIGIN")
     values |= DEMO
@@ -54,7 +59,6 @@ def serve_command() -> None:
     """Run the real server: settings from the environment or .env (see .env.example)."""
     from valet.serve import Place, folder, serve
 
-    harden()
     values = environment()
     with spoken():
         settings = load(values, PROVIDERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -18,7 +19,6 @@ from providers.registry import PROVIDERS
 from valet import logging
 from valet.bar import Bar
 from valet.embedded import EmbeddedError, made
-from valet.hardening import harden
 from valet.reach import NotReached, mode_of, reached
 from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, NotDone, spoken
@@ -48,7 +48,6 @@ T = TypeVar("T")
 @app.callback()
 def prepare() -> None:
     """What every command does first."""
-    harden()
     # On stderr, so that what is printed is the result alone.
     logging.configure("WARNING", "console")
 
@@ -83,6 +82,11 @@ class Cabinet:
                 "name them in VALET_KEYRING. There is no file to do it to."
             )
         return path
+
+    @property
+    def stocked(self) -> bool:
+        """Whether there is a ring file; False as well where this user may not look. Raises NotDone."""
+        return os.path.exists(self.path)
 
     def require_led_by_file(self) -> None:
         """Raises NotDone where it is not the file's active key that wraps."""
@@ -127,7 +131,7 @@ def init(demo: Demo = False) -> None:
     """Make the key ring, if there is none. It is safe to run again."""
 
     async def act(at: Cabinet) -> str:
-        if at.path.exists():
+        if at.stocked:
             FileKeyRing(at.path)
             return f"there is a key ring: {at.path}"
         if await _sealed(at):
@@ -203,6 +207,8 @@ def rotate(
                 f"Copy the ring to every host that runs Valet, then: valet keys rotate --activate {ref}"
             )
         before = next(key.ref for key in at.file.inventory() if key.state == "active")
+        if activate == before:
+            return f"{before} wraps already; nothing was changed"
         ref = activate or at.file.rotate(before)
         if activate:
             before = at.file.activate(activate)
@@ -266,6 +272,11 @@ def retire(
         at.file.retirable(ref)
         async with at.database() as database, at.witness(database) as audit:
             custodian = Custodian(database, await at.ring())
+            if not await custodian.belongs():
+                raise NotDone(
+                    f"the key ring {at.path} does not open this database, which so can't tell whether {ref} "
+                    "is needed. Name the database that belongs to it: DATABASE_URL or VALET_DATA_DIR"
+                )
             await _require_unused(custodian, ref)
             if not yes:
                 raise NotDone(

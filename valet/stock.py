@@ -161,7 +161,10 @@ class Stock:
             return "rotation  is the key service's"
         if active.created is None:
             return "rotation  once a year"
-        return f"rotation  due on {active.created.date() + timedelta(days=MOST_DAYS)}"
+        try:
+            return f"rotation  due on {active.created.date() + timedelta(days=MOST_DAYS)}"
+        except OverflowError:  # the file may say the year 9999
+            return "rotation  once a year"
 
 
 def rewrapped(done: Rewrapped) -> list[str]:

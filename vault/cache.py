@@ -45,6 +45,7 @@ class DekCache:
         self._clock = clock
         self._keys: OrderedDict[WrappedDek, tuple[float, DataKey]] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self._wipes = 0
 
     def __repr__(self) -> str:
         return f"DekCache({len(self._keys)} keys)"
@@ -59,7 +60,7 @@ class DekCache:
 
     async def fresh(self, owner: UUID, purpose: Purpose) -> WrappedDek:
         """A new data key, wrapped by the active key and kept: a row to insert. Raises UnknownKey, Busy."""
-        dek_id, dek = new_id(), envelope.new_dek()
+        wipes, dek_id, dek = self._wipes, new_id(), envelope.new_dek()
         try:
             ref, blob = await self._ring.wrap(dek, keyring.wrap_context(owner, purpose, dek_id))
         except keyring.KeyRingError as error:
@@ -69,7 +70,7 @@ class DekCache:
             wipe(dek)  # whoever asked went away
             raise
         wrapped = WrappedDek(dek_id, owner, purpose, ref, blob)
-        self._keep(wrapped, DataKey(dek, self.alarms))
+        self._keep(wrapped, DataKey(dek, self.alarms), wipes)
         return wrapped
 
     async def ready(self, wrapped: WrappedDek | None) -> bool:
@@ -80,8 +81,9 @@ class DekCache:
         if wrapped is None:
             return False
         if not self._kept(wrapped):
+            wipes = self._wipes
             try:
-                self._keep(wrapped, DataKey(await self._ring.unwrap(*_asked(wrapped)), self.alarms))
+                self._keep(wrapped, DataKey(await self._ring.unwrap(*_asked(wrapped)), self.alarms), wipes)
             except keyring.Away as error:
                 raise self._refusal(error) from None
             except keyring.KeyRingError:
@@ -93,7 +95,11 @@ class DekCache:
         return await self._unwrap(wrapped)
 
     def wipe(self) -> None:
-        """Zero every key it holds; what is asked for after that is unwrapped anew."""
+        """Zero every key it holds; what is asked for after that is unwrapped anew.
+
+        What is being unwrapped just now serves whoever waits for it, and is not kept.
+        """
+        self._wipes += 1
         while self._keys:
             self._keys.popitem()[1][1].wipe()
         self._sweep()
@@ -101,8 +107,9 @@ class DekCache:
     async def _get(self, wrapped: WrappedDek) -> DataKey:
         key = self._kept(wrapped)
         if key is None:
+            wipes = self._wipes
             key = await self._unwrap(wrapped)
-            self._keep(wrapped, key)
+            self._keep(wrapped, key, wipes)
         return key
 
     def _kept(self, wrapped: WrappedDek) -> DataKey | None:
@@ -112,7 +119,9 @@ class DekCache:
         self._keys.move_to_end(wrapped)
         return kept[1]
 
-    def _keep(self, wrapped: WrappedDek, key: DataKey) -> None:
+    def _keep(self, wrapped: WrappedDek, key: DataKey, wipes: int) -> None:
+        if wipes != self._wipes:
+            return  # asked for before a wipe: it is zeroed when its last user lets go of it
         before = self._keys.pop(wrapped, None)
         if before is not None:
             before[1].wipe()

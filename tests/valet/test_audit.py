@@ -41,8 +41,9 @@ YEAR_BEFORE_LAST = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The commands run in this process, each as if it were its own: what they set up goes with them."""
+    monkeypatch.setattr("valet.cli.harden", lambda: None)  # which can't be undone
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield

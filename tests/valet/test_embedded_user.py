@@ -127,6 +127,30 @@ def test_another_user_reads_no_password(supervise, made):
     assert "Run this as the user who runs Valet" in told
 
 
+CLOSED = """
+import sys
+from pathlib import Path
+from valet.embedded import EmbeddedError, made
+from valet.embedded.dump import dump
+from valet.embedded.upgrade import remove_old, upgrade
+place = Path(sys.argv[1])
+for ask in (made, remove_old, lambda at: dump(at, Path("/tmp/none.dump")), lambda at: upgrade(at, print)):
+    try:
+        ask(place)
+    except EmbeddedError as error:
+        print(type(error).__name__, error)
+"""
+
+
+@needs_root
+def test_who_may_not_look_into_the_folder_hears_a_sentence(made):
+    made.chmod(0o700)
+    lines = as_user(NOBODY, CLOSED, made).splitlines()
+    assert len(lines) == 4
+    for line in lines:
+        assert line.startswith("WrongUser") and "may not be read by this user" in line
+
+
 @needs_root
 def test_a_closed_parent_is_named_and_left_alone(supervise, data_dir):
     closed = data_dir.parent / "my closet"

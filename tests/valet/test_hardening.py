@@ -20,7 +20,14 @@ from tests.support.ports import free_port
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
-COMMANDS = {"serve": ["serve"], "demo": ["demo"], "keys": ["keys", "verify"]}
+COMMANDS = {
+    "serve": ["serve"],
+    "demo": ["demo"],
+    "keys": ["keys", "verify"],
+    "audit": ["audit", "verify"],
+    "users": ["users", "list"],
+    "link": ["link"],
+}
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from tests.support.valet import ROOT, ValetProcess
 from valet.cli import app
 from valet.embedded import connection_urls
 from vault.custody import Custodian
+from vault.rings.file import FileKeyRing
 
 GUIDE = ROOT / "docs" / "keys.md"
 ONE, TWO = "file:main:1", "file:main:2"
@@ -51,7 +52,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     What can't be undone is left to tests/valet/test_hardening.py.
     """
-    monkeypatch.setattr("valet.keys.harden", lambda: None)
+    monkeypatch.setattr("valet.cli.harden", lambda: None)
     root, configured = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield
@@ -158,6 +159,28 @@ def test_another_ring_is_recognised(demo: ValetProcess) -> None:
         assert sum(each["opened"] for each in refused["kinds"]) == 0
     finally:
         stranger.close()
+
+
+def test_a_key_is_not_retired_on_the_word_of_another_database(
+    demo: ValetProcess, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """One that was not sealed with the ring names none of its keys, and says nothing about them."""
+    ring = tmp_path / "other.json"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setitem(demo.environment_more, "VALET_KEYRING", str(ring))
+        FileKeyRing.create(ring)
+        for _ in range(9):  # numbers that the demo's own ring has not come to
+            keys(demo, "rotate")
+        before = ring.read_bytes()
+        assert "does not open this database" in keys(demo, "retire", "file:main:9", "--yes", status=2)
+        assert ring.read_bytes() == before
+
+
+def test_activating_what_is_active_changes_nothing(demo: ValetProcess) -> None:
+    ring = demo.data / "demo" / "keyring.json"
+    before, active = ring.read_bytes(), told(demo, "status")["active"]
+    assert keys(demo, "rotate", "--activate", active) == f"{active} wraps already; nothing was changed\n"
+    assert ring.read_bytes() == before
 
 
 def test_what_does_not_fit_is_a_sentence_and_changes_nothing(demo: ValetProcess) -> None:

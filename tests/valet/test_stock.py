@@ -52,6 +52,11 @@ def test_what_is_under_another_key_is_due_and_what_is_under_none_is_missing() ->
     ]  # fmt: skip
 
 
+def test_a_key_from_the_end_of_time_is_listed_like_any_other() -> None:
+    late = key(ONE, created=datetime(9999, 12, 1, tzinfo=UTC))
+    assert Stock.of("ring.json", ONE, ["file"], [late], [], True).lines()[-1] == "rotation  once a year"
+
+
 def test_a_ring_that_tells_no_keys_is_not_said_to_lack_any() -> None:
     """A key service: what it can open only it knows."""
     rows = [wrapped("awskms:a"), wrapped("awskms:b", count=2)]

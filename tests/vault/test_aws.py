@@ -224,6 +224,19 @@ async def test_nobody_there_and_nobody_who_answers_is_an_outage() -> None:
             await silent.unwrap(REF, b"wrapped", PLACE)
 
 
+@pytest.mark.parametrize("key", [ARN, ARN.partition("key/")[0] + "alias/valet"])
+@pytest.mark.parametrize(
+    ("setting", "value"), [("AWS_PROFILE", "none-such"), ("AWS_ENDPOINT_URL_KMS", "u:canary@nowhere")]
+)
+async def test_a_wrong_configuration_is_said_without_quoting_it(
+    monkeypatch: pytest.MonkeyPatch, setting: str, value: str, key: str
+) -> None:
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(Unreadable, match="as it is configured") as caught:
+        await AwsKeyRing.open([key])
+    assert value not in str(caught.value)
+
+
 async def test_a_call_that_never_ends_is_left_alone_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Names that do not resolve, a metadata service that hangs: what no timeout of the library bounds."""
     monkeypatch.setattr(aws, "_PATIENCE", 0.05)

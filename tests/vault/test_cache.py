@@ -257,6 +257,27 @@ async def test_wiping_zeroes_all_and_the_next_call_unwraps_anew(cache: DekCache,
     assert ring.unwraps == 1
 
 
+@pytest.mark.parametrize("verb", ["seal", "ready", "fresh"])
+async def test_what_is_fetched_during_a_wipe_is_used_and_not_kept(
+    cache: DekCache, ring: Ring, verb: str
+) -> None:
+    wrapped = await cache.fresh(ANA, "connection")
+    cache.wipe()
+    ring.gate = asyncio.Event()
+    asked = {
+        "seal": lambda: cache.seal(wrapped, place(), b"tokens"),
+        "ready": lambda: cache.ready(wrapped),
+        "fresh": lambda: cache.fresh(ANA, "connection"),
+    }[verb]()
+    task = asyncio.ensure_future(asked)
+    await asyncio.sleep(0)
+    cache.wipe()
+    ring.gate.set()
+    assert await task
+    del task
+    assert not any(map(any, ring.deks)) and repr(cache) == "DekCache(0 keys)"
+
+
 def test_no_verb_gives_a_key() -> None:
     """What a caller can ask of the cache or of a key answers with envelopes, plaintext or a wrapped row."""
     answers = {

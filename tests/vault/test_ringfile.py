@@ -7,9 +7,11 @@ import os
 import stat
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from vault.keyring import Unreadable
 from vault.rings import ringfile
 from vault.rings.ringfile import Document, Entry
 
@@ -33,6 +35,33 @@ TEXT = """{
   }
 }
 """
+
+
+@pytest.mark.parametrize(
+    ("where", "call", "fault", "said"),
+    [
+        (os, "open", PermissionError(13, "Permission denied"), "Run this as the user Valet runs as"),
+        (os, "open", OSError(5, "Input/output error"), "cannot be opened: Input/output error. Restore it"),
+        (
+            ringfile,
+            "refuse_unsafe",
+            OSError(116, "Stale file handle"),
+            "cannot be read: Stale file handle. Restore it",
+        ),
+    ],
+)
+def test_a_disk_that_refuses_is_said_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: ModuleType, call: str, fault: OSError, said: str
+) -> None:
+    path = tmp_path / "ring.json"
+    ringfile.publish(path, ringfile.render(BOTH))
+
+    def refuse(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(where, call, refuse)
+    with pytest.raises(Unreadable, match=said):
+        ringfile.read(path)
 
 
 def test_it_is_written_for_people_to_read() -> None:

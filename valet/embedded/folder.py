@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -81,6 +83,16 @@ class Folder:
         return EmbeddedError(
             f"The data folder {self.data_dir} can't be used: {error}. Mend that, or choose another folder."
         )
+
+    @contextmanager
+    def looked_into(self) -> Iterator[None]:
+        """What the block may not look at, because the folder is another user's, is WrongUser."""
+        try:
+            yield
+        except PermissionError as error:
+            raise WrongUser(
+                f"{error.filename} may not be read by this user. Run this as the user who runs Valet."
+            ) from error
 
     def password(self, role: Role) -> SecretStr | None:
         """The stored password of a role, None when there is none."""

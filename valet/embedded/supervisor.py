@@ -8,7 +8,6 @@ from types import TracebackType
 from valet.embedded import swap
 from valet.embedded.binaries import PROGRAMS, Binaries, locate
 from valet.embedded.cluster import Cluster
-from valet.embedded.errors import WrongUser
 from valet.embedded.folder import Folder, Urls
 from valet.embedded.identity import Identity, identify, require_posix
 from valet.embedded.lock import Lock
@@ -109,17 +108,17 @@ def connection_urls(data_dir: Path) -> Urls | None:
     """
     require_posix()
     folder = Folder(data_dir)
-    try:
+    with folder.looked_into():
         socket = recorded(folder)
         urls = None if socket is None else folder.urls(socket)
-    except PermissionError as error:
-        raise WrongUser(
-            f"{error.filename} may not be read by this user. Run this as the user who runs Valet."
-        ) from error
     return urls if urls is not None and refusal(urls.owner) is None else None
 
 
 def made(data_dir: Path) -> bool:
-    """Whether there is a database in this data folder, running or not, or one about to be put in force."""
+    """Whether there is a database in this data folder, running or not, or one about to be put in force.
+
+    Raises WrongUser where this user may not look.
+    """
     folder = Folder(data_dir)
-    return folder.cluster.exists() or folder.successor.exists()
+    with folder.looked_into():
+        return folder.cluster.exists() or folder.successor.exists()

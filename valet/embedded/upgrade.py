@@ -72,8 +72,9 @@ def upgrade(
     """
     require_posix()
     folder, identity = Folder(data_dir), identify(db_user)
-    if not folder.root.is_dir():
-        raise NoDatabase(folder.data_dir)
+    with folder.looked_into():
+        if not folder.root.is_dir():
+            raise NoDatabase(folder.data_dir)
     folder.prepare(identity)
     lock = Lock(folder.lock, folder.data_dir)
     lock.acquire()
@@ -100,8 +101,9 @@ def remove_old(data_dir: Path) -> list[Path]:
     """
     require_posix()
     folder = Folder(data_dir)
-    if not folder.cluster.exists():
-        raise NoDatabase(folder.data_dir)
+    with folder.looked_into():
+        if not folder.cluster.exists():
+            raise NoDatabase(folder.data_dir)
     try:
         return swap.remove_kept(folder)
     except OSError as error:

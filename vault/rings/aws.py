@@ -78,14 +78,20 @@ class AwsKeyRing:
     async def open(cls, arns: Sequence[str], clients: Callable[[str], Kms] = client) -> AwsKeyRing:
         """The ring of these key or alias ARNs. Asks KMS about aliases only.
 
-        Raises Unreadable where an alias names no key, Away.
+        Raises Unreadable where an alias names no key or AWS is configured wrongly, Away.
         """
         threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="awskms")
         loop = asyncio.get_running_loop()
         made = {}
         for arn in arns:
             if _region(arn) not in made:
-                made[_region(arn)] = await loop.run_in_executor(threads, clients, _region(arn))
+                try:
+                    made[_region(arn)] = await loop.run_in_executor(threads, clients, _region(arn))
+                except (BotoCoreError, ValueError) as error:  # its text may quote the configuration
+                    raise Unreadable(
+                        f"AWS KMS can't be used as it is configured ({type(error).__name__}). Check what "
+                        "AWS_* is set, such as AWS_PROFILE and AWS_ENDPOINT_URL, and the files in ~/.aws."
+                    ) from None
         ring = cls(arns, made, threads)
         return cls([await ring._found(arn) for arn in arns], made, threads)
 

@@ -14,6 +14,7 @@ Whoever edits the file writes a new one beside it and renames it, so that nobody
 from __future__ import annotations
 
 import base64
+import errno
 import glob
 import json
 import os
@@ -214,10 +215,13 @@ def _read(path: Path) -> bytes:
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
-        raise Unreadable(f"The key ring {path} cannot be opened: {error.strerror}. {_RESTORE}") from None
+        mend = _RESTORE if error.errno != errno.EACCES else "Run this as the user Valet runs as."
+        raise Unreadable(f"The key ring {path} cannot be opened: {error.strerror}. {mend}") from None
     try:
         refuse_unsafe(path, os.fstat(fd))
         with open(fd, "rb", closefd=False) as file:
             return file.read()
+    except OSError as error:
+        raise Unreadable(f"The key ring {path} cannot be read: {error.strerror}. {_RESTORE}") from None
     finally:
         os.close(fd)
