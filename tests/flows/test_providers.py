@@ -21,7 +21,7 @@ from valet.trial import Trial
 
 GUIDE = ROOT / "docs" / "providers.md"
 BLOCK = re.compile(r"^```(python|diff) (\S+)\n(.*?)^```$", re.M | re.S)
-ROOMS = ("connect", "mcp_server", "providers", "valet", "vault", "tests")
+ROOMS = ("connect", "mcp_server", "providers", "valet", "vault", "tests", "benchmarks")
 
 
 @pytest.fixture(scope="module")
