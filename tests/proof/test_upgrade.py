@@ -155,7 +155,7 @@ def test_a_damaged_old_database_is_a_sentence_and_stays(old, programs, upgraded)
 
 
 def test_a_disk_that_fills_up_leaves_the_old_one(old, programs, upgraded):
-    """No file may grow beyond a megabyte, the write-ahead log included."""
+    """No file may grow beyond 20 kB from then on, the write-ahead log included."""
     script = (
         "import resource, sys\nfrom pathlib import Path\nfrom valet.embedded import EmbeddedError\n"
         "from valet.embedded.upgrade import upgrade\n"

@@ -291,7 +291,7 @@ def taking(bench: Bench) -> Taking:
 
 
 async def test_a_lease_is_taken_with_all_that_a_refresh_needs(taking: Taking) -> None:
-    await taking.row("access_expires_at = now() + interval '10 s', attempt_started_at = NULL")
+    await taking.row("access_expires_at = now() + interval '25 s', attempt_started_at = NULL")
     mine, before = taking.bench.mine, await taking.bench.now()
     got, changed = await taking.take()
     assert got is not None
@@ -303,7 +303,7 @@ async def test_a_lease_is_taken_with_all_that_a_refresh_needs(taking: Taking) ->
     assert before <= changed.pop("attempt_started_at") <= after
     assert changed.pop("tend_at") == until
     assert changed == {"lease_gen": 8}
-    assert 0 < got.row.expires_in <= 10
+    assert 0 < got.row.expires_in <= 25
     expected = replace(mine, expires_in=got.row.expires_in, retry_in=0.0, used_lately=True, grant_over=False)
     assert got.row == expected
 

@@ -28,7 +28,6 @@ MOST_DAYS = 365
 MOST_WRAPS = 1 << 30
 """How many data keys one key should wrap: nonces are random, and NIST SP 800-38D §8.3 allows 2^32."""
 
-
 _LAST = 999_999_999
 """The largest number that a reference may have."""
 
