@@ -243,6 +243,8 @@ def test_ctrl_c_leaves_everything_valid_and_says_how_to_go_on(demo: ValetProcess
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Where the tests are a job in a shell's background, it is ignored and would stay so.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     first = process.stderr.readline()
