@@ -154,8 +154,8 @@ class DataPage:
                 "account is still there.",
                 Step("Go on with deleting it", _DELETE),
             ) from None
-        # Whose it was nobody can tell any more, and this row does not either.
-        self._witness.note("deleted")
+        # Whose it was nobody can tell any more, and this row does not either, by no address that is known.
+        self._witness.note("deleted", from_here=False)
         response = render("gone.html", {"farewells": [self._farewell(each) for each in ended]})
         self._desk.forget(response)
         return response

@@ -21,7 +21,8 @@ class Witness(Protocol):
         client_id: str | None = None,
         provider: str | None = None,
         detail: str | None = None,
+        from_here: bool = True,
     ) -> None:
         """An event, in words of ours. `grant_id` stands for its client, and where no person is named for its
-        person too.
+        person too. `from_here`: the request's address may stand there.
         """

@@ -75,6 +75,18 @@ async def test_a_persons_day(inn: Inn) -> None:
     assert by_event["token_ended"].client not in chats
 
 
+async def test_who_deletes_their_account_is_not_told_by_their_address(inn: Inn) -> None:
+    browser, _ = await inn.guest()
+    with inn.audit.visit("192.0.2.1"):
+        await browser.submit((await browser.get("/account/data")).form("/account/data"))
+        await inn.audit.flush()
+        page = await browser.get("/account/data/delete")
+        await browser.submit(page.form("/account/data/delete"), sure="yes")
+    addresses = {row.event: row.address for row in await written(inn)}
+    assert addresses["exported"] is not None
+    assert addresses["deleted"] is None
+
+
 async def test_who_is_not_let_in(inn: Inn) -> None:
     await inn.sign_in(inn.browser(), "eve")
     _, user = await inn.guest()
