@@ -17,6 +17,7 @@ from vault.audit.row import FIRST, Head, Row, mac_of
 from vault.store.audit import AuditRows
 
 _PAGE = 2000
+_TRIES = 3
 
 Kind = Literal["edited", "removed", "inserted"]
 
@@ -79,19 +80,32 @@ class Check:
         self._rows = rows
         self._key = key
         self._heads = list(heads)
+        self._begin([])
+
+    def _begin(self, pruned: Iterable[Row]) -> None:
         self._starts: dict[UUID, Head] = {}
         self._seen: dict[UUID, Head] = {}
         self._ends: dict[UUID, Row] = {}
         self._told: set[Fault] = set()
         self._verdict = Verdict()
-
-    async def run(self) -> Verdict:
-        """The verdict on all rows that are there. Raises Busy."""
-        for row in await self._rows.pruned():
+        for row in pruned:
             # The row itself is checked with all the others: a false one is a fault of its own.
             if row.seen is not None and row.seen.batch >= self._start(row.seen.worker).batch:
                 self._starts[row.seen.worker] = row.seen
         self._verdict.pruned = len(self._starts)
+
+    async def run(self) -> Verdict:
+        """The verdict on all rows that are there. Raises Busy."""
+        pruned = await self._rows.pruned()
+        for _ in range(_TRIES):
+            self._begin(pruned)
+            await self._read()
+            before, pruned = pruned, await self._rows.pruned()
+            if self._verdict.sound or pruned == before:
+                break  # else somebody pruned while we read, and what they removed looks as if it were missing
+        return self._verdict
+
+    async def _read(self) -> None:
         after: tuple[UUID, int, int] | None = None
         total = await self._rows.count() if self._progress is not None else 0
         while page := await self._rows.page(after, _PAGE):
@@ -104,7 +118,6 @@ class Check:
         for row in self._ends.values():
             self._end(row)
         await self._named()
-        return self._verdict
 
     def _start(self, worker: UUID) -> Head:
         return self._starts.get(worker) or Head(worker, 0, FIRST)

@@ -309,6 +309,22 @@ async def test_what_is_pruned_is_recorded_and_no_fault(written: Written) -> None
     assert {fault.kind for fault in (await written.verdict()).faults} == {"inserted", "removed"}
 
 
+async def test_what_is_pruned_while_it_is_checked_is_no_fault(written: Written) -> None:
+    class Pruned(AuditRows):
+        pages = 0
+
+        async def page(self, after: tuple[UUID, int, int] | None, most: int) -> list[Row]:
+            self.pages += 1
+            if self.pages == 1:
+                await prune(written.rows, Keys(), datetime.now(UTC) + timedelta(days=1))
+            return await super().page(after, most)
+
+    rows = Pruned(written.database)
+    verdict = await Check(rows, KEY).run()
+    assert verdict.sound and verdict.pruned == 3
+    assert rows.pages > 2
+
+
 async def test_of_several_words_about_pruning_the_furthest_counts(written: Written) -> None:
     """Also where somebody has changed the order of arrival, which is under no MAC."""
     await _age(written, written.third, 3)
