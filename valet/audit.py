@@ -23,6 +23,7 @@ from valet.settings import Settings, environment, load
 from valet.speech import Demo, Json, NotDone, spoken
 from valet.witness import unsealed
 from vault.audit.check import Check, Verdict
+from vault.audit.entry import word
 from vault.audit.names import Names
 from vault.audit.prune import prune as remove
 from vault.audit.row import Head, Row
@@ -239,11 +240,12 @@ def _json(verdict: Verdict) -> dict[str, object]:
 def _shown(row: Row, clients: dict[bytes | None, str]) -> dict[str, object]:
     return {
         "at": row.at.astimezone(UTC).isoformat(timespec="seconds"),
-        "event": row.event,
-        "outcome": row.outcome,
-        "tool": row.tool,
-        "provider": row.provider,
-        "detail": row.detail,
+        # Whoever may add to the table may have put the row in: the check tells, and it drives no terminal.
+        "event": word(row.event),
+        "outcome": word(row.outcome),
+        "tool": word(row.tool),
+        "provider": word(row.provider),
+        "detail": word(row.detail),
         "client": None if row.client is None else _client(clients.get(row.client), row.client),
         "address": None if row.address is None else row.address.hex(),
         "times": row.times if row.times > 1 else None,

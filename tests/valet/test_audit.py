@@ -185,6 +185,19 @@ def test_what_stands_there_of_a_person_is_shown_while_they_are_here(office: Offi
     assert "nobody here is called that" in office.run("audit", "show", "ana@example.org", status=2)
 
 
+def test_a_row_that_somebody_put_in_drives_no_terminal(office: Office) -> None:
+    office.query(
+        "INSERT INTO audit (worker, batch, position, size, at, event, outcome, tool, provider, detail,"
+        " person, times, lost, mac)"
+        " SELECT gen_random_uuid(), 1, 1, 1, now(), odd, odd, odd, odd, odd, person, 1, 0, ''"
+        " FROM (SELECT E'ok\\x1b]0;mine\\x07' AS odd) t,"
+        " (SELECT person FROM audit WHERE person IS NOT NULL LIMIT 1) p RETURNING 1"
+    )
+    assert "\x1b" not in office.run("audit", "show", "ana@example.org")
+    [latest] = json.loads(office.run("audit", "show", "ana@example.org", "--json", "--most", "1"))
+    assert {latest[name] for name in ("event", "outcome", "tool", "provider", "detail")} == {"other"}
+
+
 def test_what_is_old_is_removed_by_the_owner_alone_and_recorded(office: Office) -> None:
     prune = ("audit", "prune", "--before", "2025-01-01")
     assert "MIGRATION_DATABASE_URL" in office.run(*prune, status=2)
