@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pydantic import SecretStr
 
 from tests.support.commands import blocks, sh
 from tests.support.household import Household, live_in, verified
@@ -20,6 +21,8 @@ from tests.valet.conftest import working_in
 from tests.vault.upstreams import FakeUpstream
 from valet.embedded import AlreadyRunning, CopyFailed, NoDatabase, Supervisor, Urls
 from valet.embedded import dump as dumping
+from valet.embedded.binaries import locate
+from valet.embedded.client import Client
 from valet.embedded.dump import dump, restore
 from vault.errors import Sealed
 from vault.rings.edit import RingFile
@@ -190,6 +193,16 @@ def test_a_dump_overwrites_nothing_and_lies_not_in_the_database(drilled, backups
     with pytest.raises(NoDatabase):
         dump(tmp_path / "nowhere", tmp_path / "x.dump", programs=programs)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"]
+
+
+def test_a_password_file_that_a_start_cleared_away_is_no_fault_of_its_own(tmp_path):
+    """A Valet that starts meanwhile clears `init-*` away; what is said is what became of the program."""
+    url = SecretStr("postgresql://u:p@/valet?host=/nowhere&port=5432")
+    with Client(locate(), url, tmp_path).running("pg_dump", "--no-such-option") as run:
+        [passfile] = tmp_path.glob("init-pgpass-*")
+        passfile.unlink()
+        with pytest.raises(CopyFailed, match="pg_dump ended with 1"):
+            run.judge()
 
 
 def test_where_a_disk_knows_no_links_nothing_is_overwritten_either(tmp_path, monkeypatch):

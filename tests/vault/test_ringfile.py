@@ -40,7 +40,12 @@ TEXT = """{
 @pytest.mark.parametrize(
     ("where", "call", "fault", "said"),
     [
-        (os, "open", PermissionError(13, "Permission denied"), "Run this as the user Valet runs as"),
+        (
+            os,
+            "open",
+            PermissionError(13, "Permission denied"),
+            r"\. Run this as the user Valet runs as\.$",
+        ),
         (os, "open", OSError(5, "Input/output error"), "cannot be opened: Input/output error. Restore it"),
         (
             ringfile,

@@ -118,7 +118,7 @@ class Client:
                 file.write(f"*:*:*:*:{password}\n")
             yield path
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)  # a Valet that started meanwhile has cleared it away
 
 
 def pipe(source: Client, dump: Sequence[str], target: Client, restore: Sequence[str]) -> None:
