@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,8 @@ FROZEN = "90dfd94fcbda9f1cf1377f5fda796e37dd1546eefa974c6ba39fc3d6df082228"
 VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
 RECORDS = {record["context"]["purpose"]: record for record in VECTORS["records"]}
 ANA = UUID(RECORDS["connection.tokens"]["context"]["owner"])
+YOUNGER = {"audit", "audit-key", "audit-names"}
+"""Purposes that are younger than the file: tests/vault/audit/test_row.py freezes what they make."""
 
 
 def each(section: str) -> pytest.MarkDecorator:
@@ -165,6 +168,6 @@ async def test_a_connection_of_then_is_refreshed(house: Vault, upstream: FakeUps
 def test_every_purpose_has_a_vector() -> None:
     said = (Path(__file__).parents[2] / "docs/storage.md").read_text(encoding="utf-8")
     table = said.partition("## Purposes")[2].partition("\n## ")[0]
-    for purpose in (*RECORDS, *VECTORS["derived"]["keys"]):
-        assert f"| `{purpose}` |" in table
+    purposes = set(re.findall(r"^\| `([\w.-]+)` \|", table, re.M))
+    assert purposes == {*RECORDS, *VECTORS["derived"]["keys"]} | YOUNGER
     assert SUCCESSOR in RECORDS

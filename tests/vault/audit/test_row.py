@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.vault.audit.keeper import Keys
 from vault.audit.names import Names
 from vault.audit.row import FIRST, Head, Row, mac_of
+from vault.purposes import CALLED
 
 KEY = bytes(range(32))
 AT = datetime(2026, 11, 28, 10, 0, 0, 123456, tzinfo=UTC)
@@ -54,6 +55,12 @@ def test_macs_and_names_are_frozen() -> None:
     assert (names.client("client", KEY) or b"").hex() == FROZEN["client"]
     assert (names.address("192.0.2.1", KEY, AT) or b"").hex() == FROZEN["address"]
     assert (names.address("192.0.2.1", None, AT) or b"").hex() == FROZEN["nobodys"]
+
+
+def test_the_keys_are_frozen_too() -> None:
+    """Made by the parts of tests/vectors/generate.py: the key of all MACs, and a sealed key of a person."""
+    assert Keys().derive("audit").hex() == FROZEN["audit"]
+    assert Keys().open(CALLED, UUID(int=9), bytes.fromhex(FROZEN["sealed"])) == KEY
 
 
 def test_the_same_moment_is_the_same_bytes_wherever_it_is_read() -> None:
@@ -99,4 +106,10 @@ FROZEN = {
     "client": "75ec049708d3b210f9d9cfe492b541ba",
     "address": "39c7e995f8feab5c59e3e7002692aae6",
     "nobodys": "5366b278e8e7fa451f563c59dbb7cdd8",
+    "audit": "e3a72009a68978523283bb5d56cefc60f4bc4a5b93c865e0915f0f47ab3b03f5",
+    "sealed": (
+        "564c540101000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f0634f5"
+        "d646442b0abaca3ff14474a626b045a0a80e9c81b7f659de691ba5cda01d23b71a056ec254e4e919"
+        "27c4b589a07ebdced1cebbadd51a8792c7b42cad0b8cf86db7a915fe7111034278b4704dc1"
+    ),
 }
