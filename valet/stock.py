@@ -36,6 +36,11 @@ class Shelf:
         return "decrypt_only" if self.key else None
 
     @property
+    def shown(self) -> str:
+        """Its reference in a line of a terminal: an edited row of the database may hold any text."""
+        return self.ref if self.ref.isprintable() else ascii(self.ref)
+
+    @property
     def count(self) -> int:
         """How many data keys it wraps."""
         return sum(each.count for each in self.wrapped)
@@ -67,10 +72,10 @@ class Shelf:
         what = ", ".join(f"{each.count} {each.purpose}" for each in self.wrapped)
         said = f"wraps {self.count} data keys: {what}" if what else "wraps nothing"
         if self.key is None:
-            return f"  {self.ref}  {'active        ' if self.active else ''}{said}"
+            return f"  {self.shown}  {'active        ' if self.active else ''}{said}"
         since = f"since {day(self.key.created)}"
         state = "active" if self.active else "decrypt only"
-        return f"  {self.ref}  {state:12}  {since:16}  check {self.key.check}  {said}"
+        return f"  {self.shown}  {state:12}  {since:16}  check {self.key.check}  {said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +150,7 @@ class Stock:
             said.append("this ring does not open this database: put the right one there")
         elif self.belongs is None:
             said.append("nothing is sealed yet")
-        said += [f"missing   {each.ref}: restore it from a backup of the ring" for each in self.unknown]
+        said += [f"missing   {each.shown}: restore it from a backup of the ring" for each in self.unknown]
         if self.due:
             said.append(f"re-wrap   due, {self.due} data keys are under another key: valet keys rewrap")
         else:

@@ -99,7 +99,7 @@ class Verdict:
         """Count a record that did not open, under the class of its error."""
         self.refused[next(name for kind, name in _CLASSES if isinstance(error, kind))] += 1
         if len(self.ids) < _NAMED:
-            self.ids.append(str(record))
+            self.ids.append(_id(record))
 
     def json(self) -> dict[str, object]:
         """The same for a script."""
@@ -241,6 +241,14 @@ class Verifier:
         if self._operator is None:
             raise UnknownKey("the operator's key does not unwrap")
         self._operator.open(purpose, record, sealed)
+
+
+def _id(record: object) -> str:
+    """An id as it is shown. Where an edited row holds any other text, its own is not."""
+    try:
+        return str(UUID(str(record)))
+    except ValueError:
+        return "(no id)"
 
 
 async def _by_id(fetch: Callable[[UUID, int], Awaitable[Sequence[R]]]) -> AsyncIterator[Page[R]]:

@@ -57,6 +57,13 @@ def test_a_key_from_the_end_of_time_is_listed_like_any_other() -> None:
     assert Stock.of("ring.json", ONE, ["file"], [late], [], True).lines()[-1] == "rotation  once a year"
 
 
+def test_a_reference_that_somebody_edited_moves_no_cursor() -> None:
+    rows = [wrapped("\x1b[2Jfile:main:1\nre-wrap   not due")]
+    said = Stock.of("ring.json", ONE, ["file"], [key(ONE)], rows, True).lines()
+    assert all(line.isprintable() for line in said)
+    assert sum("\\x1b[2Jfile:main:1\\nre-wrap" in line for line in said) == 2
+
+
 def test_a_ring_that_tells_no_keys_is_not_said_to_lack_any() -> None:
     """A key service: what it can open only it knows."""
     rows = [wrapped("awskms:a"), wrapped("awskms:b", count=2)]

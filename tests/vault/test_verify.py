@@ -266,6 +266,15 @@ async def test_what_does_not_open_is_counted_by_its_class(
     assert "canary" not in json.dumps([verdict.json() for verdict in verdicts.values()])
 
 
+async def test_text_that_somebody_put_in_the_place_of_an_id_is_not_shown(
+    database: Database, vault: Vault, upstream: FakeUpstream, path: Path
+) -> None:
+    await plant(database, vault, upstream)
+    planted = "jsonb_set(params, '{record}', to_jsonb(E'\\x1b[2Jeverything opens'::text))"
+    await run(database, f"UPDATE pendings SET params = {planted} WHERE params ? 'pages'")
+    assert (await looked(database, path))["pages"].ids == ["(no id)"]
+
+
 async def test_with_another_ring_nothing_opens(
     database: Database, vault: Vault, upstream: FakeUpstream, path: Path, tmp_path: Path
 ) -> None:
