@@ -190,8 +190,13 @@ class Refresher:
             raise Busy("the process ends")
         read = self._clock()
         lease = await self._lessee.take(owner, connection, version)
-        # Nobody refused it: while it lives it is served on.
-        return None if lease is None else await self._spend(lease, None, read)
+        if lease is not None:
+            # Nobody refused it: while it lives it is served on.
+            return await self._spend(lease, None, read)
+        row = await self._connections.read(owner, connection)
+        if row is not None and row.status == "active" and row.dek() is None:
+            await open_tokens(row, self._cache)  # raises: without its key nobody gets the lease, ever
+        return None
 
     async def _settled(self, row: SealedConnection | None, refused: int | None) -> Credential | None:
         """What the row says when we do not hold its lease: a live token, an end, or None (wait)."""

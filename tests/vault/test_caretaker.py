@@ -422,11 +422,18 @@ async def test_a_database_that_is_away_is_waited_for_and_not_flooded(
         await yard.refreshed(rows, 12)
 
 
-async def test_an_alarm_is_repeated_once_a_day_and_stops_nothing(yard: Yard) -> None:
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE connections SET body = '\\x00' WHERE id = %s",
+        "DELETE FROM deks WHERE id = (SELECT dek_id FROM connections WHERE id = %s)",
+    ],
+)
+async def test_an_alarm_is_repeated_once_a_day_and_stops_nothing(yard: Yard, harm: str) -> None:
     vault, caretaker, _ = await yard.worker()
     [broken] = await yard.rows(vault, 1)
     rows = await yard.rows(vault, 3)
-    await run(yard.database, "UPDATE connections SET body = '\\x00' WHERE id = %s", broken.id)
+    await run(yard.database, harm, broken.id)
     with capture_logs() as logs:
         async with caretaker.at_work():
             await yard.refreshed(rows, 3)
