@@ -428,6 +428,16 @@ async def test_two_at_once_do_everything_once_and_nothing_twice(
     assert before == {row.id: await unwrapped(ring, row) for row in await rows.keys(UUID(int=0), 100)}
 
 
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "20000-01-01 UTC", "0044-03-15 BC"])
+async def test_a_time_that_has_no_year_here_hides_no_key(
+    empty_database: Database, vault: Vault, path: Path, moment: str
+) -> None:
+    """A row that somebody edited."""
+    await run(empty_database, f"UPDATE deks SET wrapped_at = '{moment}'")
+    [each] = await custodian(empty_database, path).standing()
+    assert (each.kek_ref, each.count, each.oldest) == (ONE, 1, each.newest)
+
+
 async def test_what_stands_is_told_by_key_and_purpose(
     empty_database: Database, vault: Vault, upstream: FakeUpstream, path: Path, tmp_path: Path
 ) -> None:

@@ -71,8 +71,11 @@ class Custody:
         """What is wrapped under which key, by reference and purpose."""
         async with self._database.connection() as link, link.cursor(row_factory=class_row(Wrapped)) as cursor:
             await cursor.execute(
-                "SELECT kek_ref, purpose, count(*) AS count, min(wrapped_at) AS oldest,"
-                " max(wrapped_at) AS newest FROM deks GROUP BY kek_ref, purpose ORDER BY kek_ref, purpose"
+                # Within what Python has years for: an edited row may say infinity.
+                "SELECT kek_ref, purpose, count(*) AS count,"
+                " least(greatest(min(wrapped_at), '0001-01-03 UTC'), '9999-12-29 UTC') AS oldest,"
+                " least(greatest(max(wrapped_at), '0001-01-03 UTC'), '9999-12-29 UTC') AS newest"
+                " FROM deks GROUP BY kek_ref, purpose ORDER BY kek_ref, purpose"
             )
             return await cursor.fetchall()
 
