@@ -69,6 +69,28 @@ def test_a_disk_that_refuses_is_said_with_what_to_do(
         ringfile.read(path)
 
 
+def test_where_names_cannot_be_put_on_disk_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may be written to and not read. What raises has changed nothing."""
+    path = tmp_path / "ring.json"
+    path.write_bytes(b"before")
+    opened = os.open
+
+    def refuse(name: Path, flags: int, mode: int = 0o777) -> int:
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(13, "Permission denied")
+        return opened(name, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError):
+        ringfile.publish(tmp_path / "copy.json", b"new")
+    with pytest.raises(PermissionError):
+        ringfile.replace(path, b"new", path.stat())
+    monkeypatch.undo()
+    assert os.listdir(tmp_path) == ["ring.json"] and path.read_bytes() == b"before"
+
+
 def test_it_is_written_for_people_to_read() -> None:
     assert ringfile.render(BOTH).decode() == TEXT
 

@@ -119,13 +119,12 @@ def publish(path: Path, content: bytes) -> bool:
 
     Raises OSError.
     """
-    with _drafted(path, content) as draft:
+    with _settled(path.parent), _drafted(path, content) as draft:
         try:
             # link(2) fails where rename(2) would overwrite: the loser of a race keeps the winner's ring.
             os.link(draft, path)
         except FileExistsError:
             return False
-    _settle(path.parent)
     return True
 
 
@@ -134,9 +133,8 @@ def replace(path: Path, content: bytes, was: os.stat_result) -> None:
 
     Raises OSError; then the file is as it was.
     """
-    with _drafted(path, content, was) as draft:
+    with _settled(path.parent), _drafted(path, content, was) as draft:
         os.rename(draft, path)
-    _settle(path.parent)
 
 
 def sweep(path: Path) -> None:
@@ -169,10 +167,12 @@ def _drafted(path: Path, content: bytes, like: os.stat_result | None = None) -> 
             os.unlink(draft)
 
 
-def _settle(folder: Path) -> None:
-    """What was named in the folder is so on disk."""
+@contextmanager
+def _settled(folder: Path) -> Iterator[None]:
+    """What the block names in the folder is so on disk. It is not begun where that can't be had."""
     directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        yield
         os.fsync(directory)
     finally:
         os.close(directory)
