@@ -44,7 +44,7 @@ async def call(http: httpx2.AsyncClient, token: str) -> httpx2.Response:
 
 
 def outcome(answer: httpx2.Response) -> Outcome:
-    """`retry`: a 503 with Retry-After, or an error result that says to try again."""
+    """`retry`: a 503 with Retry-After, or an error result that says when to try again."""
     if answer.status_code == 503:
         return "retry" if answer.headers.get("retry-after", "").isdigit() else "wrong"
     if answer.status_code != 200 or "result" not in answer.json():
@@ -53,5 +53,5 @@ def outcome(answer: httpx2.Response) -> Outcome:
     if not result.get("isError"):
         return "ok"
     error = result.get("_meta", {}).get("valet/error", {})
-    said = result["content"][0]["text"]
-    return "retry" if error.get("code") == "provider_error" and "ry again in a moment" in said else "wrong"
+    later = error.get("code") in {"provider_error", "rate_limited"}
+    return "retry" if later and "ry again in " in result["content"][0]["text"] else "wrong"

@@ -1,5 +1,5 @@
 -- What happened here, for whoever runs it: appended only, each row under a MAC over itself and the one before it
--- (vault/audit.py). The app's role may insert and select (vault/store/roles.py), and the trigger stops an owner's slip.
+-- (vault/audit/). The app's role may insert and select (vault/store/roles.py), and the trigger stops an owner's slip.
 -- person, client and address are keyed pseudonyms. seen_*: the newest batch of another worker, as this one saw it;
 -- in a row about pruning: what was removed. seq is the order of arrival and under no MAC.
 CREATE TABLE audit (
