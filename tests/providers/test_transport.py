@@ -122,6 +122,9 @@ async def test_closing_a_borrowed_transport_leaves_the_pool_open() -> None:
 def loggers() -> Iterator[None]:
     names = ("httpx2", "httpcore2")
     before = {name: logging.getLogger(name).level for name in names}
+    # Whatever a test before this one in the same process has set up, a command's logs for example.
+    for name in names:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     yield
     for name, level in before.items():
         logging.getLogger(name).setLevel(level)
