@@ -1,4 +1,4 @@
-"""Spotify's answers as types, reduced to what a tool needs.
+"""Spotify's catalogue and player as types, reduced to what a tool needs.
 
 Read tolerantly: local files have no id, deleted items come back as null, fields that went in February 2026
 may still be there.
@@ -8,20 +8,50 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AliasPath, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Discriminator, Field, Tag
 
 from providers.model import Model, Text
 
 Url = Annotated[Text, Field(validation_alias=AliasPath("external_urls", "spotify"))]
 
 
+def _names(value: object) -> object:
+    """The names in a list of `{"name": …}`, or our own form of it read back."""
+    found = value if isinstance(value, (list, tuple)) else ()
+    names = (row.get("name") if isinstance(row, dict) else row for row in found)
+    return tuple(name for name in names if isinstance(name, str))
+
+
+def _number(value: object) -> object:
+    """A whole number; anything else that Spotify sends in its place is absent."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _length(value: object) -> object:
+    return _number(value) or 0
+
+
+Count = Annotated[int | None, BeforeValidator(_number)]
+Milliseconds = Annotated[int, BeforeValidator(_length)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+
+
+class Image(Model):
+    """A picture's address and its size in pixels, where Spotify says it."""
+
+    url: Text = ""
+    width: Count = None
+    height: Count = None
+
+
 class Thing(Model):
-    """What every catalogue object has. `id` is None for a local file."""
+    """What every catalogue object has. `id` is None for a local file; pictures come largest first."""
 
     id: str | None = None
     uri: Text = ""
     name: Text = ""
     url: Url = ""
+    images: tuple[Image, ...] = ()
 
 
 class Artist(Thing):
@@ -31,12 +61,13 @@ class Artist(Thing):
 
 
 class Album(Thing):
-    """An album, single or compilation."""
+    """An album, single or compilation (`album_type`)."""
 
     kind: Literal["album"] = "album"
+    album_type: Text = ""
     artists: tuple[Artist, ...] = ()
     release_date: Text = ""
-    total_tracks: int | None = None
+    total_tracks: Count = None
 
 
 class Track(Thing):
@@ -45,18 +76,27 @@ class Track(Thing):
     kind: Literal["track"] = "track"
     artists: tuple[Artist, ...] = ()
     album: Album | None = None
-    duration_ms: int = 0
+    duration_ms: Milliseconds = 0
     explicit: bool | None = None
     is_playable: bool | None = None
+    disc_number: Count = None
+    track_number: Count = None
 
 
 class Playlist(Thing):
-    """A playlist. `size` counts its items, where Spotify says."""
+    """A playlist. `size` counts its items, where Spotify says: on the person's own and shared ones."""
 
     kind: Literal["playlist"] = "playlist"
     description: Text = ""
     owner: Annotated[Text, Field(validation_alias=AliasPath("owner", "display_name"))] = ""
-    size: Annotated[int | None, Field(validation_alias=AliasPath("items", "total"))] = None
+    owner_id: Annotated[Text, Field(validation_alias=AliasPath("owner", "id"))] = ""
+    public: bool | None = None
+    collaborative: bool | None = None
+    snapshot_id: Text = ""
+    size: Annotated[
+        Count,
+        Field(validation_alias=AliasChoices(AliasPath("items", "total"), AliasPath("tracks", "total"))),
+    ] = None
 
 
 class Show(Thing):
@@ -64,19 +104,46 @@ class Show(Thing):
 
     kind: Literal["show"] = "show"
     description: Text = ""
-    total_episodes: int | None = None
+    total_episodes: Count = None
 
 
-class Episode(Thing):
+class Audiobook(Thing):
+    """An audiobook. Its URI reads `spotify:show:…`."""
+
+    kind: Literal["audiobook"] = "audiobook"
+    authors: Names = ()
+    narrators: Names = ()
+    description: Text = ""
+    total_chapters: Count = None
+
+
+class Spoken(Thing):
+    """What an episode and a chapter share: how long, and how far the person has heard it."""
+
+    description: Text = ""
+    release_date: Text = ""
+    duration_ms: Milliseconds = 0
+    explicit: bool | None = None
+    is_playable: bool | None = None
+    resume_ms: Annotated[Count, Field(validation_alias=AliasPath("resume_point", "resume_position_ms"))] = (
+        None
+    )
+    finished: Annotated[bool | None, Field(validation_alias=AliasPath("resume_point", "fully_played"))] = None
+
+
+class Episode(Spoken):
     """One episode of a podcast."""
 
     kind: Literal["episode"] = "episode"
     show: Show | None = None
-    description: Text = ""
-    release_date: Text = ""
-    duration_ms: int = 0
-    explicit: bool | None = None
-    is_playable: bool | None = None
+
+
+class Chapter(Spoken):
+    """One chapter of an audiobook. Its URI reads `spotify:episode:…`."""
+
+    kind: Literal["chapter"] = "chapter"
+    audiobook: Audiobook | None = None
+    chapter_number: Count = None
 
 
 def _playable(value: Any) -> str:
@@ -92,12 +159,22 @@ T = TypeVar("T")
 
 
 class Page(Model, Generic[T]):
-    """A part of a list; `total` counts the whole, `offset` is where this part begins."""
+    """A part of a list; `total` counts the whole, `offset` is where this part begins.
+
+    Null items are dropped, so a page may hold fewer than `limit` and not be the last: `more` says that there
+    is another.
+    """
 
     items: tuple[T, ...] = ()
-    total: int = 0
-    offset: int = 0
-    limit: int = 0
+    total: Milliseconds = 0
+    offset: Milliseconds = 0
+    limit: Milliseconds = 0
+    next: Text = ""
+
+    @property
+    def more(self) -> bool:
+        """Whether another page follows."""
+        return bool(self.next) or self.offset + self.limit < self.total
 
 
 class SearchResults(Model):
@@ -109,6 +186,7 @@ class SearchResults(Model):
     playlists: Page[Playlist] | None = None
     shows: Page[Show] | None = None
     episodes: Page[Episode] | None = None
+    audiobooks: Page[Audiobook] | None = None
 
 
 class Device(Model):
@@ -119,7 +197,7 @@ class Device(Model):
     type: Text = ""
     is_active: bool = False
     is_restricted: bool = False
-    volume_percent: int | None = None
+    volume_percent: Count = None
     supports_volume: bool | None = None
 
 
@@ -135,7 +213,7 @@ class Playback(Model):
 
     device: Device | None = None
     is_playing: bool = False
-    progress_ms: int | None = None
+    progress_ms: Count = None
     item: Playable | None = None
     context_uri: Annotated[str | None, Field(validation_alias=AliasPath("context", "uri"))] = None
     shuffle_state: bool | None = None
@@ -153,10 +231,12 @@ class Queue(Model):
 
 
 class Profile(Model):
-    """The account behind a token. `account_id` never changes."""
+    """The account behind a token. `account_id` never changes; `id` is what playlists name as their owner."""
 
     account_id: Text = ""
+    id: Text = ""
     display_name: Text = ""
+    url: Url = ""
 
 
 class Devices(Model):

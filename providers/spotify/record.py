@@ -99,6 +99,21 @@ def complaint(status: int, body: bytes) -> Complaint:
 PLAYBACK = frozenset({"user-read-playback-state"})
 QUEUE = frozenset({"user-read-playback-state", "user-read-currently-playing"})
 CONTROL = frozenset({"user-modify-playback-state"})
+POSITION = frozenset({"user-read-playback-position"})
+TOP = frozenset({"user-top-read"})
+HISTORY = frozenset({"user-read-recently-played"})
+LIBRARY = frozenset({"user-library-read"})
+LIBRARY_EDIT = frozenset({"user-library-modify"})
+FOLLOWED = frozenset({"user-follow-read"})
+FOLLOW = frozenset({"user-follow-modify"})
+PLAYLISTS = frozenset({"playlist-read-private", "playlist-read-collaborative"})
+PLAYLISTS_EDIT = frozenset({"playlist-modify-private", "playlist-modify-public"})
+PUBLIC_PLAYLISTS_EDIT = frozenset({"playlist-modify-public"})
+"""The upstream scopes of groups of calls (securitySchemes of the Web API's OpenAPI file)."""
+
+READ = QUEUE | POSITION | TOP | HISTORY | LIBRARY | FOLLOWED | PLAYLISTS
+WRITE = CONTROL | LIBRARY_EDIT | FOLLOW | PLAYLISTS_EDIT
+"""All that our tools need. Spotify's consent is all or nothing, so a person is asked for it once."""
 
 
 async def account(http: Http, token: SecretStr) -> Account:
@@ -137,8 +152,14 @@ SPOTIFY = Provider(
         Service(
             name="spotify",
             title="Spotify",
-            read=Access(QUEUE, "See what is playing and on which device, and search Spotify."),
-            write=Access(CONTROL, "Start, pause and skip music on your devices."),
+            read=Access(
+                READ,
+                "Search Spotify, and see what is playing, your library, your playlists, and what you have "
+                "listened to.",
+            ),
+            write=Access(
+                WRITE, "Control the music on your devices, and change your library and your playlists."
+            ),
         ),
     ),
     account=account,

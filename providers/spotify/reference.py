@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-ReferenceKind = Literal["track", "album", "artist", "playlist", "show", "episode"]
+ReferenceKind = Literal["track", "album", "artist", "playlist", "show", "episode", "audiobook", "chapter"]
+"""A chapter's and an audiobook's own URIs read `spotify:episode:` and `spotify:show:`; their pages do too."""
 
 
 class Reference(NamedTuple):
@@ -23,6 +24,7 @@ class Reference(NamedTuple):
 _KINDS: dict[str, ReferenceKind] = {
     "track": "track", "album": "album", "artist": "artist",
     "playlist": "playlist", "show": "show", "episode": "episode",
+    "audiobook": "audiobook", "chapter": "chapter",
 }  # fmt: skip
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 _URI = re.compile(r"spotify:(?:user:[^:\s]+:(?=playlist:))?([a-z]+):([0-9A-Za-z]{22})")

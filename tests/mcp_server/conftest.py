@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -13,6 +14,9 @@ from pydantic import SecretStr
 
 from providers.base import App, GrantRejected, TokenSet
 from tests.mcp_server.desk import Desk, serving
+from tests.mcp_server.hall import Hall, Judge, open_hall, road
+from tests.support.emulator import EmulatorProcess
+from tests.support.ports import free_port
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import Vault, open_vault
@@ -62,3 +66,39 @@ async def vault(own_database: Database, tmp_path_factory: pytest.TempPathFactory
 def serve(own_database: Database, vault: Vault) -> Serve:
     """`async with serve() as desk`: a running server over real stores."""
     return partial(serving, own_database, vault)
+
+
+@pytest.fixture(scope="session")
+def emulated() -> Iterator[EmulatorProcess]:
+    """One emulator for this room's tests; `hall` gives each its world as at the beginning."""
+    with EmulatorProcess() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def hall(serve: Serve, emulated: EmulatorProcess) -> AsyncIterator[Hall]:
+    """A server over a socket, with the emulator behind it and Spotify's contract in between."""
+    emulated.reset()
+    ready: asyncio.Future[Hall] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+    # In one task: the SDK's task groups must end in the task that began them, and a fixture is two.
+    task = asyncio.create_task(_hall(serve, emulated, ready, over))
+    await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    yield ready.result()
+    over.set()
+    await task
+
+
+async def _hall(
+    serve: Serve, emulated: EmulatorProcess, ready: asyncio.Future[Hall], over: asyncio.Event
+) -> None:
+    port = free_port()
+    async with (
+        Judge(emulated) as judge,
+        serve(upstream=road(judge), public_url=f"http://127.0.0.1:{port}") as desk,
+        open_hall(desk, emulated, judge, port) as hall,
+    ):
+        ready.set_result(hall)
+        await over.wait()

@@ -26,6 +26,7 @@ from mcp_server.tools import MODULES
 from providers.base import Account, App, TokenSet
 from providers.http import Http
 from providers.registry import PROVIDERS, Registry
+from providers.spotify.record import READ, WRITE
 from providers.transport import Transport
 from tests.mcp_server.spotifydouble import SpotifyDouble
 from tests.support.witness import Witnessed
@@ -43,9 +44,7 @@ from vault.vault import Vault
 PUBLIC = "http://127.0.0.1:8420"
 RESOURCE = f"{PUBLIC}/mcp"
 MODERN = "2026-07-28"
-ALL_UPSTREAM = frozenset(
-    {"user-read-playback-state", "user-read-currently-playing", "user-modify-playback-state"}
-)
+ALL_UPSTREAM = READ | WRITE
 BOTH = frozenset({"spotify:write"})
 
 

@@ -20,7 +20,7 @@ from mcp_server.tools.spotify.search import page_of
 from mcp_server.tools.spotify.views import Item, Kind, Now, item, line, now, sentence
 from mcp_server.tools.spotify.watch import settle
 from providers.base import NotFound, Rejected
-from providers.spotify import Playback, Spotify, parse_reference
+from providers.spotify import Playback, SearchKind, Spotify, parse_reference
 
 READ = ("user-read-playback-state",)
 WRITE = ("user-read-playback-state", "user-modify-playback-state")
@@ -113,7 +113,7 @@ async def spotify_play(
             description="What to play exactly: a Spotify URI (spotify:track:…) or an open.spotify.com link.",
         ),
     ] = None,
-    kind: Annotated[Kind, Field(description="What `query` names; `show` is a podcast.")] = "track",
+    kind: Annotated[SearchKind, Field(description="What `query` names; `show` is a podcast.")] = "track",
     device: DeviceName = None,
     position_ms: Position = None,
     account: AccountLabel = None,
@@ -189,7 +189,7 @@ async def spotify_get_playback(
     return answer(view, sentence(view))
 
 
-async def _choose(spotify: Spotify, query: str | None, uri: str | None, kind: Kind) -> Choice:
+async def _choose(spotify: Spotify, query: str | None, uri: str | None, kind: SearchKind) -> Choice:
     """What to play. Raises Refusal where the arguments do not say it, or nothing fits."""
     if (query is None) == (uri is None):
         raise Refusal("invalid_argument", "Give either `query` (words) or `uri` (a Spotify URI or link).")

@@ -13,8 +13,8 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.views import Item, Kind, item, line
-from providers.spotify import Page, SearchResults
+from mcp_server.tools.spotify.views import Item, item, line
+from providers.spotify import Page, SearchKind, SearchResults
 
 _LAST_OFFSET = 1000
 _MOST = 24
@@ -48,7 +48,7 @@ async def spotify_search(
         ),
     ],
     types: Annotated[
-        list[Kind], Field(min_length=1, max_length=6, description="Kinds of things to find.")
+        list[SearchKind], Field(min_length=1, max_length=7, description="Kinds of things to find.")
     ] = ["track"],  # noqa: B006 - never changed, and the schema shows it
     limit: Annotated[int, Field(ge=1, le=10, description="Results per kind; 24 in all.")] = 5,
     cursor: Annotated[str | None, Field(description="`next_cursor` of the last page.", max_length=20)] = None,
@@ -71,7 +71,7 @@ async def spotify_search(
     return answer(found, _text(found))
 
 
-def page_of(results: SearchResults, kind: Kind) -> Page[Any] | None:
+def page_of(results: SearchResults, kind: SearchKind) -> Page[Any] | None:
     """The page of one kind."""
     page: Page[Any] | None = getattr(results, f"{kind}s")
     return page

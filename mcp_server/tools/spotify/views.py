@@ -8,21 +8,32 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from mcp_server.tools.text import clip, listed, quoted, span
-from providers.spotify import Album, Artist, Device, Episode, Playback, Playlist, Show, Track
+from providers.spotify import (
+    Album,
+    Artist,
+    Audiobook,
+    Chapter,
+    Device,
+    Episode,
+    Playback,
+    Playlist,
+    Show,
+    Track,
+)
 
-Kind = Literal["track", "album", "artist", "playlist", "show", "episode"]
-Thing = Track | Album | Artist | Playlist | Show | Episode
+Kind = Literal["track", "album", "artist", "playlist", "show", "episode", "audiobook", "chapter"]
+Thing = Track | Album | Artist | Playlist | Show | Episode | Audiobook | Chapter
 
 
 _PAGE = re.compile(r"https://open\.spotify\.com/[A-Za-z0-9/_-]{1,100}")
 
 
 class Item(BaseModel):
-    """A track, album, artist, playlist, show (podcast) or episode."""
+    """A thing on Spotify; a show is a podcast."""
 
     kind: Kind
     name: str
-    by: Annotated[list[str], Field(description="Artists, the playlist's owner, or the show.")] = []
+    by: Annotated[list[str], Field(description="Artists, authors, the playlist's owner, or the show.")] = []
     album: str | None = None
     duration_ms: int | None = None
     released: str | None = None
@@ -61,7 +72,7 @@ def item(thing: Thing) -> Item:
         name=clip(thing.name),
         by=_by(thing),
         album=clip(thing.album.name) if isinstance(thing, Track) and thing.album else None,
-        duration_ms=thing.duration_ms if isinstance(thing, Track | Episode) else None,
+        duration_ms=thing.duration_ms or None if isinstance(thing, Track | Episode | Chapter) else None,
         released=clip(thing.release_date, 10) or None if isinstance(thing, Album | Episode) else None,
         uri=clip(thing.uri, 200),
         url=_link(thing),
@@ -78,8 +89,12 @@ def _by(thing: Thing) -> list[str]:
         return [clip(artist.name, 100) for artist in thing.artists[:5] if artist.name]
     if isinstance(thing, Playlist):
         return [clip(thing.owner, 100)] if thing.owner else []
+    if isinstance(thing, Audiobook):
+        return [clip(author, 100) for author in thing.authors[:5]]
     if isinstance(thing, Episode):
         return [clip(thing.show.name, 100)] if thing.show else []
+    if isinstance(thing, Chapter):
+        return [clip(thing.audiobook.name, 100)] if thing.audiobook else []
     return []
 
 

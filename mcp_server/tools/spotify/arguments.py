@@ -1,0 +1,21 @@
+"""Arguments that several tools take, each with its limits and the words a model reads."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+Cursor = Annotated[
+    str | None, Field(max_length=50, description="`next_cursor` of the last page, to see more.")
+]
+Limit = Annotated[int, Field(ge=1, le=50)]
+Ref = Annotated[str, Field(min_length=1, max_length=300)]
+Market = Annotated[
+    str | None,
+    Field(pattern="^[A-Z]{2}$", description="Country code, only to look at another country's catalogue."),
+]
+DeviceName = Annotated[
+    str | None, Field(max_length=200, description="Name or id of the device; default: the active one.")
+]
+Position = Annotated[int | None, Field(ge=0, le=86_400_000, description="Milliseconds from the start.")]

@@ -1,0 +1,112 @@
+"""Playlists: reading them, making them, and editing what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from providers.http import Params
+from providers.model import read
+from providers.spotify.answers import Page, Playlist
+from providers.spotify.call import Caller
+from providers.spotify.personal import EntryPage, Snapshot
+from providers.spotify.record import PLAYLISTS, PLAYLISTS_EDIT
+
+MOST_ITEMS = 100
+"""Items in one edit of a playlist."""
+
+_HEAD = "id,uri,name,type,external_urls,description,public,collaborative,snapshot_id,owner(id,display_name)"
+_HEAD_FIELDS = f"{_HEAD},images,items(total)"
+
+
+class PlaylistCalls(Caller):
+    """`snapshot_id` names a version of a playlist; an edit that carries one is meant for that version."""
+
+    async def my_playlists(self, *, limit: int | None = None, offset: int | None = None) -> Page[Playlist]:
+        """GET /me/playlists: the person's own, and those they follow."""
+        params: Params = {"limit": limit, "offset": offset}
+        return read(Page[Playlist], await self._get("my_playlists", "/me/playlists", PLAYLISTS, params))
+
+    async def playlist(self, id_: str) -> Playlist:
+        """GET /playlists/{id}, without its items. `size` is absent where it is neither owned nor shared."""
+        params: Params = {"fields": _HEAD_FIELDS}
+        return read(Playlist, await self._get("playlist", f"/playlists/{id_}", PLAYLISTS, params))
+
+    async def playlist_items(
+        self, id_: str, *, limit: int | None = None, offset: int | None = None
+    ) -> EntryPage:
+        """GET /playlists/{id}/items, `limit` 20 by default and 50 at most.
+
+        Spotify answers 403 to who neither owns it nor may add to it.
+        """
+        params: Params = {"limit": limit, "offset": offset, "additional_types": "track,episode"}
+        answer = await self._get("playlist_items", f"/playlists/{id_}/items", PLAYLISTS, params)
+        return read(EntryPage, answer)
+
+    async def create_playlist(
+        self,
+        name: str,
+        *,
+        public: bool,
+        collaborative: bool | None = None,
+        description: str | None = None,
+    ) -> Playlist:
+        """POST /me/playlists. Without `public` Spotify would make it public, so it is always sent."""
+        body = _given(name=name, public=public, collaborative=collaborative, description=description)
+        answer = await self._send("create_playlist", "POST", "/me/playlists", PLAYLISTS_EDIT, body=body)
+        return read(Playlist, answer)
+
+    async def change_playlist(
+        self,
+        id_: str,
+        *,
+        name: str | None = None,
+        public: bool | None = None,
+        collaborative: bool | None = None,
+        description: str | None = None,
+    ) -> None:
+        """PUT /playlists/{id}. None leaves a detail as it is."""
+        body = _given(name=name, public=public, collaborative=collaborative, description=description)
+        await self._send("change_playlist", "PUT", f"/playlists/{id_}", PLAYLISTS_EDIT, body=body)
+
+    async def add_items(self, id_: str, uris: Sequence[str], *, position: int | None = None) -> str:
+        """POST /playlists/{id}/items: at most 100, in this order, at `position` (from 0) or at the end.
+
+        Returns the new `snapshot_id`.
+        """
+        body = _given(uris=list(uris), position=position)
+        return await self._edit("add_items", "POST", id_, body)
+
+    async def replace_items(self, id_: str, uris: Sequence[str]) -> str:
+        """PUT /playlists/{id}/items: these, at most 100, take the place of all that is in it."""
+        return await self._edit("replace_items", "PUT", id_, {"uris": list(uris)})
+
+    async def remove_items(self, id_: str, uris: Sequence[str], *, snapshot_id: str | None = None) -> str:
+        """DELETE /playlists/{id}/items: at most 100 URIs, each wherever it stands."""
+        body = _given(items=[{"uri": uri} for uri in uris], snapshot_id=snapshot_id)
+        return await self._edit("remove_items", "DELETE", id_, body)
+
+    async def reorder_items(
+        self,
+        id_: str,
+        *,
+        range_start: int,
+        insert_before: int,
+        range_length: int = 1,
+        snapshot_id: str | None = None,
+    ) -> str:
+        """PUT /playlists/{id}/items: move a range in front of a place, both counted before the move."""
+        body = _given(
+            range_start=range_start,
+            insert_before=insert_before,
+            range_length=range_length,
+            snapshot_id=snapshot_id,
+        )
+        return await self._edit("reorder_items", "PUT", id_, body)
+
+    async def _edit(self, operation: str, method: str, id_: str, body: dict[str, object]) -> str:
+        answer = await self._send(operation, method, f"/playlists/{id_}/items", PLAYLISTS_EDIT, body=body)
+        return read(Snapshot, answer).snapshot_id
+
+
+def _given(**values: object) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}

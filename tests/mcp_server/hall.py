@@ -1,0 +1,151 @@
+"""A whole MCP server on a loopback port, with the emulator behind it and Spotify's own contract in between.
+
+    async with hall.chat("ana") as client:
+        result = await client.call_tool("spotify_get_playback", {})
+
+The client speaks streamable HTTP over a socket. Each request that the tools send to api.spotify.com, and each
+answer to it, is judged by Spotify's OpenAPI file (tests/providers/spec.py); where that is absent they go on
+unjudged, and a test says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import uvicorn
+from mcp.client import Client, advertise
+from mcp.client.streamable_http import streamable_http_client
+
+from mcp_server.call import UI_EXTENSION
+from providers.transport import Transport
+from tests.mcp_server.desk import ALL_UPSTREAM, BOTH, MODERN, Desk, Resident
+from tests.providers import spec
+from tests.support.emulator import EmulatorProcess
+
+HOST = "api.spotify.com"
+
+
+class Judge(httpx2.AsyncBaseTransport):
+    """The road to the emulator. What is not valid against the contract is remembered, and fails the test.
+
+    A refusal on purpose is an answer too: it must have the shape of Spotify's errors. `calls` has each
+    request as `METHOD /path?query`, and its body. `trusting`: answers are bent on purpose, and not judged.
+    """
+
+    def __init__(self, emulator: EmulatorProcess) -> None:
+        self._emulator = emulator
+        self._road = httpx2.AsyncHTTPTransport(trust_env=False)
+        self._contract = spec.available()
+        self.calls: list[tuple[str, bytes]] = []
+        self.faults: list[str] = []
+        self.trusting = False
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        body = await request.aread()
+        real = request.url
+        there = self._emulator.url(str(real))
+        headers = [(name, value) for name, value in request.headers.multi_items() if name != "host"]
+        sent = httpx2.Request(request.method, there, headers=headers, content=body)
+        answer = await self._road.handle_async_request(sent)
+        content = await answer.aread()
+        if real.host == HOST:
+            self.calls.append((f"{request.method} {str(real).partition('/v1')[2]}", body))
+            self._judge(request, body, answer, content)
+        kept = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+        return httpx2.Response(answer.status_code, headers=kept, content=content)
+
+    def _judge(self, request: httpx2.Request, body: bytes, answer: httpx2.Response, content: bytes) -> None:
+        if self._contract is None:
+            return
+        try:
+            self._contract.assert_request_valid(request.method, str(request.url), request.headers, body)
+            if not self.trusting:
+                self._contract.assert_answer_valid(
+                    request.method, request.url.path, answer.status_code, answer.headers, content
+                )
+        except AssertionError as fault:
+            self.faults.append(str(fault))
+
+    async def __aenter__(self) -> Judge:
+        return self
+
+    async def aclose(self) -> None:
+        await self._road.aclose()
+
+
+@dataclass
+class Hall:
+    """The server, the people in it, and the emulator behind it."""
+
+    desk: Desk
+    emulator: EmulatorProcess
+    judge: Judge
+    url: str
+    _known: dict[tuple[str, frozenset[str], frozenset[str]], Resident] = field(default_factory=dict)
+
+    async def resident(
+        self,
+        account: str = "ana",
+        *,
+        scopes: Iterable[str] = BOTH,
+        upstream: frozenset[str] = ALL_UPSTREAM,
+    ) -> Resident:
+        """Somebody whose chat holds `scopes`, with that emulated account connected with `upstream` scopes."""
+        key = (account, frozenset(scopes), upstream)
+        if key not in self._known:
+            who = await self.desk.resident(key[1], resource=self.url)
+            token = await asyncio.to_thread(self.emulator.access_token, *sorted(upstream), account=account)
+            await self.desk.connect(who, scopes=upstream, label=account, token=token)
+            self._known[key] = who
+        return self._known[key]
+
+    @asynccontextmanager
+    async def chat(
+        self, account: str | Resident = "ana", mode: str = MODERN, *, ui: bool = False, **how: Any
+    ) -> AsyncIterator[Client]:
+        """A chat program of that person (see `resident`), of that era, over the socket."""
+        who = account if isinstance(account, Resident) else await self.resident(account, **how)
+        headers = {"authorization": f"Bearer {who.token}"}
+        async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=60) as http:
+            transport = streamable_http_client(self.url, http_client=http)
+            extensions = (
+                [advertise(UI_EXTENSION, {"mimeTypes": ["text/html;profile=mcp-app"]})] if ui else None
+            )
+            async with Client(transport, mode=mode, extensions=extensions, cache=None) as client:
+                yield client
+
+    def fault(self, match: str, kind: str = "status", **values: Any) -> None:
+        """Let the emulator misbehave (tests/support/emulator.py); its answers are not judged from then on."""
+        self.judge.trusting = True
+        self.emulator.fault(f"{match}", kind=kind, **values)
+
+    def sent(self) -> list[str]:
+        """The requests to Spotify's API so far, without the looks at the player."""
+        return [line for line, _ in self.judge.calls if not line.startswith("GET /me/player?")]
+
+
+@asynccontextmanager
+async def open_hall(desk: Desk, emulator: EmulatorProcess, judge: Judge, port: int) -> AsyncIterator[Hall]:
+    """Serve the desk's app on that port for the block. Fails where anything was against the contract."""
+    config = uvicorn.Config(desk.app, port=port, lifespan="off", log_config=None, access_log=False, ws="none")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())  # without the signals, which are pytest's
+    try:
+        while not server.started:
+            assert not serving.done(), "the server did not start"
+            await asyncio.sleep(0.005)
+        yield Hall(desk, emulator, judge, f"http://127.0.0.1:{port}/mcp")
+    finally:
+        server.should_exit = True
+        await serving
+    assert not judge.faults, judge.faults[0]
+
+
+def road(judge: Judge) -> Transport:
+    """What the desk's `upstream` takes."""
+    return Transport(judge)
