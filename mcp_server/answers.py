@@ -27,7 +27,12 @@ def failure(spoken: Spoken) -> CallToolResult:
 def linked(spoken: Spoken, provider: str, title: str, url: str) -> CallToolResult:
     """An error that only the person can mend, with the link that mends it."""
     text = f"{spoken.text} Ask the person to open this link in a browser: {url} – then repeat the call."
-    return _error(text, _details(spoken), {CONNECT: {"provider": provider, "title": title, "url": url}})
+    return _error(text, _details(spoken), link(provider, title, url))
+
+
+def link(provider: str, title: str, url: str) -> dict[str, Any]:
+    """`_meta` with the way to connect, for a chat program or a page (MCP Apps) that has a button for it."""
+    return {CONNECT: {"provider": provider, "title": title, "url": url}}
 
 
 def _details(spoken: Spoken) -> dict[str, Any]:

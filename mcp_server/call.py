@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
+from mcp.server.context import ServerRequestContext
 from mcp.server.mcpserver import Context
 from mcp_types import ClientCapabilities
 from mcp_types.version import is_version_at_least
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from vault.store.tokens import Principal
 
 _KEY = "valet.call"
-UI_EXTENSION = "io.modelcontextprotocol/ui"
 _MODERN = "2026-07-28"
 
 
@@ -30,13 +31,15 @@ class Host:
 
     @classmethod
     def of(cls, capabilities: ClientCapabilities | None) -> Host:
-        """What these declared capabilities mean. `elicitation: {}` declares form mode only."""
+        """What these declared capabilities mean. `elicitation: {}` declares form mode only; who renders MCP
+        Apps names their media type (ext-apps 2026-01-26, "Client Capabilities": `mimeTypes` is required).
+        """
         if capabilities is None:
             return cls()
         elicitation = capabilities.elicitation
         return cls(
             url=elicitation is not None and elicitation.url is not None,
-            ui=UI_EXTENSION in (capabilities.extensions or {}),
+            ui=_renders((capabilities.extensions or {}).get(EXTENSION_ID)),
         )
 
 
@@ -79,7 +82,7 @@ class Call:
         return Call.of(request.scope)
 
 
-def is_modern(context: Context[Any, Any]) -> bool:
+def is_modern(context: Context[Any, Any] | ServerRequestContext[Any, Any]) -> bool:
     """Whether the request speaks 2026-07-28 or later, where nothing may be asked by an error."""
     return is_version_at_least(context.protocol_version or "", _MODERN)
 
@@ -89,3 +92,17 @@ def host_of(context: Context[Any, Any]) -> Host:
     if is_modern(context):
         return Host.of(context.client_capabilities)
     return Call.within(context).declared or Host()
+
+
+def host_behind(context: ServerRequestContext[Any, Any], call: Call) -> Host:
+    """The same, where a middleware asks."""
+    if is_modern(context):
+        return Host.of(context.session.client_capabilities)
+    return call.declared or Host()
+
+
+def _renders(settings: Mapping[str, Any] | None) -> bool:
+    """Whether the settings of the extension name the media type, however its parameter is written."""
+    named = settings.get("mimeTypes") if settings else None
+    types = [each for each in named if isinstance(each, str)] if isinstance(named, list) else []
+    return APP_MIME_TYPE in {"".join(each.lower().replace('"', "").split()) for each in types}

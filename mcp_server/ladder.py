@@ -4,6 +4,9 @@
     2  earlier, capabilities known        UrlElicitationRequiredError (-32042); the next such call waits, too
     3  anything else                      an error result: one sentence, one link, `_meta`
 
+A call of a tool for pages (MCP Apps) is always the third: a page looks again every few seconds, and must not
+open windows. It has a button for the link, which the chat program opens when the person presses it.
+
 MCP 2026-07-28 client/elicitation and basic/patterns/mrtr; 2025-11-25 client/elicitation. The link holds
 an opaque handle and nothing about the person; the page behind it asks who they are.
 """
@@ -137,7 +140,7 @@ class Ladder:
         )
         url = f"{self._public_url}/connect/{need.provider.name}?h={handle}"
         message = _message(need, spoken)
-        if host_of(context).url and not context.input_responses:
+        if host_of(context).url and not context.input_responses and not _by_a_page(call):
             if is_modern(context):
                 params = ElicitRequestURLParams(message=message, url=url)
                 return InputRequiredResult(
@@ -170,6 +173,10 @@ class Ladder:
         needs = call.tool.needs if call.tool is not None else frozenset[str]()
         wanted = provider.least(self._directory.upstream(name, call.principal.scopes) | needs)
         return Need(provider, ours, wanted, label)
+
+
+def _by_a_page(call: Call) -> bool:
+    return call.tool is not None and call.tool.app_only
 
 
 def _message(need: Need, spoken: Spoken) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
@@ -17,21 +17,23 @@ import structlog
 from mcp import UrlElicitationRequiredError
 from mcp.server.caching import CacheHint
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError, UnexpectedToolError
 from mcp.server.request_state import RequestStateSecurity
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST, CallToolResult, InputRequiredResult
-from pydantic import ValidationError
+from pydantic import AnyUrl, ValidationError
 
 from mcp_server.answers import failure
 from mcp_server.arguments import explain
-from mcp_server.call import Call
+from mcp_server.call import Call, host_behind
 from mcp_server.crash import report
 from mcp_server.errors import Unconfigured
 from mcp_server.house import House
 from mcp_server.ladder import MENDABLE, Ladder
 from mcp_server.notice import noticed
+from mcp_server.pages import KEPT, pages
 from mcp_server.sentences import Spoken, speak
 from mcp_server.toolbox import Entry, Toolbox
 
@@ -46,13 +48,15 @@ _INSTRUCTIONS = (
 class ValetServer(MCPServer[House]):
     """The MCP server over one house and one toolbox."""
 
-    absent: ClassVar[frozenset[str]] = frozenset({"prompts/get", "resources/read", "completion/complete"})
+    absent: ClassVar[frozenset[str]] = frozenset({"prompts/get", "completion/complete"})
     """Methods about things of which there are none here."""
 
     def __init__(self, house: House, toolbox: Toolbox, ladder: Ladder) -> None:
         self._house = house
         self._toolbox = toolbox
         self._ladder = ladder
+        apps = pages()
+        self._extended = {apps.identifier: apps.settings()}
         root = logging.getLogger()
         handlers, level = list(root.handlers), root.level
         super().__init__(
@@ -64,9 +68,14 @@ class ValetServer(MCPServer[House]):
             tools=toolbox.tools,
             lifespan=_lend,
             request_state_security=RequestStateSecurity(keys=list(house.request_state_keys)),
-            cache_hints={"tools/list": CacheHint(ttl_ms=0, scope="private")},
+            extensions=[apps],
+            cache_hints={
+                "tools/list": CacheHint(ttl_ms=0, scope="private"),
+                "resources/list": KEPT,
+                "resources/read": KEPT,
+            },
             subscriptions=False,
-            middleware=[self._only_what_is_here, self._list_what_is_held],
+            middleware=[self._only_what_is_here, self._declare_pages, self._list_what_is_held],
         )
         # The SDK configures the root logger when nobody has; logging belongs to the composition root.
         root.handlers[:] = handlers
@@ -82,22 +91,43 @@ class ValetServer(MCPServer[House]):
     ) -> HandlerResult:
         """Answer for what does not exist ourselves: the SDK would log the name that a stranger gave it."""
         if ctx.method in self.absent:
-            # The error of a resource names it (MCP 2026-07-28 server/resources, "Error Handling").
-            uri = (ctx.params or {}).get("uri")
-            asked = {"uri": uri} if ctx.method == "resources/read" and isinstance(uri, str) else None
-            raise MCPError(INVALID_PARAMS, "This server has tools only: no prompts and no resources.", asked)
+            raise MCPError(INVALID_PARAMS, "This server has tools and the pages of some, but no prompts.")
         return await call_next(ctx)
+
+    async def _declare_pages(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        """Name the extension to who says `initialize` too: MCP Apps is older than the field `extensions`
+        (2026-07-28), and the SDK leaves out of an answer what its revision does not have.
+        """
+        result = await call_next(ctx)
+        if ctx.method != "initialize" or not isinstance(result, Mapping):
+            return result
+        return {**result, "capabilities": {**result["capabilities"], "extensions": self._extended}}
 
     async def _list_what_is_held(
         self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
     ) -> HandlerResult:
-        """Leave out of `tools/list` what the principal's scopes do not cover."""
+        """Leave out of `tools/list` what the principal's scopes do not cover, and what is for pages alone
+        where the chat program renders none.
+        """
         result = await call_next(ctx)
         if ctx.method != "tools/list" or not isinstance(result, Mapping) or ctx.request is None:
             return result
-        scopes = Call.of(ctx.request.scope).principal.scopes
-        tools = [each for each in result["tools"] if self._toolbox.listed(each["name"], scopes)]
+        call = Call.of(ctx.request.scope)
+        scopes, ui = call.principal.scopes, host_behind(ctx, call).ui
+        tools = [each for each in result["tools"] if self._toolbox.listed(each["name"], scopes, ui=ui)]
         return {**result, "tools": tools}
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[House, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """A page. Raises MCPError (-32602) for what there is not, naming it as it was asked for (MCP
+        2026-07-28 server/resources, "Error Handling"); the SDK would log that name, which is a stranger's.
+        """
+        try:
+            return await super().read_resource(uri, context)
+        except ResourceNotFoundError:
+            said = "There is no resource of that name. resources/list names those there are."
+            raise MCPError(INVALID_PARAMS, said, {"uri": str(uri)}) from None
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[House, Any] | None = None
@@ -118,7 +148,7 @@ class ValetServer(MCPServer[House]):
         try:
             result = await self._answer(entry, arguments, context, call)
             outcome = _outcome(result)
-            if isinstance(result, CallToolResult):
+            if isinstance(result, CallToolResult) and not entry.spec.app_only:  # a page passes nothing on
                 result = await noticed(result, call, self._house)
         except MCPError as error:
             outcome = _refusal(error, call)

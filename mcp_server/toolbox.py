@@ -1,7 +1,8 @@
 """The tools: one decorator line per function, collected from an explicit list of modules.
 
 A tool is listed, and may be called, if and only if the scope of its service is held; write includes
-read. A tool without a service belongs to everybody.
+read. A tool without a service belongs to everybody. One for pages alone (MCP Apps) is listed only to who
+renders pages, for no model is to choose it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal, TypeVar
 
+from mcp.server.apps import Visibility
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
@@ -23,7 +25,11 @@ _MARK = "__valet_tool__"
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one decorator line says. `needs` are upstream scopes; `open_world`: it reaches beyond Valet."""
+    """What one decorator line says.
+
+    `needs` are upstream scopes; `open_world`: it reaches beyond Valet. `app` is the page that renders its
+    answers, `visibility` who may call it: the model, pages, or (None) both.
+    """
 
     service: str | None
     access: Access
@@ -33,6 +39,8 @@ class Spec:
     destructive: bool
     idempotent: bool
     open_world: bool
+    app: str | None = None
+    visibility: tuple[Visibility, ...] | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -42,6 +50,21 @@ class Spec:
     def held_by(self, scopes: frozenset[str]) -> bool:
         """Whether a principal with these of our scopes may call it."""
         return self.service is None or holds(scopes, self.service, self.access)
+
+    @property
+    def app_only(self) -> bool:
+        """Whether it is for pages, and no model sees it."""
+        return self.visibility is not None and "model" not in self.visibility
+
+    def meta(self) -> dict[str, Any] | None:
+        """`_meta` as ext-apps 2026-01-26 "Resource Discovery" has it; the flat key is for hosts of before."""
+        ui: dict[str, Any] = {}
+        if self.app is not None:
+            ui["resourceUri"] = self.app
+        if self.visibility is not None:
+            ui["visibility"] = list(self.visibility)
+        flat = {"ui/resourceUri": self.app} if self.app is not None else {}
+        return {"ui": ui, **flat} if ui else None
 
     def annotations(self) -> ToolAnnotations:
         """All four hints, because the protocol's defaults are destructive and open."""
@@ -69,9 +92,22 @@ def tool(
     destructive: bool,
     idempotent: bool,
     open_world: bool = True,
+    app: str | None = None,
+    visibility: tuple[Visibility, ...] | None = None,
 ) -> Callable[[Function], Function]:
     """Mark an async function as a tool: its name, docstring and type hints are what the model sees."""
-    spec = Spec(service, access, frozenset(needs), title, read_only, destructive, idempotent, open_world)
+    spec = Spec(
+        service,
+        access,
+        frozenset(needs),
+        title,
+        read_only,
+        destructive,
+        idempotent,
+        open_world,
+        app,
+        visibility,
+    )
 
     def mark(function: Function) -> Function:
         setattr(function, _MARK, spec)
@@ -103,10 +139,10 @@ class Toolbox:
         """The tool of that name."""
         return self._entries.get(name)
 
-    def listed(self, name: str, scopes: frozenset[str]) -> bool:
-        """Whether a principal with these scopes sees the tool."""
+    def listed(self, name: str, scopes: frozenset[str], *, ui: bool) -> bool:
+        """Whether a principal with these scopes sees the tool; `ui`: their chat program renders pages."""
         entry = self._entries.get(name)
-        return entry is not None and entry.spec.held_by(scopes)
+        return entry is not None and entry.spec.held_by(scopes) and (ui or not entry.spec.app_only)
 
 
 def _collect(module: ModuleType) -> list[Entry]:
@@ -121,7 +157,11 @@ def _build(function: Callable[..., Any], spec: Spec) -> Tool:
     """The SDK's tool with unknown arguments refused and both schemas stripped of generated noise."""
     description = " ".join((function.__doc__ or "").split())
     built = Tool.from_function(
-        function, title=spec.title, description=description, annotations=spec.annotations()
+        function,
+        title=spec.title,
+        description=description,
+        annotations=spec.annotations(),
+        meta=spec.meta(),
     )
     metadata = built.fn_metadata
     arguments = metadata.arg_model

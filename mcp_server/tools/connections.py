@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
-from mcp_server.answers import answer
+from mcp_server.answers import answer, link
 from mcp_server.errors import Refusal, Unconfigured, Wanted
 from mcp_server.inject import Me, Person
+from mcp_server.pages import CONNECT
 from mcp_server.sentences import title_of, unset_sentence
 from mcp_server.toolbox import Access, holds, tool
 from mcp_server.tools.text import clip, listed, quoted
@@ -115,6 +116,7 @@ async def connections_list(me: Me) -> Annotated[CallToolResult, Overview]:
     read_only=False,
     destructive=False,
     idempotent=True,
+    app=CONNECT,
 )
 async def connections_connect(
     me: Me,
@@ -140,7 +142,7 @@ async def connections_connect(
         raise Refusal("scope_missing", _fixed(me, found, access))
     upstream = provider.least(found.upstream(access))
     label = ANOTHER if another else None
-    raise Wanted(provider.name, ours, upstream, partial(_waiting, found, access), label)
+    raise Wanted(provider.name, ours, upstream, partial(_waiting, provider, found, access), label)
 
 
 @tool(
@@ -259,9 +261,10 @@ def _origin(me: Person) -> str:
     return me.principal.resource.removesuffix("/mcp")
 
 
-def _waiting(service: Service, access: Access, url: str) -> CallToolResult:
+def _waiting(provider: Provider, service: Service, access: Access, url: str) -> CallToolResult:
     text = f"Ask the person to open this link in a browser to connect {service.title}: {url}"
-    return answer(Asked(service=service.name, access=access, state="waiting", url=url), text)
+    asked = answer(Asked(service=service.name, access=access, state="waiting", url=url), text)
+    return asked.model_copy(update={"meta": link(provider.name, provider.title, url)})
 
 
 def _one(rows: Sequence[Connection], wanted: str) -> Connection:

@@ -1,4 +1,4 @@
-"""The same app with the suite's tools on board, and with prompts and resources, which Valet has not."""
+"""The same app with the suite's tools, prompts and resources on board. Valet's only resources are pages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.conformance.tools import PNG, WIDE, Ctx, ask, embedded, form
 
 
 class Everything(ValetServer):
-    """Valet's server, which here has prompts, resources and completions too."""
+    """Valet's server, which here has prompts, completions and more resources too."""
 
     absent: ClassVar[frozenset[str]] = frozenset()
 

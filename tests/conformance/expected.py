@@ -98,12 +98,6 @@ PRODUCT = [
         "«Not testable» without the suite's tools test_missing_capability, test_streaming_elicitation and "
         "test_logging_tool; the test build has them.",
     ),
-    Exempt(
-        "caching",
-        MODERN,
-        {"sep-2549-resources-read-caching-hints": "SKIPPED"},
-        "Valet has no resources to read; the test build has.",
-    ),
 ]
 """Of Valet itself, in the scenarios that need nothing of the suite's own."""
 

@@ -13,12 +13,12 @@ from uuid import UUID
 import httpx2
 from mcp.client import Client, advertise
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp_types import ElicitRequestParams, ElicitResult
 from pydantic import SecretStr
 
 from mcp_server.app import McpApp, build
 from mcp_server.buckets import Buckets
-from mcp_server.call import UI_EXTENSION
 from mcp_server.house import House
 from mcp_server.ladder import Patience
 from mcp_server.ports import ConnectLinks, Directory, Secrets, TokenCheck
@@ -233,7 +233,7 @@ async def chat(
         transport=httpx2.ASGITransport(desk.app), headers={"authorization": f"Bearer {who.token}"}
     ) as http:
         transport = streamable_http_client(RESOURCE, http_client=http)
-        extensions = [advertise(UI_EXTENSION, {})] if ui else None
+        extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if ui else None
         async with Client(
             transport, mode=mode, elicitation_callback=browser, extensions=extensions, cache=None
         ) as client:

@@ -20,8 +20,8 @@ import httpx2
 import uvicorn
 from mcp.client import Client, advertise
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 
-from mcp_server.call import UI_EXTENSION
 from providers.transport import Transport
 from tests.mcp_server.desk import ALL_UPSTREAM, BOTH, MODERN, Desk, Resident
 from tests.providers import spec
@@ -113,9 +113,7 @@ class Hall:
         headers = {"authorization": f"Bearer {who.token}"}
         async with httpx2.AsyncClient(headers=headers, trust_env=False, timeout=60) as http:
             transport = streamable_http_client(self.url, http_client=http)
-            extensions = (
-                [advertise(UI_EXTENSION, {"mimeTypes": ["text/html;profile=mcp-app"]})] if ui else None
-            )
+            extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if ui else None
             async with Client(transport, mode=mode, extensions=extensions, cache=None) as client:
                 yield client
 

@@ -283,7 +283,7 @@ async def test_a_token_is_never_logged(
     ("method", "params", "data"),
     [
         ("resources/read", {"uri": "test://nothing"}, {"uri": "test://nothing"}),
-        ("resources/read", {"uri": 7}, None),
+        ("resources/read", {"uri": 7}, ""),
         ("prompts/get", {"name": "nothing"}, None),
     ],
 )

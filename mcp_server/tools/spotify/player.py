@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel, Pause
+from mcp_server.pages import PLAYER
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import Action, effect, is_so, on, require_possible, send, wherever
@@ -178,6 +179,7 @@ async def spotify_control_playback(
     read_only=True,
     destructive=False,
     idempotent=True,
+    app=PLAYER,
 )
 async def spotify_get_playback(
     spotify: SpotifyClient, account: AccountLabel = None
