@@ -35,6 +35,7 @@ from providers.oauth import OAuth
 from providers.oidc import Discovery, record
 from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
+from providers.spotify import record as spotify
 from providers.transport import Transport
 from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
@@ -55,8 +56,8 @@ HTTP_URL = "http://127.0.0.1:8420"
 HTTPS_URL = "https://valet.example"
 ISSUER = SPOTIFY.issuer
 ALL = frozenset({"spotify:read", "spotify:write"})
-READ = frozenset({"user-read-playback-state", "user-read-currently-playing"})
-WRITE = READ | {"user-modify-playback-state"}
+READ = spotify.READ
+WRITE = spotify.READ | spotify.WRITE
 HOUSE = record("https://id.emulator.example", "House ID")
 
 

@@ -45,7 +45,7 @@ async def test_a_connection_in_plain_words(inn: Inn) -> None:
     page = await browser.get("/account")
     assert f"Works. Reconnect by {ends.day} {ends:%B %Y}." in page.text
     assert "see what is playing" in page.text
-    assert "start, pause and skip music" in page.text
+    assert "control the music" in page.text
     assert "not used yet" in page.text
     assert "/connect/spotify?another=1" in page.links
     assert f"/connect/spotify?reconnect={connection.id}" in page.links
@@ -56,7 +56,7 @@ async def test_a_smaller_grant_is_shown_as_it_is(inn: Inn) -> None:
     await connected(inn, browser, user, granted=READ)
     page = await browser.get("/account")
     assert "see what is playing" in page.text
-    assert "start, pause and skip music" not in page.text
+    assert "control the music" not in page.text
     await inn.run("UPDATE connections SET scopes = '{}'")
     assert "only knows which account this is" in (await browser.get("/account")).text
 

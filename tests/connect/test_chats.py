@@ -56,7 +56,7 @@ async def test_a_chat_with_what_it_may_do_and_its_switch(inn: Inn) -> None:
     assert "unverified name" in page.text
     assert "on this computer" in page.text
     assert "see what is playing" in page.text
-    assert "start, pause and skip music" in page.text
+    assert "control the music" in page.text
     [grant] = await inn.stores.grants.list(user.id)
     page = await browser.submit(page.form(f"/chats/{grant.id}/cut"))
     assert page.location == "/account/chats?cut=1"

@@ -46,7 +46,7 @@ async def test_it_names_the_account_the_person_and_what_it_may_do_and_stores_not
     page = await offered(inn, browser, f"/connect/spotify?h={handle}", person="cleo")
     assert "<h1>Connect Cleo (Spotify) to Valet as Ana?</h1>" in page.text
     assert "see what is playing" in page.text
-    assert "start, pause and skip music" in page.text
+    assert "control the music" in page.text
     assert "did not allow it to" not in page.text
     assert f"/signin?next=%2Fconnect%2Fspotify%3Fh%3D{handle}&amp;switch=1" in page.text
     assert await inn.vault.list(user.id) == []
@@ -65,7 +65,7 @@ async def test_what_was_not_allowed_is_named_before_the_yes(inn: Inn) -> None:
     browser, _ = await inn.guest()
     page = await offered(inn, browser, granted=READ)
     lacks = page.text[page.text.index("You did not allow it to") :]
-    assert "start, pause and skip music" in lacks
+    assert "control the music" in lacks
     assert "see what is playing" not in lacks
     page = await offered(inn, browser, granted=frozenset())
     assert "nothing yet but know which account this is" in page.text

@@ -101,7 +101,7 @@ async def test_the_preset_is_what_was_asked_and_nothing_more_is_on_offer(inn: In
     browser, _ = await inn.guest()
     both, _ = await page_of(inn, browser, await inn.client())
     assert both.forms[0].fields["service-spotify"] == "write"
-    assert "It may also start, pause and skip music" in both.text
+    assert "It may also control the music" in both.text
     read, _ = await page_of(inn, browser, await inn.client(), scopes=READ_ONLY)
     assert read.forms[0].fields["service-spotify"] == "read"
     assert 'value="write"' not in read.text
@@ -118,7 +118,7 @@ async def test_what_the_client_may_already_is_said_before_anything_is_allowed(in
     await inn.grant(user, client, ALL)
     page, _ = await page_of(inn, browser, client, scopes=READ_ONLY)
     assert "You allowed it more before" in page.text
-    assert "it may start, pause and skip music" in page.text
+    assert "it may control the music" in page.text
     all_of_it, _ = await page_of(inn, browser, client)
     assert "You allowed it more before" not in all_of_it.text
     await browser.submit(page.forms[0], decision="allow")

@@ -144,7 +144,7 @@ async def test_only_what_is_missing_is_shown_and_the_union_is_asked(inn: Inn) ->
     await connect(inn, browser, granted=READ)
     _, handle = await chat(inn, user)
     page = await browser.get(f"/connect/spotify?h={handle}")
-    assert "start, pause and skip music" in page.text
+    assert "control the music" in page.text
     assert "see what is playing" not in page.text
     assert "So far you are connected as <b>Ana</b>" in page.text
     page = await browser.submit(page.forms[0])
@@ -214,7 +214,7 @@ async def test_a_partial_grant_is_kept_named_and_does_not_finish_the_link(inn: I
     page = await connect(inn, browser, f"/connect/spotify?h={handle}", granted=READ)
     page = await browser.get(page.location)
     assert "You did not allow everything" in page.text
-    assert "start, pause and skip" in page.text
+    assert "control the music" in page.text
     assert "see what is playing" not in page.text
     assert f"/connect/spotify?h={handle}" in page.links
     assert "done.js" not in page.text
@@ -232,7 +232,7 @@ async def test_what_the_chat_will_also_be_allowed_is_shown_and_then_given(inn: I
     _, handle = await chat(inn, user, granted=READ_ONLY)
     page = await browser.get(f"/connect/spotify?h={handle}")
     after = page.text[page.text.index("From then on this chat may") :]
-    assert "start, pause and skip" in after
+    assert "control the music" in after
     assert "see what is playing" not in after
     await connect(inn, browser, f"/connect/spotify?h={handle}")
     assert [g.scopes for g in await inn.stores.grants.list(user.id)] == [ALL]

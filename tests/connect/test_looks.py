@@ -221,7 +221,8 @@ async def test_everything_works_without_script_and_without_a_mouse(
         await _there_and_back(stage, keys, "Continue to Spotify")
         await keys.press("Connect this account")
         assert "Claude wants to use your Spotify" in await keys.heading()
-        await keys.to("Read and write It may also start, pause and skip music on your devices.", "radio")
+        may = "control the music on your devices, and change your library and your playlists."
+        await keys.to(f"Read and write It may also {may}", "radio")
         await stage.page.keyboard.press("ArrowUp")
         await keys.press("Allow")
         assert await keys.heading() == "Going back to Claude…"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
 
+from providers.spotify.record import READ
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, PUBLIC, Browser, Desk, Resident, chat, code_of, text_of
 from vault.store.flows import ANOTHER
@@ -43,12 +45,12 @@ async def test_a_stranger_has_nothing_and_sees_what_there_is(serve: Serve, mode:
 @pytest.mark.parametrize(
     ("ours", "upstream", "access", "state"),
     [
-        (("spotify:read",), {"user-read-playback-state", "user-read-currently-playing"}, "read", "connected"),
+        (("spotify:read",), READ, "read", "connected"),
         (("spotify:write",), {"user-read-playback-state"}, "write", "needs_reconnecting"),
     ],
 )
 async def test_a_connection_is_measured_by_what_the_chat_may_do(
-    serve: Serve, ours: tuple[str, ...], upstream: set[str], access: str, state: str
+    serve: Serve, ours: tuple[str, ...], upstream: Iterable[str], access: str, state: str
 ) -> None:
     async with serve() as desk:
         who = await desk.resident(ours)

@@ -13,6 +13,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult, InputRequiredResult
 
 from mcp_server.ladder import Patience
+from providers.spotify.record import READ
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import (
     ALL_UPSTREAM,
@@ -92,12 +93,12 @@ async def test_a_form_only_client_gets_the_link(serve: Serve, mode: str) -> None
 async def test_missing_scopes_ask_for_just_those(serve: Serve, mode: str) -> None:
     async with serve() as desk:
         who = await desk.resident()
-        await desk.connect(who, scopes=frozenset({"user-read-playback-state"}))
+        await desk.connect(who, scopes=READ)
         async with chat(desk, who, mode) as client:
             result = await client.call_tool("spotify_play", {"query": "x"})
         flow = await desk.flows.find_connect(handle(result.meta["valet/connect"]["url"]))
     assert code_of(result) == "scope_missing"
-    assert "Valet may not start, pause and skip music on your devices." in text_of(result)
+    assert "Valet may not control the music on your devices, and change" in text_of(result)
     assert "see what is playing" not in text_of(result), "only what is missing"
     assert flow is not None
     assert flow.upstream == {"user-modify-playback-state"}

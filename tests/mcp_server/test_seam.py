@@ -133,7 +133,9 @@ async def test_missing_arguments_say_what_they_are(serve: Serve) -> None:
     text = text_of(result)
     assert "`query` is required: string" in text
     assert "Names of songs, artists or albums" in text or "Names of songs" in text
-    assert "`types`[0] must be 'track', 'album', 'artist', 'playlist', 'show' or 'episode'." in text
+    assert (
+        "`types`[0] must be 'track', 'album', 'artist', 'playlist', 'show', 'episode' or 'audiobook'." in text
+    )
     assert "`limit` must be less than or equal to 10." in text
 
 

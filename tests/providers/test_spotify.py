@@ -272,7 +272,7 @@ async def test_devices_and_queue() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"nonsense", b"[]", b'"x"', b'{"tracks":{"items":[{"duration_ms":"long"}]}}']
+    "body", [b"", b"nonsense", b"[]", b'"x"', b'{"tracks":{"items":[{"artists":"many"}]}}']
 )
 async def test_an_unreadable_answer_is_unavailable(body: bytes) -> None:
     client, _ = spotify(httpx2.Response(200, content=body))
@@ -281,7 +281,7 @@ async def test_an_unreadable_answer_is_unavailable(body: bytes) -> None:
 
 
 async def test_an_unreadable_answer_is_not_repeated() -> None:
-    client, _ = spotify(httpx2.Response(200, json={"tracks": {"items": [{"duration_ms": CANARY}]}}))
+    client, _ = spotify(httpx2.Response(200, json={"tracks": {"items": [{"artists": CANARY}]}}))
     with pytest.raises(Unavailable) as caught:
         await client.search("q", ["track"])
     assert CANARY not in told(caught.value)
@@ -449,7 +449,7 @@ def test_a_recorded_track_in_a_queue() -> None:
         (f"spotify:track:{TRACK[:-1]}-", None),
         (f"spotify:track:{TRACK[:-1]}é", None),
         (f"spotify:TRACK:{TRACK}", None),
-        (f"spotify:chapter:{TRACK}", None),
+        (f"spotify:concert:{TRACK}", None),
         (f"https://open.spotify.com.evil.example/track/{TRACK}", None),
         (f"https://evil.example/open.spotify.com/track/{TRACK}", None),
         (f"https://evil.example/?https://open.spotify.com/track/{TRACK}", None),
