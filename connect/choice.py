@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from connect.pages import Refusal, Step
-from providers.base import App, Provider
-from providers.registry import OPERATOR, Registry, UnknownName
+from providers.base import OPERATOR, App, Provider
+from providers.registry import Registry, UnknownName
 from vault.apps import OWN, Apps
 from vault.errors import Sealed, UnknownApp
 

@@ -12,8 +12,8 @@ from starlette.routing import Route
 from connect.appcheck import AppCheck, BadApp
 from connect.pages import Refusal, Step
 from connect.session import Desk, Guest, to_signin
-from providers.base import Provider
-from providers.registry import OPERATOR, Registry, UnknownName
+from providers.base import OPERATOR, Provider
+from providers.registry import Registry, UnknownName
 from vault.apps import OwnApp
 from vault.diary import Diary
 from vault.errors import AppInUse, UnknownApp

@@ -15,8 +15,8 @@ from connect.admission import OWNER_ISSUER, OWNER_SUBJECT, Admission
 from connect.pages import Refusal, Step
 from connect.session import HOME, Desk, Guest, safe_next
 from connect.trip import Errand, Return, Trips
-from providers.base import Account, TokenSet
-from providers.registry import OPERATOR, Registry, UnknownName
+from providers.base import OPERATOR, Account, TokenSet
+from providers.registry import Registry, UnknownName
 from vault.diary import Diary
 from vault.errors import PersonGone
 from vault.opaque import digest

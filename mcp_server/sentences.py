@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcp_server.errors import Refusal, Unconfigured, Wanted
 from mcp_server.ports import Directory
 from providers.base import (
+    QUOTA,
     AppRejected,
     Code,
     Conflict,
@@ -72,13 +74,32 @@ def _wanted(_: Wanted, title: str) -> Spoken:
 
 def _rate_limited(error: RateLimited, title: str) -> Spoken:
     seconds = max(1, math.ceil(error.retry_after))
-    why = (
-        f"The daily quota of this server's {title} app is used up."
-        if error.reason == "QUOTA_EXCEEDED"
-        else f"{title} is receiving too many requests from this server."
-    )
-    text = f"{why} Try again in {_span(seconds)}; trying sooner does not help."
+    text = f"{_too_many(error, title)} Try again in {_span(seconds)}; trying sooner does not help."
     return Spoken("rate_limited", text, retry_after=float(seconds))
+
+
+def _too_many(error: RateLimited, title: str) -> str:
+    """Whose limit it is: of the app, so of everybody who is connected by it, or nobody knows."""
+    whose = f"the {title} app that this person brought" if error.own else f"this server's {title} app"
+    if error.until is None:
+        return (
+            f"The quota of {whose} is used up for now."
+            if error.reason == QUOTA
+            else f"{title} is receiving too many requests from this server."
+        )
+    until = f"until {_clock(error.until)}"
+    if error.reason != QUOTA:
+        return f"{title} is receiving too many requests from {whose} and serves nobody through it {until}."
+    if error.own:
+        return f"The quota of {whose} is used up, and so of all apps of the same developer account, {until}."
+    return f"The quota of {whose} is used up, for everybody who is connected by it, {until}."
+
+
+def _clock(moment: datetime) -> str:
+    """`21:40 UTC on 28 November`: not before it is over, so rounded up to the minute."""
+    whole = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    shown = whole if whole == moment else whole + timedelta(minutes=1)
+    return f"{shown:%H:%M} UTC on {shown.day} {shown:%B}"
 
 
 def _span(seconds: int) -> str:
@@ -219,5 +240,7 @@ def _known(error: BaseException, name: str, directory: Directory) -> Spoken | No
     reason = record.reasons.get(error.reason) or _REASONS.get(error.reason)
     if reason is None:
         return None
-    own = error.message if isinstance(error, Rejected) else ""
-    return Spoken(reason.code, own or reason.sentence.format(title=record.title))
+    if isinstance(error, Rejected) and error.message:
+        return Spoken(reason.code, error.message)
+    own = reason.own if isinstance(error, Rejected) and error.own else ""
+    return Spoken(reason.code, (own or reason.sentence).format(title=record.title))

@@ -1,15 +1,4 @@
-"""The vocabulary every room shares about an upstream: records, token sets, and the error tree.
-
-    ProviderError                     provider, operation; never an upstream body or a token
-     ├ GrantRejected                  invalid_grant: the person must connect again
-     ├ AppRejected                    invalid_client: the app is wrong; no user is touched
-     ├ ScopeMissing(scopes)           granted less than the call needs
-     ├ NotFound · Conflict · Rejected(reason)   the caller can fix it
-     ├ RateLimited(retry_after)
-     └ Unavailable                    timeout, 5xx, unreadable answer
-
-`reason` is a machine word from the provider's own documented list (`NO_ACTIVE_DEVICE`), never free text.
-"""
+"""The vocabulary every room shares about an upstream: records, token sets, and the errors of `errors.py`."""
 
 from __future__ import annotations
 
@@ -21,96 +10,59 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from providers.errors import (
+    AppRejected,
+    Conflict,
+    GrantRejected,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    ScopeMissing,
+    Unavailable,
+)
+
 if TYPE_CHECKING:
     from providers.http import Http
 
+__all__ = [
+    "OPERATOR",
+    "QUOTA",
+    "Access",
+    "Account",
+    "AccountLookup",
+    "App",
+    "AppRejected",
+    "Code",
+    "Complaint",
+    "Conflict",
+    "Credential",
+    "CredentialSource",
+    "Dashboard",
+    "ErrorReader",
+    "GrantRejected",
+    "NotFound",
+    "OpenId",
+    "Provider",
+    "ProviderError",
+    "RateLimited",
+    "Reason",
+    "Rejected",
+    "ScopeMissing",
+    "Service",
+    "TokenSet",
+    "Told",
+    "Unavailable",
+    "emulated",
+    "no_complaint",
+    "vouched",
+]
 
-class ProviderError(Exception):
-    """An upstream call failed. `str()` names provider and operation only."""
+OPERATOR = "operator"
+"""The ref of the app that the operator's settings or the setup page name."""
 
-    def __init__(self, provider: str, operation: str, detail: str = "") -> None:
-        super().__init__(f"{provider} {operation}" + (f": {detail}" if detail else ""))
-        self.provider = provider
-        self.operation = operation
-
-
-class GrantRejected(ProviderError):
-    """`invalid_grant`: the refresh token or code is dead. Only the person can mend it."""
-
-
-class AppRejected(ProviderError):
-    """`invalid_client` and its kin: the app's registration is wrong, for every user of it.
-
-    `own`: it is the app that a person brought, and theirs alone.
-    """
-
-    def __init__(self, provider: str, operation: str, detail: str = "", *, own: bool = False) -> None:
-        super().__init__(provider, operation, detail)
-        self.own = own
-
-
-class ScopeMissing(ProviderError):
-    """The person granted less than this call needs; `scopes` are the upstream scopes that are missing."""
-
-    def __init__(self, provider: str, operation: str, scopes: frozenset[str]) -> None:
-        super().__init__(provider, operation, "missing " + " ".join(sorted(scopes)))
-        self.scopes = scopes
-
-
-class NotFound(ProviderError):
-    """The upstream says there is no such thing."""
-
-    def __init__(self, provider: str, operation: str, reason: str = "") -> None:
-        super().__init__(provider, operation, reason)
-        self.reason = reason
-
-
-class Conflict(ProviderError):
-    """The upstream's state changed underneath, or the thing exists already; `reason` may tell which."""
-
-    def __init__(self, provider: str, operation: str, reason: str = "") -> None:
-        super().__init__(provider, operation, reason)
-        self.reason = reason
-
-
-class Rejected(ProviderError):
-    """The upstream refuses the call as made; `reason` is its machine word, `message` our own sentence."""
-
-    def __init__(self, provider: str, operation: str, reason: str, message: str = "") -> None:
-        super().__init__(provider, operation, reason)
-        self.reason = reason
-        self.message = message
-
-
-class RateLimited(ProviderError):
-    """Too many requests; `retry_after` is in seconds. `reason` tells a spent quota from a burst."""
-
-    def __init__(self, provider: str, operation: str, retry_after: float, reason: str = "") -> None:
-        super().__init__(provider, operation, f"retry after {retry_after:g} s")
-        self.retry_after = retry_after
-        self.reason = reason
-
-
-class Unavailable(ProviderError):
-    """No usable answer: a timeout, a 5xx, a closed connection, an unreadable body.
-
-    `ambiguous` says that the upstream may have acted on the request all the same (the answer was lost or
-    unreadable). False where it never got the request, or said itself that it failed. `retry_after` is in
-    seconds, where it is known when it is worth another try.
-    """
-
-    def __init__(
-        self,
-        provider: str,
-        operation: str,
-        detail: str = "",
-        *,
-        ambiguous: bool = False,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(provider, operation, detail)
-        self.ambiguous = ambiguous
-        self.retry_after = retry_after
+QUOTA = "QUOTA_EXCEEDED"
+"""The machine word of every record's `complaint` for a quota that is used up: it comes back in hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +119,14 @@ class Told:
 class Reason:
     """What one of a provider's machine words comes to: its code, and a sentence that says what to do next.
 
-    `told` is for words that can also end a person's way to the provider and back.
+    `own` is that sentence where the call went through an app that the person brought, if it is another one
+    then. `told` is for words that can also end a person's way to the provider and back.
     """
 
     code: Code
     sentence: str
     told: Told | None = None
+    own: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +230,13 @@ class Provider:
     as these others. `hosts` are the only hosts a token of this provider may be sent to. `revokes_all`:
     telling the provider to end one token ends everything that the account granted this app. `grant_lifetime`
     is set where a grant dies by itself however often it is refreshed. `complaint` reads the reason out of an
-    error answer of its API, `reasons` says what that comes to. Whose account it is comes from `openid` where
-    the provider has it, else from `account`. One without `services` is a way to sign in and nothing to
-    connect; one that `discovers` gets its addresses from its own description (`oidc.py`). `secret_in_body`:
-    its token endpoint wants the app's secret there; `answers_issuer`: its answers always say whose they are
-    (RFC 9207). `dashboard` says how an app is registered; where people may bring one of their own, `own_apps`
-    says why they would.
+    error answer of its API, `reasons` says what that comes to; `app_limits` are the reasons ("" for none) of
+    those limits that it counts by app: whoever meets one meets it for everybody of that app. Whose account it
+    is comes from `openid` where the provider has it, else from `account`. One without `services` is a way to
+    sign in and nothing to connect; one that `discovers` gets its addresses from its own description
+    (`oidc.py`). `secret_in_body`: its token endpoint wants the app's secret there; `answers_issuer`: its
+    answers always say whose they are (RFC 9207). `dashboard` says how an app is registered; where people may
+    bring one of their own, `own_apps` says why they would.
     """
 
     name: str
@@ -308,6 +263,7 @@ class Provider:
     grant_lifetime: timedelta | None = None
     complaint: ErrorReader = no_complaint
     reasons: Mapping[str, Reason] = field(default_factory=dict)
+    app_limits: frozenset[str] = frozenset()
     dashboard: Dashboard | None = None
     own_apps: str = ""
     discovers: bool = False
@@ -364,7 +320,8 @@ class TokenSet:
 class Credential:
     """A live access token for one call: never the refresh token. `version` names it when it is refused.
 
-    `ending`: the grant behind it ends by itself before long, and its person may have to be told.
+    `ending`: the grant behind it ends by itself before long, and its person may have to be told. `app` is the
+    ref of the app that it was issued to, "" where nobody knows: an upstream may count by app.
     """
 
     connection: str
@@ -373,6 +330,7 @@ class Credential:
     version: int
     scopes: frozenset[str]
     ending: bool = False
+    app: str = ""
 
 
 CredentialSource = Callable[[int | None], Awaitable[Credential]]

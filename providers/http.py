@@ -5,7 +5,8 @@
     403, missing scope            ScopeMissing
     404                           NotFound
     409, 412                      Conflict
-    429                           RateLimited (waited for once where it is short)
+    429                           RateLimited (waited for once where it is short; a longer one of a whole
+                                  app pauses that app for everybody, `breaker.py`)
     other 4xx                     Rejected
     408, 3xx, 5xx, no answer      Unavailable (a read is tried again)
 
@@ -29,6 +30,8 @@ import structlog
 from pydantic import SecretStr
 
 from providers.base import (
+    OPERATOR,
+    QUOTA,
     Conflict,
     CredentialSource,
     GrantRejected,
@@ -40,6 +43,7 @@ from providers.base import (
     ScopeMissing,
     Unavailable,
 )
+from providers.breaker import Breaker
 from providers.transport import Transport
 
 log = structlog.get_logger(__name__)
@@ -77,12 +81,17 @@ def decoded(body: bytes) -> object:
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:
     """Seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3); 30 where it is unusable."""
+    named = _named(headers, now)
+    return DEFAULT_RETRY_AFTER if named is None else named
+
+
+def _named(headers: Mapping[str, str], now: datetime) -> float | None:
     text = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
         return min(float(text), _MOST_RETRY_AFTER)
     until = _date(text)
     if until is None:
-        return DEFAULT_RETRY_AFTER
+        return None
     # The upstream's own clock, where it shows it: ours may differ.
     seconds = (until - (_date(headers.get("date", "")) or now)).total_seconds()
     return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
@@ -139,19 +148,27 @@ class _Bearer:
     token: SecretStr
     version: int | None = None
     scopes: frozenset[str] = frozenset()
+    app: str = ""
+
+    @property
+    def own(self) -> bool:
+        """Whether it was issued to an app that its person brought."""
+        return self.app not in {"", OPERATOR}
 
 
 class Http:
     """Calls to upstream APIs over a shared transport. It holds no token longer than one call.
 
     `deadline` is in seconds and bounds one credential's attempts together, pauses included (fetching the
-    credential is the vault's time, not counted). `sleep`, `random`, `clock` and `now` are injected for tests.
+    credential is the vault's time, not counted). `breaker` keeps in mind which apps are paused; calls without
+    a credential source are of no app. `sleep`, `random`, `clock` and `now` are injected for tests.
     """
 
     def __init__(
         self,
         transport: Transport,
         *,
+        breaker: Breaker | None = None,
         deadline: float = 20.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomlib.random,
@@ -159,6 +176,7 @@ class Http:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
+        self._breaker = breaker or Breaker(now=now)
         self._deadline = deadline
         self._sleep = sleep
         self._random = random
@@ -204,7 +222,7 @@ class Http:
             bearer = _Bearer(credential)
         else:
             held = await credential(refused)
-            bearer = _Bearer(held.access_token, held.version, held.scopes)
+            bearer = _Bearer(held.access_token, held.version, held.scopes, held.app)
         if not visible(bearer.token.get_secret_value()):
             raise call.unavailable("unusable access token", ambiguous=False)
         return bearer
@@ -213,6 +231,7 @@ class Http:
         ends = self._clock() + self._deadline
         patience = _Patience(READ_RETRIES if call.method == "GET" else 0, self._random)
         while True:
+            self._require_unpaused(call, bearer)
             outcome = await self._attempt(call, bearer, ends - self._clock())
             pause = patience.pause(outcome, self._now, limited=_limited(call.provider, outcome))
             if pause is None or pause >= ends - self._clock():
@@ -222,6 +241,15 @@ class Http:
             return outcome
         detail = "no connection" if isinstance(outcome, _UNSENT) else "no usable answer"
         raise call.unavailable(detail, ambiguous=not isinstance(outcome, _UNSENT))
+
+    def _require_unpaused(self, call: _Call, bearer: _Bearer | None) -> None:
+        """Raise RateLimited where the app is paused, perhaps since this very call began to wait."""
+        if bearer is None or not bearer.app:
+            return
+        pause = self._breaker.paused(call.provider.name, bearer.app)
+        if pause is not None:
+            left = max((pause.until - self._now()).total_seconds(), 0.0)
+            raise self._limit(call, bearer, left, pause.reason, pause.until)
 
     async def _attempt(self, call: _Call, bearer: _Bearer | None, left: float) -> Answer | httpx2.HTTPError:
         started = self._clock()
@@ -244,15 +272,33 @@ class Http:
             held = bearer.scopes if bearer else frozenset()
             return ScopeMissing(name, operation, (call.scopes - held) or call.scopes)
         if complaint.meaning == "limit" or status == 429:
-            told = "retry-after" in answer.headers or not complaint.reason
-            seconds = retry_after(answer.headers, self._now()) if told else QUOTA_PAUSE
-            return RateLimited(name, operation, seconds, complaint.reason)
+            return self._too_many(call, answer, bearer, complaint.reason)
         if status == 401 and bearer is not None:
             return GrantRejected(name, operation)
         if 400 <= status < 500 and status != 408:
-            return _refusal(name, operation, status, complaint.reason)
+            return _refusal(call, status, complaint.reason, own=bearer is not None and bearer.own)
         again = named_pause(answer.headers, self._now())
         return call.unavailable(f"HTTP {status}", ambiguous=status in AMBIGUOUS, retry_after=again)
+
+    def _too_many(self, call: _Call, answer: Answer, bearer: _Bearer | None, reason: str) -> RateLimited:
+        """What a limit comes to. One of a whole app pauses it: a quota that is used up, or a long time.
+
+        A time that the upstream did not name is a guess of ours, and so no reason to pause anybody else.
+        """
+        named = _named(answer.headers, self._now())
+        guess = QUOTA_PAUSE if reason == QUOTA else DEFAULT_RETRY_AFTER
+        seconds, until = guess if named is None else named, None
+        lasting = reason == QUOTA or (named is not None and named > LONGEST_WAIT)
+        if bearer is not None and bearer.app and lasting and reason in call.provider.app_limits:
+            until = self._breaker.pause(call.provider.name, bearer.app, seconds, reason).until
+            seconds = max((until - self._now()).total_seconds(), 0.0)
+        return self._limit(call, bearer, seconds, reason, until)
+
+    def _limit(
+        self, call: _Call, bearer: _Bearer | None, seconds: float, reason: str, until: datetime | None
+    ) -> RateLimited:
+        own = bearer is not None and bearer.own
+        return RateLimited(call.provider.name, call.operation, seconds, reason, until=until, own=own)
 
 
 def _limited(provider: Provider, outcome: Answer | httpx2.HTTPError) -> bool:
@@ -297,12 +343,13 @@ class _Patience:
         return self._random() * FIRST_PAUSE * 2.0 ** (self._tried - 1)
 
 
-def _refusal(provider: str, operation: str, status: int, reason: str) -> ProviderError:
+def _refusal(call: _Call, status: int, reason: str, *, own: bool) -> ProviderError:
+    provider, operation = call.provider.name, call.operation
     if status == 404:
         return NotFound(provider, operation, reason)
     if status in {409, 412}:
         return Conflict(provider, operation, reason)
-    return Rejected(provider, operation, reason or f"HTTP_{status}")
+    return Rejected(provider, operation, reason or f"HTTP_{status}", own=own)
 
 
 def _target(provider: Provider, url: str, operation: str, params: Params | None) -> httpx2.URL:

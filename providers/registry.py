@@ -14,9 +14,6 @@ PROVIDERS: tuple[Provider, ...] = (
     GOOGLE,
 )
 
-OPERATOR = "operator"
-"""The ref of the app that the operator's settings name."""
-
 _LEVELS: tuple[Literal["read", "write"], ...] = ("read", "write")
 
 

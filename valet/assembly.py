@@ -32,6 +32,7 @@ from connect.setup import Premises
 from connect.token import Token
 from connect.vouched import Vouched
 from providers.base import App, Provider
+from providers.breaker import Breaker
 from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
@@ -129,12 +130,12 @@ async def assemble(
         await _claim(database, mode)
         transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
         operated = OperatorApps(apps)
+        metrics = CollectorRegistry()
         oauth, http, registry = (
             OAuth(transport),
-            Http(transport),
+            Http(transport, breaker=Breaker(metrics)),
             Registry(settings.known(PROVIDERS), operated, settings.owning),
         )
-        metrics = CollectorRegistry()
         audit = Audit(AuditRows(database), metrics=metrics)
         upstream = RegisteredUpstream(oauth, registry)
         vault = await _vault(database, str(keyring), upstream, metrics, audit.refreshed)

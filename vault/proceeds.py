@@ -66,7 +66,9 @@ class Proceeds:
         """
         bought = Tokens(fresh.access_token, fresh.refresh_token or tokens.refresh_token)
         granted = frozenset(row.scopes) if fresh.scopes is None else fresh.scopes
-        new = Credential(str(row.id), fresh.access_token, fresh.expires_in, row.secret_version + 1, granted)
+        new = Credential(
+            str(row.id), fresh.access_token, fresh.expires_in, row.secret_version + 1, granted, app=row.app
+        )
 
         async def store(expires_in: float) -> bool:
             left = _left(fresh, expires_in)

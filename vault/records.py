@@ -90,5 +90,10 @@ async def seal_tokens(row: SealedConnection, version: int, tokens: Tokens, cache
 def credential(row: SealedConnection, tokens: Tokens) -> Credential:
     """What the vault hands out: never the refresh token."""
     return Credential(
-        str(row.id), tokens.access_token, row.expires_in, row.secret_version, frozenset(row.scopes)
+        str(row.id),
+        tokens.access_token,
+        row.expires_in,
+        row.secret_version,
+        frozenset(row.scopes),
+        app=row.app,
     )

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from structlog.testing import capture_logs
 
-from providers.registry import OPERATOR
+from providers.base import OPERATOR
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
 from tests.connect.inn import Browser, Inn, Page, emulator_apps

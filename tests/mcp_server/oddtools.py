@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated
 
 from mcp_types import CallToolResult
@@ -35,6 +36,8 @@ def _chained() -> None:
         raise RuntimeError(f"while holding {CANARY}") from error
 
 
+UNTIL = datetime(2026, 11, 28, 21, 39, 12, tzinfo=UTC)
+
 FAILURES: dict[str, Callable[[], Exception]] = {
     "not_found": lambda: base.NotFound("spotify", "op"),
     "no_device": lambda: base.NotFound("spotify", "op", "NO_ACTIVE_DEVICE"),
@@ -43,9 +46,18 @@ FAILURES: dict[str, Callable[[], Exception]] = {
     "restricted": lambda: base.Rejected("spotify", "op", "UNKNOWN"),
     "own_words": lambda: base.Rejected("spotify", "op", "ANY", "Our own sentence."),
     "unregistered": lambda: base.Rejected("spotify", "op", "USER_NOT_ALLOW_LISTED"),
+    "own_unregistered": lambda: base.Rejected("spotify", "op", "USER_NOT_ALLOW_LISTED", own=True),
+    "no_premium": lambda: base.Rejected("spotify", "op", "OWNER_NOT_PREMIUM"),
+    "own_no_premium": lambda: base.Rejected("spotify", "op", "OWNER_NOT_PREMIUM", own=True),
+    "own_premium": lambda: base.Rejected("spotify", "op", "PREMIUM_REQUIRED", own=True),
+    "forbidden": lambda: base.Rejected("spotify", "op", "FORBIDDEN"),
     "bad_request": lambda: base.Rejected("spotify", "op", "HTTP_400"),
     "limited": lambda: base.RateLimited("spotify", "op", 48_925.2, "QUOTA_EXCEEDED"),
     "burst": lambda: base.RateLimited("spotify", "op", 7.2),
+    "app_quota": lambda: base.RateLimited("spotify", "op", 29_000, "QUOTA_EXCEEDED", until=UNTIL),
+    "own_quota": lambda: base.RateLimited("spotify", "op", 29_000, "QUOTA_EXCEEDED", until=UNTIL, own=True),
+    "app_burst": lambda: base.RateLimited("spotify", "op", 48, until=UNTIL),
+    "own_burst": lambda: base.RateLimited("spotify", "op", 48, until=UNTIL, own=True),
     "unavailable": lambda: base.Unavailable("spotify", "op"),
     "maintenance": lambda: base.Unavailable("spotify", "op", retry_after=29.3),
     "ambiguous": lambda: base.Unavailable("spotify", "op", ambiguous=True),

@@ -379,7 +379,8 @@ def test_retry_after_takes_anything(text: str) -> None:
     ("status", "message", "reason", "expected"),
     [
         (400, "Invalid id", None, Rejected("spotify", "op", "HTTP_400")),
-        (403, "Forbidden", None, Rejected("spotify", "op", "HTTP_403")),
+        (403, "Forbidden", None, Rejected("spotify", "op", "FORBIDDEN")),
+        (403, "Not allowed", None, Rejected("spotify", "op", "HTTP_403")),
         (
             403,
             "Player command failed: Premium required",
@@ -487,7 +488,7 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
 
 WORDY = replace(
     SPOTIFY,
-    complaint=lambda status, body: Complaint("QUOTA" if b"quota" in body else "", "limit"),
+    complaint=lambda status, body: Complaint("QUOTA_EXCEEDED" if b"quota" in body else "", "limit"),
 )
 
 
@@ -510,7 +511,7 @@ async def test_a_quota_is_not_waited_for_and_told_in_hours() -> None:
     client, _, clock = http(httpx2.Response(403, json={"why": "quota"}))
     with pytest.raises(RateLimited) as caught:
         await wordy(client)
-    assert (caught.value.reason, caught.value.retry_after) == ("QUOTA", 3600.0)
+    assert (caught.value.reason, caught.value.retry_after) == ("QUOTA_EXCEEDED", 3600.0)
     assert clock.pauses == []
     client, _, _ = http(httpx2.Response(403, json={"why": "quota"}, headers={"Retry-After": "77"}))
     with pytest.raises(RateLimited) as caught:

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from providers.base import Access, Account, App, Provider, Service
+from providers.base import OPERATOR, Access, Account, App, Provider, Service
 from providers.google import GOOGLE as REAL_GOOGLE
-from providers.registry import OPERATOR, PROVIDERS, Registry
+from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 
 APP = App(OPERATOR, "client-id")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from providers.http import Answer, Http
 from providers.model import read
 from providers.spotify import SPOTIFY, Reference, Spotify, parse_reference
 from providers.spotify.answers import Playback, Queue, SearchResults
-from providers.spotify.record import PLAYER_REASONS, complaint
+from providers.spotify.reasons import PLAYER_REASONS, REASONS, complaint
 from providers.transport import Transport
 from tests.providers.upstream import CANARY, Step, Upstream, Vault, told
 
@@ -55,7 +56,9 @@ def test_a_documented_reason_is_kept(status: int, reason: str) -> None:
     ("status", "body", "expected"),
     [
         (403, player_error(403, "Insufficient client scope"), Complaint("", "scope")),
-        (403, player_error(403, "Forbidden"), Complaint()),
+        (403, player_error(403, "Forbidden"), Complaint("FORBIDDEN")),
+        (404, player_error(404, "Forbidden"), Complaint()),
+        (403, player_error(403, "Forbidden", "UNKNOWN"), Complaint("FORBIDDEN")),
         (
             403,
             player_error(403, "User not registered in the Developer Dashboard"),
@@ -119,6 +122,22 @@ def test_any_body_has_a_reason_of_ours(status: int, body: bytes) -> None:
         "USER_NOT_ALLOW_LISTED",
         "OWNER_NOT_PREMIUM",
     }
+
+
+def test_each_word_has_a_sentence_that_says_what_to_do() -> None:
+    assert set(SPOTIFY.reasons) == REASONS - {"QUOTA_EXCEEDED"}
+    for word, reason in SPOTIFY.reasons.items():
+        assert word not in reason.sentence
+        # What happened, and then what to do: at least two statements.
+        assert len(re.findall(r"[^.;,]+[.;,]", reason.sentence)) >= 2, word
+        assert "{" not in reason.sentence + reason.own
+
+
+@pytest.mark.parametrize("word", ["USER_NOT_ALLOW_LISTED", "OWNER_NOT_PREMIUM"])
+def test_what_is_the_matter_with_an_own_app_is_its_persons_to_mend(word: str) -> None:
+    reason = SPOTIFY.reasons[word]
+    assert "operator" in reason.sentence and "operator" not in reason.own
+    assert "that this person brought" in reason.own
 
 
 # --- The account ---

@@ -88,7 +88,7 @@ async def test_what_was_bought_is_stored_and_handed_out(bench: Bench, database: 
     before = frozenset(bench.row.scopes)
     with capture_logs() as logs:
         got = await bench.keep(bought())
-    assert got == Credential(str(bench.row.id), SecretStr("access-9"), 60, 2, before)
+    assert got == Credential(str(bench.row.id), SecretStr("access-9"), 60, 2, before, app="operator")
     assert await bench.held() == ("access-9", "bought-9", 2)
     assert bench.told == [(bench.row.id, "refreshed")] and bench.ended == []
     assert logs == [
