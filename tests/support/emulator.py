@@ -233,6 +233,10 @@ class EmulatorProcess:
         """Change it behind the API's back: active, playing, position_ms, shuffle, repeat, queued, devices."""
         return self.control("player", account=account, **values)
 
+    def playlists(self, account: str = "ana") -> list[dict[str, Any]]:
+        """What somebody's own playlists truly hold, in the order of their making."""
+        return list(self.read("playlists", account=account))
+
     def client(self, client_id: str | None = None, *, upstream: str = "spotify", **values: Any) -> Any:
         """Change an app (`emulator-<upstream>` unless named): secret, redirects, refused."""
         client_id = client_id or f"emulator-{upstream}"

@@ -1,4 +1,4 @@
-"""api.spotify.com/v1, the reading half: profile, catalogue, playlists, search; and what is gone."""
+"""api.spotify.com/v1, the reading half: profile, catalogue, search; and what is gone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from starlette.routing import Route
 
 from providers.emulator.spotify import search, shapes
 from providers.emulator.spotify.guard import Caller, Handler, guarded, market, path_id, whole
-from providers.emulator.spotify.people import Playlist
 from providers.emulator.spotify.refusal import Refusal
 
 if TYPE_CHECKING:
     from providers.emulator.spotify.upstream import Spotify
 
 HOST = "/api.spotify.com/v1"
-ADDED_AT = "2026-02-14T08:30:00Z"
 KINDS = ("album", "artist", "playlist", "track", "show", "episode", "audiobook")
 
 REMOVED = """
@@ -42,10 +40,6 @@ UNBUILT = """
     GET /me/albums /me/tracks /me/episodes /me/shows /me/audiobooks /me/following
     GET /me/top/artists /me/top/tracks /me/player/recently-played /me/library/contains
     PUT,DELETE /me/library
-    POST /me/playlists
-    PUT /playlists/{id}
-    POST,PUT,DELETE /playlists/{id}/items
-    GET,PUT /playlists/{id}/images
 """
 """The API has these; the emulator answers 501 until it does."""
 
@@ -63,7 +57,7 @@ class Api:
         """What this file answers."""
         served: list[tuple[str, Handler, tuple[str, ...]]] = [
             ("/me", self._me, ()),
-            ("/me/playlists", self._my_playlists, ("playlist-read-private",)),
+            ("/me/", self._me, ()),  # as spotipy asks for it
             ("/search", self._search, ()),
             ("/tracks/{id}", self._track, ()),
             ("/albums/{id}", self._album, ()),
@@ -73,8 +67,6 @@ class Api:
             ("/shows/{id}", self._show, ("user-read-playback-position",)),
             ("/shows/{id}/episodes", self._show_episodes, ("user-read-playback-position",)),
             ("/episodes/{id}", self._episode, ("user-read-playback-position",)),
-            ("/playlists/{id}", self._playlist, ()),
-            ("/playlists/{id}/items", self._playlist_items, ("playlist-read-private",)),
         ]
         return [
             *(Route(HOST + path, guarded(self._spotify, handler, *scopes), methods=["GET"])
@@ -137,52 +129,6 @@ class Api:
     async def _episode(self, request: Request, caller: Caller) -> Response:
         return JSONResponse(shapes.episode(_found(self._catalog.episodes, path_id(request))))
 
-    # Playlists
-
-    async def _my_playlists(self, request: Request, caller: Caller) -> Response:
-        return _page(request, "/me/playlists", caller.person.playlists, self._brief(caller))
-
-    async def _playlist(self, request: Request, caller: Caller) -> Response:
-        playlist = self._visible(request, caller)
-        mine = playlist.owner == caller.person.key
-        body = self._brief(caller)(playlist)
-        if mine:
-            shape = self._playlist_item(playlist, market=market(request))
-            body["items"] = shapes.page(f"/playlists/{playlist.id}/items", playlist.uris, 100, 0, shape)
-        body["followers"] = {"href": None, "total": 0}
-        return JSONResponse(body)
-
-    async def _playlist_items(self, request: Request, caller: Caller) -> Response:
-        playlist = self._visible(request, caller)
-        if playlist.owner != caller.person.key:
-            raise Refusal(403, "Forbidden")
-        shape = self._playlist_item(playlist, market=market(request))
-        return _page(request, f"/playlists/{playlist.id}/items", playlist.uris, shape)
-
-    def _visible(self, request: Request, caller: Caller) -> Playlist:
-        playlist = self._spotify.playlist(caller.person.key, path_id(request))
-        if playlist is None:
-            raise Refusal(404, "Resource not found")
-        return playlist
-
-    def _brief(self, caller: Caller) -> Callable[[Playlist], shapes.Json]:
-        def brief(playlist: Playlist) -> shapes.Json:
-            owner = self._spotify.people[playlist.owner]
-            return shapes.playlist_brief(playlist, owner, mine=owner is caller.person)
-
-        return brief
-
-    def _playlist_item(self, playlist: Playlist, *, market: bool) -> Callable[[str], shapes.Json]:
-        owner = self._spotify.people[playlist.owner]
-
-        def shape(uri: str) -> shapes.Json:
-            thing = self._catalog.item(uri)
-            if thing is None:
-                raise Refusal(404, "Resource not found")
-            return shapes.playlist_item(thing, owner, ADDED_AT, market=market)
-
-        return shape
-
     # Search
 
     async def _search(self, request: Request, caller: Caller) -> Response:
@@ -205,7 +151,7 @@ class Api:
             "episode": lambda: (search.episodes(self._catalog, query), shapes.episode_brief),
             "playlist": lambda: (
                 search.playlists([p for p in self._spotify.playlists("") if p.public], query),
-                self._brief(caller),
+                lambda playlist: shapes.playlist_brief(playlist, self._spotify.people, caller.person),
             ),
             "audiobook": lambda: ([], lambda nothing: {}),
         }

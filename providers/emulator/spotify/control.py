@@ -1,4 +1,4 @@
-"""`/_control/player`: the true state of somebody's player, read and changed behind the API's back."""
+"""`/_control/player` and `playlists`: the true state of what somebody has; a player can be changed, too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from providers.emulator.spotify.people import Device, Person
+from providers.emulator.spotify.revisions import Entry, Playlist
 
 if TYPE_CHECKING:
     from providers.emulator.spotify.upstream import Spotify
@@ -21,11 +22,11 @@ class Players:
 
     def read(self, query: Mapping[str, str]) -> Json:
         """The player of `account`."""
-        return self._state(self._person(query.get("account")))
+        return self._state(_person(self._spotify, query.get("account")))
 
     def write(self, body: Json) -> Json:
         """`active` names a device by id or name, or null; `devices` replaces them all."""
-        person = self._person(body.get("account"))
+        person = _person(self._spotify, body.get("account"))
         session = person.session
         if "devices" in body:
             person.devices = [Device(**row) for row in body["devices"]]
@@ -62,8 +63,39 @@ class Players:
             "devices": [vars(device) for device in view.devices],
         }
 
-    def _person(self, account: object) -> Person:
-        people = self._spotify.people
-        if not isinstance(account, str) or account not in people:
-            raise ValueError(f"account must be one of {', '.join(people)}.")
-        return people[account]
+
+class Lists:
+    """Reads for the control surface: the playlists of somebody."""
+
+    def __init__(self, spotify: Spotify) -> None:
+        self._spotify = spotify
+
+    def read(self, query: Mapping[str, str]) -> list[Json]:
+        """The playlists that `account` owns, whole and in the order of their making."""
+        return [self._state(playlist) for playlist in _person(self._spotify, query.get("account")).playlists]
+
+    def _state(self, playlist: Playlist) -> Json:
+        return {
+            "id": playlist.id,
+            "name": playlist.name,
+            "description": playlist.description,
+            "public": playlist.public,
+            "collaborative": playlist.collaborative,
+            "collaborators": playlist.collaborators,
+            "snapshot_id": playlist.snapshot,
+            "revision": playlist.revision,
+            "has_cover": playlist.cover is not None,
+            "items": [self._entry(entry) for entry in playlist.entries],
+        }
+
+    def _entry(self, entry: Entry) -> Json:
+        thing = self._spotify.catalog.item(entry.uri)
+        name = thing.name if thing else None
+        return {"uri": entry.uri, "name": name, "added_at": entry.added_at, "added_by": entry.by}
+
+
+def _person(spotify: Spotify, account: object) -> Person:
+    people = spotify.people
+    if not isinstance(account, str) or account not in people:
+        raise ValueError(f"account must be one of {', '.join(people)}.")
+    return people[account]

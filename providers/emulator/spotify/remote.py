@@ -133,6 +133,8 @@ class Remote:
         elif uris is not None:
             playable = [self._playable(uri) for uri in _texts(uris, "uris")]
         at = _offset(body.get("offset"), playable, context)
+        if playable is not None:
+            playable, at = self._sounding(playable, at)
         self._player(caller).play(_device(request), playable, context, at, position_ms)
         return self._done()
 
@@ -229,6 +231,15 @@ class Remote:
     def _listed(self, caller: Caller, playlist_id: str) -> list[str] | None:
         playlist = self._spotify.playlist(caller.person.key, playlist_id)
         return None if playlist is None else playlist.uris
+
+    def _sounding(self, uris: list[str], at: int) -> tuple[list[str], int]:
+        """Without what cannot sound: local files, what is gone or not licensed. `at` goes on to what can."""
+        known = [(uri, self._catalog.item(uri)) for uri in uris]
+        good = [thing is not None and getattr(thing, "playable", True) for _, thing in known]
+        playable = [uri for (uri, _), sounds in zip(known, good, strict=True) if sounds]
+        if not playable:
+            raise Refusal(404, "Resource not found")
+        return playable, sum(good[:at]) % len(playable)
 
 
 def _tracks(owner: Album | Artist | None) -> list[str] | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from providers.emulator.spotify.catalog import Album, Artist, Catalog, Episode, Show, Track
-from providers.emulator.spotify.people import Playlist
+from providers.emulator.spotify.revisions import Playlist
 
 FIELD = re.compile(r'\b(artist|album|track|year|genre|isrc|upc|tag):("[^"]*"|)', re.IGNORECASE)
 FILLERS = frozenset(

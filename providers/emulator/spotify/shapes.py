@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_plus, urlencode
 
 from providers.emulator.spotify.catalog import Album, Artist, Episode, Show, Track
-from providers.emulator.spotify.people import Device, Person, Playlist
+from providers.emulator.spotify.people import Device, Person
+from providers.emulator.spotify.revisions import Entry, Playlist
 
 API = "https://api.spotify.com/v1"
+COVERS = "image-cdn-fa.spotifycdn.com"
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -173,32 +175,63 @@ def me(person: Person) -> Json:
     }
 
 
-def playlist_brief(playlist: Playlist, owner: Person, *, mine: bool) -> Json:
-    """SimplifiedPlaylistObject; the reference to the items stands only on one's own."""
+def playlist_brief(playlist: Playlist, people: Mapping[str, Person], reader: Person) -> Json:
+    """SimplifiedPlaylistObject; the reference to the items stands only for those who may edit them."""
     named = _named("playlist", playlist.id)
+    owner = people[playlist.owner]
     body = {
-        "collaborative": False,
+        "collaborative": playlist.collaborative,
         "description": playlist.description,
         **named,
-        "images": pictures("album", playlist.id)[:1],
+        "images": covers(playlist) or None,
         "name": playlist.name,
         "owner": {**user_brief(owner), "display_name": owner.name},
         "public": playlist.public,
-        "snapshot_id": hashlib.sha256(f"{playlist.id}/{playlist.revision}".encode()).hexdigest()[:32],
+        "snapshot_id": playlist.snapshot,
     }
-    if mine:
-        body["items"] = {"href": f"{named['href']}/items", "total": len(playlist.uris)}
+    if playlist.edited_by(reader.key):
+        body["items"] = {"href": f"{named['href']}/items", "total": len(playlist.entries)}
     return body
 
 
-def playlist_item(thing: Track | Episode, owner: Person, added_at: str, *, market: bool) -> Json:
-    """PlaylistTrackObject."""
+def covers(playlist: Playlist) -> list[Json]:
+    """The picture somebody gave it, of unknown size; else one of what is in it; none of an empty one."""
+    if playlist.cover is not None:
+        url = f"https://{COVERS}/image/{cover_id(playlist.cover)}"
+        return [{"url": url, "height": None, "width": None}]
+    return pictures("album", playlist.id)[:1] if playlist.entries else []
+
+
+def cover_id(cover: str) -> str:
+    """The id of an uploaded picture (base64): 40 hexadecimal digits."""
+    return f"ab67706c0000bebb{hashlib.sha256(cover.encode()).hexdigest()[:24]}"
+
+
+def playlist_item(entry: Entry, thing: Track | Episode | None, adder: Person, *, market: bool) -> Json:
+    """PlaylistTrackObject; the item of a track that is gone is null."""
+    is_local = entry.uri.startswith("spotify:local:")
+    known = None if thing is None else item(thing, market=market)
     return {
-        "added_at": added_at,
-        "added_by": user_brief(owner),
-        "is_local": False,
-        "item": item(thing, market=market),
+        "added_at": entry.added_at,
+        "added_by": user_brief(adder),
+        "is_local": is_local,
+        "item": local(entry.uri) if is_local else known,
     }
+
+
+def local(uri: str) -> Json:
+    """A file of the person's own, `spotify:local:artist:album:title:seconds`: nothing in it has an id."""
+    artist, album, title, seconds = (unquote_plus(part) for part in uri.split(":")[2:])
+    nothing: Json = {"external_urls": {}, "href": None, "id": None}
+    return {
+        "album": {
+            "album_type": None, "artists": [], **nothing, "images": [], "name": album,
+            "release_date": None, "release_date_precision": None, "type": "album", "uri": None,
+        },
+        "artists": [{**nothing, "name": artist, "type": "artist", "uri": None}],
+        "disc_number": 0, "duration_ms": int(seconds) * 1000, "explicit": False, "external_ids": {},
+        **nothing, "is_local": True, "name": title, "track_number": 0, "type": "track", "uri": uri,
+    }  # fmt: skip
 
 
 def device(device: Device, *, active: bool) -> Json:

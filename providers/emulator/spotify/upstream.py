@@ -19,12 +19,18 @@ from providers.emulator.spotify import media
 from providers.emulator.spotify.accounts import AUTHORIZE, RULES, SCOPES, TOKEN, Accounts
 from providers.emulator.spotify.api import Api
 from providers.emulator.spotify.catalog import Catalog
-from providers.emulator.spotify.control import Players
-from providers.emulator.spotify.people import Person, Playlist, people
+from providers.emulator.spotify.control import Lists, Players
+from providers.emulator.spotify.people import Person, people
 from providers.emulator.spotify.player import Player
+from providers.emulator.spotify.playlists import Playlists
 from providers.emulator.spotify.refusal import Refusal
 from providers.emulator.spotify.remote import Remote
+from providers.emulator.spotify.revisions import Playlist
+from providers.emulator.spotify.shapes import COVERS
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
+
+PEOPLE = "2"
+"""The form of people as `dump` gives them. Those of another form start anew, as with another catalogue."""
 
 KINDS = "albums|artists|audiobooks|chapters|episodes|playlists|shows|tracks|users|image"
 IDS = re.compile(rf"/({KINDS})/([^/]{{20,}})")
@@ -35,7 +41,7 @@ class Spotify(Upstream):
 
     name = "spotify"
     title = "Spotify"
-    hosts = frozenset({"accounts.spotify.com", "api.spotify.com", "www.spotify.com", "i.scdn.co"})
+    hosts = frozenset({"accounts.spotify.com", "api.spotify.com", "www.spotify.com", "i.scdn.co", COVERS})
     authorize = AUTHORIZE
     token = TOKEN
     scopes = SCOPES
@@ -63,7 +69,8 @@ class Spotify(Upstream):
 
     def routes(self) -> Sequence[Route]:
         """Accounts, player, API, pictures."""
-        return [*self.flow.routes(), *Remote(self).routes(), *Api(self).routes(), *media.routes()]
+        api = (Remote(self), Playlists(self), Api(self))
+        return [*self.flow.routes(), *(route for part in api for route in part.routes()), *media.routes()]
 
     def errors(self) -> Mapping[type[Exception], ErrorHandler]:
         """The Web API's refusals."""
@@ -92,8 +99,8 @@ class Spotify(Upstream):
         return IDS.sub(r"/\1/{id}", path)
 
     def reads(self) -> Reads:
-        """`player`: the true state, ahead of what a lagging read would tell."""
-        return {"player": Players(self).read}
+        """`player`: the true state, ahead of what a lagging read would tell; `playlists`: all in them."""
+        return {"player": Players(self).read, "playlists": Lists(self).read}
 
     def writes(self) -> Writes:
         """`player`: change it behind the API's back."""
@@ -116,12 +123,12 @@ class Spotify(Upstream):
         ]
 
     def playlists(self, reader: str) -> list[Playlist]:
-        """What `reader` may find: all of their own, and what others made public."""
+        """What `reader` may find: all of their own, what they are let into, and what others made public."""
         return [
             playlist
             for person in self.people.values()
             for playlist in person.playlists
-            if playlist.public or playlist.owner == reader
+            if playlist.public or playlist.edited_by(reader)
         ]
 
     def playlist(self, reader: str, id_: str) -> Playlist | None:
@@ -143,7 +150,7 @@ class Spotify(Upstream):
             self._settle_in({row["key"]: Person.load(row) for row in data["people"]})
 
     def _edition(self) -> str:
-        ids = [*self.catalog.tracks, *self.catalog.episodes, *self.catalog.albums]
+        ids = [PEOPLE, *self.catalog.tracks, *self.catalog.episodes, *self.catalog.albums]
         return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
 
 
