@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AliasChoices, AliasPath, Field
+from pydantic import AliasChoices, AliasPath, Field, model_validator
 
 from providers.model import Model, Text
 from providers.spotify.answers import Album, Artist, Episode, Milliseconds, Page, Playable, Show, Thing, Track
@@ -69,7 +69,17 @@ class Entry(Model):
     item: Annotated[Playable | None, Field(validation_alias=AliasChoices("item", "track"))] = None
 
 
-EntryPage = Page[Entry]
+class EntryPage(Page[Entry]):
+    """A part of a playlist: every place in order, for edits count places."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_gaps(cls, data: Any) -> Any:
+        """A null in place of a place stays one, where other lists drop it."""
+        items = data.get("items") if isinstance(data, dict) else None
+        if not isinstance(items, list):
+            return data
+        return {**data, "items": [{} if row is None else row for row in items]}
 
 
 class Snapshot(Model):

@@ -20,6 +20,7 @@ from providers.http import Answer, Http
 from providers.model import read
 from providers.spotify import SPOTIFY, Reference, Spotify, parse_reference
 from providers.spotify.answers import Playback, Queue, SearchResults
+from providers.spotify.personal import EntryPage
 from providers.spotify.reasons import PLAYER_REASONS, REASONS, complaint
 from providers.transport import Transport
 from tests.providers.upstream import CANARY, Step, Upstream, Vault, told
@@ -380,6 +381,13 @@ def test_what_was_read_can_be_written_and_read_again() -> None:
 def test_an_empty_search(body: dict[str, Any]) -> None:
     found = read(SearchResults, answer(body))
     assert found.tracks is None or found.tracks.items == ()
+
+
+def test_every_place_of_a_playlist_counts() -> None:
+    gone, kept = {"added_at": "2026-01-01T00:00:00Z", "item": None}, {"item": LOCAL_FILE}
+    page = read(EntryPage, answer({"items": [None, gone, kept], "total": 3}))
+    assert [entry.item is None for entry in page.items] == [True, True, False]
+    assert EntryPage.model_validate(page.model_dump()) == page
 
 
 SPEC = Path(os.environ.get("SPOTIFY_OPENAPI_SPEC") or "../shared/spec/spotify/fixed-spotify-open-api.yml")
