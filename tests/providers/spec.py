@@ -18,7 +18,7 @@ import functools
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -65,10 +65,13 @@ def available() -> Contract | None:
     return _contract(path, whole=True) if path.exists() else None
 
 
-def in_parts() -> Contract | None:
-    """The judge of answers to `fields`, which hold only what was asked for: nothing is required."""
+def of_answers(query: Container[str]) -> Contract | None:
+    """The judge of an answer to a request with these parameters, like `available`.
+
+    An answer to `fields` holds only what was asked for: nothing is required of it.
+    """
     path = _place()
-    return _contract(path, whole=False) if path.exists() else None
+    return _contract(path, whole="fields" not in query) if path.exists() else None
 
 
 def _place() -> Path:

@@ -206,17 +206,26 @@ def test_the_journal_holds_no_secret(emulator: EmulatorProcess) -> None:
 def test_state_outlives_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "emulator.json"
     with EmulatorProcess(state) as emulator:
-        tokens = emulator.sign_in("user-modify-playback-state", "user-read-playback-state")
+        tokens = emulator.sign_in(
+            "user-modify-playback-state", "user-read-playback-state", "playlist-modify-private"
+        )
         headers = {"authorization": f"Bearer {tokens['access_token']}"}
         emulator.http.put("/api.spotify.com/v1/me/player/pause", headers=headers)
         emulator.client("emulator-own", secret="theirs")
         emulator.settings(rotate=True)
         emulator.advance(120)
-        before = emulator.player()
+        was = emulator.playlists()[0]
+        items = f"/api.spotify.com/v1/playlists/{was['id']}/items"
+        gone = {"items": [{"uri": was["items"][0]["uri"]}]}
+        assert emulator.http.request("DELETE", items, json=gone, headers=headers).status_code == 200
+        before = emulator.player(), emulator.playlists()
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == [state.name]
     with EmulatorProcess(state) as emulator:
-        assert emulator.player() == before
+        assert (emulator.player(), emulator.playlists()) == before
+        moving = {"range_start": 2, "insert_before": 1, "snapshot_id": was["snapshot_id"]}
+        assert emulator.http.put(items, json=moving, headers=headers).status_code == 200
+        assert [row["name"] for row in emulator.playlists()[0]["items"][:2]] == ["So What", "Feeling Good"]
         assert emulator.http.get("/api.spotify.com/v1/me/player", headers=headers).status_code == 200
         form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         assert "refresh_token" in emulator.token(form).json()
