@@ -22,6 +22,12 @@ SCOPES = (
     "playlist-modify-public",
     "playlist-modify-private",
     "ugc-image-upload",
+    "user-library-read",
+    "user-library-modify",
+    "user-follow-read",
+    "user-follow-modify",
+    "user-top-read",
+    "user-read-recently-played",
 )
 
 

@@ -237,6 +237,14 @@ class EmulatorProcess:
         """What somebody's own playlists truly hold, in the order of their making."""
         return list(self.read("playlists", account=account))
 
+    def library(self, account: str = "ana") -> Any:
+        """What somebody truly saved, follows and heard."""
+        return self.read("library", account=account)
+
+    def set_library(self, account: str = "ana", **values: Any) -> Any:
+        """Change it behind the API's back: save, remove (URIs, also of what does not exist any more)."""
+        return self.control("library", account=account, **values)
+
     def client(self, client_id: str | None = None, *, upstream: str = "spotify", **values: Any) -> Any:
         """Change an app (`emulator-<upstream>` unless named): secret, redirects, refused."""
         client_id = client_id or f"emulator-{upstream}"

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from providers.emulator.spotify import search, shapes
-from providers.emulator.spotify.guard import Caller, Handler, guarded, market, path_id, whole
+from providers.emulator.spotify import audiobooks, search, shapes
+from providers.emulator.spotify.books import MARKETS
+from providers.emulator.spotify.guard import HOST, Caller, Handler, guarded, market, path_id, whole
+from providers.emulator.spotify.listing import found, paged
 from providers.emulator.spotify.refusal import Refusal
 
 if TYPE_CHECKING:
     from providers.emulator.spotify.upstream import Spotify
 
-HOST = "/api.spotify.com/v1"
 KINDS = ("album", "artist", "playlist", "track", "show", "episode", "audiobook")
 
 REMOVED = """
@@ -36,14 +38,8 @@ REMOVED = """
 """Gone for apps in development mode: 403 Forbidden (changes of February 2026 and November 2024)."""
 
 UNBUILT = """
-    GET /audiobooks/{id} /audiobooks/{id}/chapters /chapters/{id}
-    GET /me/albums /me/tracks /me/episodes /me/shows /me/audiobooks /me/following
-    GET /me/top/artists /me/top/tracks /me/player/recently-played /me/library/contains
-    PUT,DELETE /me/library
 """
 """The API has these; the emulator answers 501 until it does."""
-
-T = TypeVar("T")
 
 
 class Api:
@@ -94,40 +90,40 @@ class Api:
         return JSONResponse(shapes.me(caller.person))
 
     async def _track(self, request: Request, caller: Caller) -> Response:
-        track = _found(self._catalog.tracks, path_id(request))
+        track = found(self._catalog.tracks, path_id(request))
         return JSONResponse(shapes.track(track, market=market(request)))
 
     async def _album(self, request: Request, caller: Caller) -> Response:
-        album = _found(self._catalog.albums, path_id(request))
-        market(request)
-        return JSONResponse(shapes.album(album))
+        album = found(self._catalog.albums, path_id(request))
+        return JSONResponse(shapes.album(album, market=market(request)))
 
     async def _album_tracks(self, request: Request, caller: Caller) -> Response:
-        album = _found(self._catalog.albums, path_id(request))
-        return _page(request, f"/albums/{album.id}/tracks", album.tracks, shapes.track_brief)
+        album = found(self._catalog.albums, path_id(request))
+        shape = functools.partial(shapes.track_brief, market=market(request))
+        return paged(request, f"/albums/{album.id}/tracks", album.tracks, shape)
 
     async def _artist(self, request: Request, caller: Caller) -> Response:
-        return JSONResponse(shapes.artist(_found(self._catalog.artists, path_id(request))))
+        return JSONResponse(shapes.artist(found(self._catalog.artists, path_id(request))))
 
     async def _artist_albums(self, request: Request, caller: Caller) -> Response:
-        artist = _found(self._catalog.artists, path_id(request))
+        artist = found(self._catalog.artists, path_id(request))
         groups = {"album", "single", "appears_on", "compilation"}
         wanted = set(request.query_params.get("include_groups", ",".join(groups)).split(","))
         if not wanted <= groups:
             raise Refusal(400, "Invalid album type")
         albums = [album for album in artist.albums if album.kind in wanted]
         newest = sorted(albums, key=lambda album: album.released, reverse=True)
-        return _page(request, f"/artists/{artist.id}/albums", newest, shapes.album_brief, default=5, most=10)
+        return paged(request, f"/artists/{artist.id}/albums", newest, shapes.album_brief, default=5, most=10)
 
     async def _show(self, request: Request, caller: Caller) -> Response:
-        return JSONResponse(shapes.show(_found(self._catalog.shows, path_id(request))))
+        return JSONResponse(shapes.show(found(self._catalog.shows, path_id(request))))
 
     async def _show_episodes(self, request: Request, caller: Caller) -> Response:
-        show = _found(self._catalog.shows, path_id(request))
-        return _page(request, f"/shows/{show.id}/episodes", show.episodes, shapes.episode_brief)
+        show = found(self._catalog.shows, path_id(request))
+        return paged(request, f"/shows/{show.id}/episodes", show.episodes, shapes.episode_brief)
 
     async def _episode(self, request: Request, caller: Caller) -> Response:
-        return JSONResponse(shapes.episode(_found(self._catalog.episodes, path_id(request))))
+        return JSONResponse(shapes.episode(found(self._catalog.episodes, path_id(request))))
 
     # Search
 
@@ -153,13 +149,16 @@ class Api:
                 search.playlists([p for p in self._spotify.playlists("") if p.public], query),
                 lambda playlist: shapes.playlist_brief(playlist, self._spotify.people, caller.person),
             ),
-            "audiobook": lambda: ([], lambda nothing: {}),
+            "audiobook": lambda: (
+                search.audiobooks(self._catalog, query) if caller.person.country in MARKETS else [],
+                audiobooks.brief,
+            ),
         }
         answer = {}
         for kind in kinds:
-            found, shape = finders[kind]()
+            matching, shape = finders[kind]()
             answer[f"{kind}s"] = shapes.page(
-                "/search", found, limit, offset, shape, {"query": q, "type": ",".join(kinds)}
+                "/search", matching, limit, offset, shape, {"query": q, "type": ",".join(kinds)}
             )
         return JSONResponse(answer)
 
@@ -173,22 +172,3 @@ def _kinds(request: Request) -> list[str]:
         if kind not in KINDS:
             raise Refusal(400, f"Bad search type field {kind}")
     return list(dict.fromkeys(kinds))
-
-
-def _page(
-    request: Request,
-    path: str,
-    things: list[T],
-    shape: Callable[[T], shapes.Json],
-    *,
-    default: int = 20,
-    most: int = 50,
-) -> Response:
-    limit = whole(request, "limit", default, 1, most)
-    return JSONResponse(shapes.page(path, things, limit, whole(request, "offset", 0, 0), shape))
-
-
-def _found(shelf: Mapping[str, T], id_: str) -> T:
-    if id_ not in shelf:
-        raise Refusal(404, "Resource not found")
-    return shelf[id_]

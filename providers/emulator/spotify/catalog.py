@@ -6,6 +6,7 @@ import hashlib
 import string
 from dataclasses import dataclass, field
 
+from providers.emulator.spotify.books import AUDIOBOOKS
 from providers.emulator.spotify.music import ALBUMS, SHOWS
 
 ALPHABET = string.digits + string.ascii_lowercase + string.ascii_uppercase
@@ -38,7 +39,11 @@ class Album:
 
 @dataclass(eq=False)
 class Track:
-    """One track of an album; `ms` is its length. An unplayable one is not licensed in the market."""
+    """One track of an album; `ms` is its length.
+
+    `barred` are the countries where it is not licensed, `*` for all of them. `twins` are other releases of
+    the same recording: where this one is barred, one of them may stand in for it.
+    """
 
     id: str
     name: str
@@ -47,9 +52,23 @@ class Track:
     ms: int
     popularity: int
     explicit: bool
-    playable: bool
+    barred: frozenset[str]
     number: int
     isrc: str
+    twins: list[Track] = field(default_factory=list)
+
+    @property
+    def uri(self) -> str:
+        """`spotify:track:…`"""
+        return f"spotify:track:{self.id}"
+
+    def plays_in(self, country: str) -> bool:
+        """Whether it is licensed there (ISO 3166-1 alpha-2)."""
+        return not self.barred & {country, "*"}
+
+    def here(self, country: str) -> Track:
+        """What a person of that country gets for it: itself, or the twin that plays there (relinking)."""
+        return next((track for track in (self, *self.twins) if track.plays_in(country)), self)
 
 
 @dataclass(eq=False)
@@ -75,6 +94,24 @@ class Episode:
     about: str
 
 
+@dataclass(eq=False)
+class Audiobook(Show):
+    """A book that is read aloud. To the player it is a show: its URI is `spotify:show:…`."""
+
+    authors: list[str] = field(default_factory=list)
+    narrators: list[str] = field(default_factory=list)
+    released: str = ""
+    chapters: list[Chapter] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Chapter(Episode):
+    """A chapter, counted from 0. To the player it is an episode: its URI is `spotify:episode:…`."""
+
+    book: Audiobook
+    number: int
+
+
 class Catalog:
     """Everything on the shelf, by kind and id. The same ids on every start."""
 
@@ -84,21 +121,25 @@ class Catalog:
         self.tracks: dict[str, Track] = {}
         self.shows: dict[str, Show] = {}
         self.episodes: dict[str, Episode] = {}
+        self.audiobooks: dict[str, Audiobook] = {}
+        self.chapters: dict[str, Chapter] = {}
         for head, rows in _blocks(ALBUMS):
             self._album(head, rows)
         for head, rows in _blocks(SHOWS):
             self._show(head, rows)
+        for head, rows in _blocks(AUDIOBOOKS):
+            self._audiobook(head, rows)
 
     def item(self, uri: str) -> Track | Episode | None:
-        """The track or episode of a `spotify:track:` or `spotify:episode:` URI."""
+        """The track, episode or chapter of a `spotify:track:` or `spotify:episode:` URI."""
         _, _, rest = uri.partition(":")
         kind, _, id_ = rest.partition(":")
         if kind == "track":
             return self.tracks.get(id_)
-        return self.episodes.get(id_) if kind == "episode" else None
+        return self.episodes.get(id_) or self.chapters.get(id_) if kind == "episode" else None
 
     def duration(self, uri: str) -> int:
-        """The length of a track or episode in ms. Raises KeyError."""
+        """The length of a track, episode or chapter in ms. Raises KeyError."""
         item = self.item(uri)
         if item is None:
             raise KeyError(uri)
@@ -124,14 +165,24 @@ class Catalog:
             by = [self._artist(a, genre) for a in others.split(", ")] if others else makers
             track = Track(
                 spotify_id("track", f"{artists}/{name}/{title}"), title, album, by, _ms(length),
-                int(popularity), "e" in flags, "x" not in flags, number,
+                int(popularity), "e" in flags.split(), _barred(flags), number,
                 f"QZEMU26{len(self.tracks) + 1:05d}",
             )  # fmt: skip
+            if "r" in flags.split():
+                self._released_anew(track)
             self.tracks[track.id] = track
             album.tracks.append(track)
             for maker in by:
                 maker.tracks.append(track)
                 maker.popularity = max(maker.popularity, track.popularity)
+
+    def _released_anew(self, track: Track) -> None:
+        """It is the recording of an earlier track of that name by the same artists: one ISRC."""
+        for twin in self.tracks.values():
+            if twin.name == track.name and twin.artists == track.artists:
+                track.isrc = twin.isrc
+                track.twins.append(twin)
+                twin.twins.append(track)
 
     def _artist(self, name: str, genre: str) -> Artist:
         id_ = spotify_id("artist", name)
@@ -146,6 +197,19 @@ class Catalog:
             episode = Episode(id_, title, show, _ms(length), released, text)
             self.episodes[id_] = episode
             show.episodes.append(episode)
+
+    def _audiobook(self, head: list[str], rows: list[list[str]]) -> None:
+        name, authors, narrators, language, released, about = head
+        book = Audiobook(
+            spotify_id("audiobook", name), name, language, about,
+            authors=authors.split(", "), narrators=narrators.split(", "), released=released,
+        )  # fmt: skip
+        self.audiobooks[book.id] = book
+        for number, (title, length) in enumerate(rows):
+            id_ = spotify_id("chapter", f"{name}/{title}")
+            chapter = Chapter(id_, title, book, _ms(length), released, "", book, number)
+            self.chapters[id_] = chapter
+            book.chapters.append(chapter)
 
 
 def spotify_id(kind: str, name: str) -> str:
@@ -172,6 +236,11 @@ def _blocks(table: str) -> list[tuple[list[str], list[list[str]]]]:
         else:
             blocks.append((cells, []))
     return blocks
+
+
+def _barred(flags: str) -> frozenset[str]:
+    """`x` bars everywhere, `xDE` in Germany."""
+    return frozenset(flag[1:] or "*" for flag in flags.split() if flag.startswith("x"))
 
 
 def _ms(length: str) -> int:

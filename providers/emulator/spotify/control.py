@@ -1,10 +1,12 @@
-"""`/_control/player` and `playlists`: the true state of what somebody has; a player can be changed, too."""
+"""`/_control/player`, `library`, `playlists`: what somebody truly has; the first two can be changed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from providers.emulator.spotify.history import History
+from providers.emulator.spotify.library import Library, since
 from providers.emulator.spotify.people import Device, Person
 from providers.emulator.spotify.revisions import Entry, Playlist
 
@@ -94,8 +96,34 @@ class Lists:
         return {"uri": entry.uri, "name": name, "added_at": entry.added_at, "added_by": entry.by}
 
 
+class Shelves:
+    """Reads and writes of `library`; everything they touch lives in `spotify`."""
+
+    def __init__(self, spotify: Spotify) -> None:
+        self._spotify = spotify
+        self._library = Library(spotify)
+        self._history = History(spotify)
+
+    def read(self, query: Mapping[str, str]) -> Json:
+        """What `account` saved and follows since when, which own playlists are hidden, what was heard."""
+        person = _person(self._spotify, query.get("account"))
+        return {
+            "account": person.key,
+            "saved": {uri: since(at) for uri, at in person.library.items()},
+            "hidden": person.hidden,
+            "playlists": [playlist.id for playlist in self._spotify.listed(person)],
+            "played": [vars(play) for play in self._history.heard(person)],
+        }
+
+    def write(self, body: Json) -> Json:
+        """`save` and `remove` are lists of URIs, of things that exist and of such that do not any more."""
+        person = _person(self._spotify, body.get("account"))
+        self._library.put(person, [self._library.parts(uri) for uri in body.get("save", [])])
+        self._library.drop(person, [self._library.parts(uri) for uri in body.get("remove", [])])
+        return self.read({"account": person.key})
+
+
 def _person(spotify: Spotify, account: object) -> Person:
-    people = spotify.people
-    if not isinstance(account, str) or account not in people:
-        raise ValueError(f"account must be one of {', '.join(people)}.")
-    return people[account]
+    if not isinstance(account, str) or account not in spotify.people:
+        raise ValueError(f"account must be one of {', '.join(spotify.people)}.")
+    return spotify.people[account]

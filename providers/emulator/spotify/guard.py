@@ -18,6 +18,8 @@ from providers.emulator.spotify.refusal import Refusal
 if TYPE_CHECKING:
     from providers.emulator.spotify.upstream import Spotify
 
+HOST = "/api.spotify.com/v1"
+
 
 @dataclass(frozen=True)
 class Caller:
@@ -59,6 +61,7 @@ def authenticate(spotify: Spotify, request: Request) -> Caller:
         challenge = f'Bearer realm="spotify", error="invalid_token", error_description="{error}"'
         raise Refusal(401, str(error), headers={"www-authenticate": challenge}) from None
     request.scope["emulator.account"] = grant.account
+    request.scope["emulator.country"] = spotify.people[grant.account].country
     if grant.account in spotify.settings.unregistered:
         raise Refusal(
             403,
@@ -82,14 +85,17 @@ def whole(request: Request, name: str, default: int | None, low: int, high: int 
     return int(text)
 
 
-def market(request: Request) -> bool:
-    """Whether a market applies. Refuses what is no ISO 3166-1 alpha-2 code."""
+def market(request: Request) -> str | None:
+    """The country whose licences apply where one was asked for, else None. Refuses what is no country.
+
+    That of the account takes priority over the one asked for (parameter `market` of the web reference).
+    """
     code = request.query_params.get("market")
     if code is None:
-        return False
+        return None
     if len(code) != 2 or not code.isascii() or not code.isalpha() or not code.isupper():
         raise Refusal(400, "Invalid market code")
-    return True
+    return str(request.scope["emulator.country"])
 
 
 def path_id(request: Request, name: str = "id") -> str:

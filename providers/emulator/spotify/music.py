@@ -1,7 +1,10 @@
 """The records on the shelf: a small catalogue as a table, read once at start.
 
 = album | artists | released | kind | genre
-- track | m:ss | popularity [| artists, where they differ from the album's] [| e explicit, x unplayable]
+- track | m:ss | popularity [| artists, where they differ from the album's] [| flags]
+
+Flags: e explicit, x not licensed anywhere, xDE not licensed in Germany, r the same recording as an earlier
+track of that name by the same artists.
 
 # show | language | what it is about
 - episode | m:ss | released | what it is about
@@ -100,6 +103,10 @@ ALBUMS = """
 = Small Hours | The Paper Lanterns | 2026-03-06 | album | folk
 - Small Hours | 3:21 | 18
 - Lighthouse Keeper | 4:02 | 12 | | x
+= Harbour Sessions | The Paper Lanterns | 2026-08-21 | album | folk
+- Small Hours | 3:21 | 15 | | r xDE xSE
+- Ferry Light | 3:48 | 11 | | xDE
+- Low Water | 4:27 | 9
 """
 
 SHOWS = """

@@ -23,6 +23,9 @@ from providers.emulator.spotify import oddities
 from providers.emulator.spotify.catalog import Catalog, spotify_id
 from providers.emulator.spotify.revisions import Playlist
 
+KEPT = 300
+"""How many of the tracks somebody heard are kept: enough to rank them by."""
+
 
 @dataclass
 class Device:
@@ -56,8 +59,21 @@ class Session:
 
 
 @dataclass
+class Play:
+    """A track that was heard, from `context`; `at` is when it left the player (Unix ms)."""
+
+    uri: str
+    context: str | None
+    at: int
+
+
+@dataclass
 class Person:
-    """An account. `key` is how the consent page and the control surface call it."""
+    """An account. `key` is how the consent page and the control surface call it.
+
+    `library` says of every saved or followed URI since when (epoch seconds), `hidden` which of their own
+    playlists they took out of it; `played` is what they heard, oldest first.
+    """
 
     key: str
     id: str
@@ -69,6 +85,17 @@ class Person:
     devices: list[Device]
     session: Session
     playlists: list[Playlist]
+    library: dict[str, float] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+    played: list[Play] = field(default_factory=list)
+
+    def hear(self, uri: str, context: str | None, at: float) -> None:
+        """Something left the player at `at` (epoch seconds). Of that only tracks count, one a millisecond."""
+        if not uri.startswith("spotify:track:"):
+            return
+        latest = self.played[-1].at if self.played else 0
+        self.played.append(Play(uri, context, max(int(at * 1000), latest + 1)))
+        del self.played[:-KEPT]
 
     def dump(self) -> dict[str, Any]:
         """Everything, as JSON-ready values."""
@@ -81,6 +108,7 @@ class Person:
         parts["devices"] = [Device(**row) for row in parts["devices"]]
         parts["session"] = Session(**parts["session"])
         parts["playlists"] = [Playlist.load(row) for row in parts["playlists"]]
+        parts["played"] = [Play(**row) for row in parts.get("played", [])]
         return Person(**parts)
 
 

@@ -77,6 +77,7 @@ class Player:
             if session.current is None or (session.playing and session.device == device.id):
                 raise _restricted()
         else:
+            self._leave(session)
             session.uris, session.context, session.at = uris, context, at
             session.order = list(range(len(uris)))
             session.current = uris[at]
@@ -96,6 +97,7 @@ class Player:
     def next(self, device_id: str | None) -> None:
         """On to what was queued, else to what follows."""
         session = self._controlled(device_id, "skipping_next")
+        self._leave(session)
         self._forward(session)
         session.playing = True
         self._place(session, 0)
@@ -103,6 +105,7 @@ class Player:
     def previous(self, device_id: str | None) -> None:
         """Back to what came before."""
         session = self._controlled(device_id, "skipping_prev")
+        self._leave(session)
         if session.current == _at(session):
             session.at = (session.at - 1) % len(session.order)
         session.current = _at(session)
@@ -113,6 +116,7 @@ class Player:
         """To a position; beyond the end means the next one, as the reference says."""
         session = self._controlled(device_id, "seeking")
         if session.current is not None and position_ms >= self._duration(session.current):
+            self._leave(session)
             self._finish(session)
             position_ms = 0
         self._place(session, position_ms)
@@ -234,9 +238,19 @@ class Player:
             if left < length or not session.playing:
                 break
             left -= length
+            self._leave(session, session.since - left / 1000)
             self._finish(session)
             session.changed_at = session.since
         session.position_ms = left if session.playing else 0
+
+    def _leave(self, session: Session, at: float | None = None) -> None:
+        """What plays goes, now or at `at`. Where it had begun, and not in a read's copy, it was heard."""
+        if session is not self._person.session or session.current is None:
+            return
+        if session.playing:
+            self._person.hear(session.current, session.context, self._clock.now() if at is None else at)
+        elif session.position_ms:
+            self._person.hear(session.current, session.context, session.since)
 
     def _finish(self, session: Session) -> None:
         """The item ended by itself: again, on, or stop at the start of the context."""

@@ -18,9 +18,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from providers.emulator.spotify import fields, shapes
-from providers.emulator.spotify.api import HOST
 from providers.emulator.spotify.catalog import Track, is_id, spotify_id
-from providers.emulator.spotify.guard import Caller, Handler, guarded, market, path_id, whole
+from providers.emulator.spotify.guard import HOST, Caller, Handler, guarded, market, path_id, whole
 from providers.emulator.spotify.refusal import Refusal
 from providers.emulator.spotify.revisions import Entry, Playlist
 
@@ -63,15 +62,9 @@ class Playlists:
     async def _mine(self, request: Request, caller: Caller) -> Response:
         """Collaborative ones are only there for who may see them (Scopes, playlist-read-collaborative)."""
         collaborative = "playlist-read-collaborative" in caller.scopes
-        seen = [p for p in self._listed(caller) if collaborative or not p.collaborative]
+        seen = [p for p in self._spotify.listed(caller.person) if collaborative or not p.collaborative]
         limit, offset = whole(request, "limit", 20, 1, 50), whole(request, "offset", 0, 0, 100_000)
         return JSONResponse(shapes.page("/me/playlists", seen, limit, offset, self._brief(caller)))
-
-    def _listed(self, caller: Caller) -> list[Playlist]:
-        """One's own, then those one is let into."""
-        others = (p for person in self._spotify.people.values() for p in person.playlists)
-        joined = [p for p in others if p.owner != caller.person.key and p.edited_by(caller.person.key)]
-        return [*caller.person.playlists, *joined]
 
     async def _playlist(self, request: Request, caller: Caller) -> Response:
         playlist = self._visible(request, caller)
@@ -101,7 +94,7 @@ class Playlists:
                     return Response(base64.b64decode(cover), media_type="image/jpeg")
         raise HTTPException(404)
 
-    def _whole(self, playlist: Playlist, caller: Caller, *, market: bool) -> shapes.Json:
+    def _whole(self, playlist: Playlist, caller: Caller, *, market: str | None) -> shapes.Json:
         body = self._brief(caller)(playlist)
         if "items" in body:
             path = f"/playlists/{playlist.id}/items"
@@ -118,7 +111,7 @@ class Playlists:
     def _brief(self, caller: Caller) -> Callable[[Playlist], shapes.Json]:
         return lambda playlist: shapes.playlist_brief(playlist, self._spotify.people, caller.person)
 
-    def _entry(self, *, market: bool) -> Callable[[Entry], shapes.Json]:
+    def _entry(self, *, market: str | None) -> Callable[[Entry], shapes.Json]:
         catalog, people = self._spotify.catalog, self._spotify.people
         return lambda entry: shapes.playlist_item(
             entry, catalog.item(entry.uri), people[entry.by], market=market
@@ -138,7 +131,7 @@ class Playlists:
             setattr(made, name, value)
         _hold(caller, public=made.public, both=made.collaborative)
         person.playlists.append(made)
-        return JSONResponse(self._whole(made, caller, market=False) | {"images": []}, 201)
+        return JSONResponse(self._whole(made, caller, market=None) | {"images": []}, 201)
 
     async def _change(self, request: Request, caller: Caller) -> Response:
         playlist = self._visible(request, caller)
@@ -156,7 +149,7 @@ class Playlists:
     async def _add(self, request: Request, caller: Caller) -> Response:
         playlist = self._editable(request, caller, "add tracks to")
         body = await _object(request, "uris")
-        uris = self._addable(_uris(request, body) or [])
+        uris = self._addable(caller, _uris(request, body) or [])
         if not uris:
             raise Refusal(400, "No uris provided")
         text = request.query_params.get("position")
@@ -174,7 +167,7 @@ class Playlists:
         if uris is not None and moving:
             raise Refusal(400, "Can't reorder and replace items in one request")
         if uris is not None:
-            playlist.replace(self._addable(uris), self._now(), caller.person.key)
+            playlist.replace(self._addable(caller, uris), self._now(), caller.person.key)
             return JSONResponse({"snapshot_id": playlist.snapshot})
         start, before = _integer(body, "range_start"), _integer(body, "insert_before")
         length = _integer(body, "range_length")
@@ -234,14 +227,15 @@ class Playlists:
         if playlist.owner != caller.person.key:
             raise Refusal(403, "You cannot change a playlist you don't own.")
 
-    def _addable(self, uris: list[str]) -> list[str]:
+    def _addable(self, caller: Caller, uris: list[str]) -> list[str]:
         """Tracks and episodes that are there and licensed; no local files."""
         if len(uris) > PER_REQUEST:
             raise Refusal(400, "You can add a maximum of 100 tracks per request.")
         for uri in uris:
             _track_or_episode(uri)
             thing = self._spotify.catalog.item(uri)
-            if thing is None or (isinstance(thing, Track) and not thing.playable):
+            country = caller.person.country
+            if thing is None or (isinstance(thing, Track) and not thing.here(country).plays_in(country)):
                 raise Refusal(400, "Payload contains a non-existing ID")
         return uris
 

@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from providers.emulator.spotify import shapes
-from providers.emulator.spotify.api import HOST
-from providers.emulator.spotify.catalog import Album, Artist, Track, is_id
-from providers.emulator.spotify.guard import Caller, Handler, guarded, json_object, market, whole
+from providers.emulator.spotify.books import MARKETS
+from providers.emulator.spotify.catalog import Album, Artist, Chapter, Track, is_id
+from providers.emulator.spotify.guard import HOST, Caller, Handler, guarded, json_object, market, whole
 from providers.emulator.spotify.player import Player, View
 from providers.emulator.spotify.refusal import Refusal
 
@@ -113,7 +113,7 @@ class Remote:
             "is_playing": session.playing,
         }
 
-    def _item(self, uri: str, *, market: bool = False) -> shapes.Json:
+    def _item(self, uri: str, *, market: str | None = None) -> shapes.Json:
         thing = self._catalog.item(uri)
         if thing is None:
             raise Refusal(404, "Resource not found")
@@ -131,10 +131,10 @@ class Remote:
         if context is not None:
             playable = self._context(caller, context)
         elif uris is not None:
-            playable = [self._playable(uri) for uri in _texts(uris, "uris")]
+            playable = [self._playable(caller, uri) for uri in _texts(uris, "uris")]
         at = _offset(body.get("offset"), playable, context)
         if playable is not None:
-            playable, at = self._sounding(playable, at)
+            playable, at = self._sounding(caller, playable, at)
         self._player(caller).play(_device(request), playable, context, at, position_ms)
         return self._done()
 
@@ -173,7 +173,7 @@ class Remote:
         uri = request.query_params.get("uri")
         if uri is None:
             raise Refusal(400, "Required parameter uri missing")
-        self._player(caller).queue(_device(request), self._playable(uri))
+        self._player(caller).queue(_device(request), self._playable(caller, uri))
         return Response(status_code=204)
 
     async def _transfer(self, request: Request, caller: Caller) -> Response:
@@ -196,27 +196,29 @@ class Remote:
             return Response(secrets.token_urlsafe(18), 200, media_type="application/json; charset=utf-8")
         return Response(status_code=204)
 
-    def _playable(self, uri: str) -> str:
-        """A track or episode URI that exists and may sound here."""
+    def _playable(self, caller: Caller, uri: str) -> str:
+        """The URI of what sounds for a track, episode or chapter that exists and may sound here."""
         kind, id_ = _parts(uri)
         if kind not in {"track", "episode"} or not is_id(id_):
             raise Refusal(400, f"Invalid track uri: {uri}")
         item = self._catalog.item(uri)
-        if item is None:
+        if item is None or (isinstance(item, Chapter) and caller.person.country not in MARKETS):
             raise Refusal(404, "Resource not found")
-        if isinstance(item, Track) and not item.playable:
+        if not isinstance(item, Track):
+            return uri
+        if not item.here(caller.person.country).plays_in(caller.person.country):
             raise Refusal(403, "Player command failed: Restriction violated", "UNKNOWN")
-        return uri
+        return item.here(caller.person.country).uri
 
     def _context(self, caller: Caller, uri: Any) -> list[str]:
-        """The playable items of an album, artist, playlist or show."""
+        """The items of an album, artist, playlist, show or audiobook."""
         kind, id_ = _parts(uri)
         if kind not in {"album", "artist", "playlist", "show"} or not is_id(id_):
             raise Refusal(400, "Invalid context uri")
         finders: dict[str, Callable[[], list[str] | None]] = {
             "album": lambda: _tracks(self._catalog.albums.get(id_)),
             "artist": lambda: _tracks(self._catalog.artists.get(id_)),
-            "show": lambda: self._episodes(id_),
+            "show": lambda: self._episodes(caller, id_),
             "playlist": lambda: self._listed(caller, id_),
         }
         found = finders[kind]()
@@ -224,7 +226,10 @@ class Remote:
             raise Refusal(404, "Resource not found")
         return list(found)
 
-    def _episodes(self, show_id: str) -> list[str] | None:
+    def _episodes(self, caller: Caller, show_id: str) -> list[str] | None:
+        book = self._catalog.audiobooks.get(show_id)
+        if book is not None and caller.person.country in MARKETS:
+            return [f"spotify:episode:{chapter.id}" for chapter in book.chapters]
         show = self._catalog.shows.get(show_id)
         return None if show is None else [f"spotify:episode:{episode.id}" for episode in show.episodes]
 
@@ -232,24 +237,31 @@ class Remote:
         playlist = self._spotify.playlist(caller.person.key, playlist_id)
         return None if playlist is None else playlist.uris
 
-    def _sounding(self, uris: list[str], at: int) -> tuple[list[str], int]:
+    def _sounding(self, caller: Caller, uris: list[str], at: int) -> tuple[list[str], int]:
         """Without what cannot sound: local files, what is gone or not licensed. `at` goes on to what can."""
-        known = [(uri, self._catalog.item(uri)) for uri in uris]
-        good = [thing is not None and getattr(thing, "playable", True) for _, thing in known]
-        playable = [uri for (uri, _), sounds in zip(known, good, strict=True) if sounds]
+        country = caller.person.country
+        heard: list[str | None] = []
+        for uri in uris:
+            thing = self._catalog.item(uri)
+            if isinstance(thing, Track):
+                here = thing.here(country)
+                heard.append(here.uri if here.plays_in(country) else None)
+            else:
+                heard.append(None if thing is None else uri)
+        playable = [uri for uri in heard if uri is not None]
         if not playable:
             raise Refusal(404, "Resource not found")
-        return playable, sum(good[:at]) % len(playable)
+        return playable, sum(uri is not None for uri in heard[:at]) % len(playable)
 
 
 def _tracks(owner: Album | Artist | None) -> list[str] | None:
-    """The playable tracks of an album, or of an artist by popularity."""
+    """An album's tracks in order, or an artist's by popularity."""
     if owner is None:
         return None
-    tracks = [track for track in owner.tracks if track.playable]
+    tracks = list(owner.tracks)
     if isinstance(owner, Artist):
         tracks.sort(key=lambda track: -track.popularity)
-    return [f"spotify:track:{track.id}" for track in tracks]
+    return [track.uri for track in tracks]
 
 
 def _parts(uri: Any) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from providers.emulator.spotify.catalog import Album, Artist, Catalog, Episode, Show, Track
+from providers.emulator.spotify.catalog import Album, Artist, Audiobook, Catalog, Episode, Show, Track
 from providers.emulator.spotify.revisions import Playlist
 
 FIELD = re.compile(r'\b(artist|album|track|year|genre|isrc|upc|tag):("[^"]*"|)', re.IGNORECASE)
@@ -95,6 +95,15 @@ def shows(catalog: Catalog, query: Query) -> list[Show]:
 def episodes(catalog: Catalog, query: Query) -> list[Episode]:
     """Matching episodes."""
     return _ranked(query, catalog.episodes.values(), lambda e: Facts(e.name, f"{e.show.name} {e.about}"))
+
+
+def audiobooks(catalog: Catalog, query: Query) -> list[Audiobook]:
+    """Matching audiobooks."""
+    return _ranked(
+        query,
+        catalog.audiobooks.values(),
+        lambda b: Facts(b.name, " ".join([*b.authors, *b.narrators, b.about])),
+    )
 
 
 def playlists(found: Iterable[Playlist], query: Query) -> list[Playlist]:

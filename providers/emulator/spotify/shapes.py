@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote_plus, urlencode
 
-from providers.emulator.spotify.catalog import Album, Artist, Episode, Show, Track
+from providers.emulator.spotify.catalog import Album, Artist, Chapter, Episode, Show, Track
 from providers.emulator.spotify.people import Device, Person
 from providers.emulator.spotify.revisions import Entry, Playlist
 
@@ -19,6 +20,7 @@ T = TypeVar("T")
 PICTURES = {
     "album": (("ab67616d0000b273", 640), ("ab67616d00001e02", 300), ("ab67616d00004851", 64)),
     "artist": (("ab6761610000e5eb", 640), ("ab67616100005174", 320), ("ab6761610000f178", 160)),
+    "audiobook": (("ab676663000022a8", 640), ("ab6766630000db5b", 300), ("ab6766630000703b", 64)),
     "show": (("ab6765630000ba8a", 640), ("ab67656300005f1f", 300), ("ab6765630000f68d", 64)),
     "user": (("ab6775700000ee85", 300), ("ab67757000003b82", 64)),
 }
@@ -29,7 +31,7 @@ def page(
     found: Sequence[T],
     limit: int,
     offset: int,
-    shape: Callable[[T], Json],
+    shape: Callable[[T], Json | None],
     query: Mapping[str, str] | None = None,
 ) -> Json:
     """One page of a list, with the links to its neighbours."""
@@ -73,20 +75,26 @@ def album_brief(album: Album) -> Json:
     }
 
 
-def album(album: Album) -> Json:
+def album(album: Album, *, market: str | None = None) -> Json:
     """AlbumObject, with its tracks."""
     year = album.released[:4]
+    shape = functools.partial(track_brief, market=market)
     return {
         **album_brief(album),
-        "tracks": page(f"/albums/{album.id}/tracks", album.tracks, 50, 0, track_brief),
+        "tracks": page(f"/albums/{album.id}/tracks", album.tracks, 50, 0, shape),
         "copyrights": [{"text": f"{year} Emulated Records", "type": kind} for kind in ("C", "P")],
         "external_ids": {"upc": album.upc},
     }
 
 
-def track_brief(track: Track) -> Json:
-    """SimplifiedTrackObject."""
-    return {
+def track_brief(track: Track, *, market: str | None = None) -> Json:
+    """SimplifiedTrackObject.
+
+    `is_playable` and `restrictions` stand there only where a market applies. Then it may also be another
+    release of the recording than the one asked for; since February 2026 nothing says which that was.
+    """
+    track = track if market is None else track.here(market)
+    body = {
         "artists": [artist_brief(a) for a in track.artists],
         "disc_number": 1,
         "duration_ms": track.ms,
@@ -96,16 +104,21 @@ def track_brief(track: Track) -> Json:
         "name": track.name,
         "track_number": track.number,
     }
-
-
-def track(track: Track, *, market: bool = False) -> Json:
-    """TrackObject; `is_playable` and `restrictions` stand there only where a market applies."""
-    body = {**track_brief(track), "album": album_brief(track.album), "external_ids": {"isrc": track.isrc}}
-    if market:
-        body["is_playable"] = track.playable
-        if not track.playable:
+    if market is not None:
+        body["is_playable"] = track.plays_in(market)
+        if not body["is_playable"]:
             body["restrictions"] = {"reason": "market"}
     return body
+
+
+def track(track: Track, *, market: str | None = None) -> Json:
+    """TrackObject."""
+    track = track if market is None else track.here(market)
+    return {
+        **track_brief(track, market=market),
+        "album": album_brief(track.album),
+        "external_ids": {"isrc": track.isrc},
+    }
 
 
 def show_brief(show: Show) -> Json:
@@ -155,9 +168,34 @@ def episode(episode: Episode) -> Json:
     return {**episode_brief(episode), "show": show_brief(episode.show)}
 
 
-def item(item: Track | Episode, *, market: bool = False) -> Json:
+def chapter_playing(chapter: Chapter) -> Json:
+    """A chapter as the player tells it: an episode of a show about which little is known (real answers)."""
+    book = chapter.book
+    told = ("copyrights", "description", "explicit", "html_description", "languages", "media_type", "name")
+    show = {key: value for key, value in show_brief(book).items() if key in told}
+    body = episode_brief(chapter)
+    del body["is_playable"]
+    return {
+        **body,
+        "images": pictures("audiobook", book.id),
+        "languages": [""],
+        "release_date": "0000",
+        "release_date_precision": "year",
+        "show": {
+            **show,
+            **_named("show", book.id),
+            "images": pictures("audiobook", book.id),
+            "is_externally_hosted": None,
+            "total_episodes": None,
+        },
+    }
+
+
+def item(item: Track | Episode, *, market: str | None = None) -> Json:
     """TrackObject or EpisodeObject."""
-    return track(item, market=market) if isinstance(item, Track) else episode(item)
+    if isinstance(item, Track):
+        return track(item, market=market)
+    return chapter_playing(item) if isinstance(item, Chapter) else episode(item)
 
 
 def user_brief(person: Person) -> Json:
@@ -207,7 +245,7 @@ def cover_id(cover: str) -> str:
     return f"ab67706c0000bebb{hashlib.sha256(cover.encode()).hexdigest()[:24]}"
 
 
-def playlist_item(entry: Entry, thing: Track | Episode | None, adder: Person, *, market: bool) -> Json:
+def playlist_item(entry: Entry, thing: Track | Episode | None, adder: Person, *, market: str | None) -> Json:
     """PlaylistTrackObject; the item of a track that is gone is null."""
     is_local = entry.uri.startswith("spotify:local:")
     known = None if thing is None else item(thing, market=market)
@@ -249,7 +287,7 @@ def device(device: Device, *, active: bool) -> Json:
 
 
 def context(uri: str) -> Json:
-    """ContextObject of an album, artist, playlist or show."""
+    """ContextObject of an album, artist, playlist or show; an audiobook is a show here."""
     kind, id_ = uri.split(":")[1:3]
     named = _named(kind, id_)
     return {key: named[key] for key in ("external_urls", "href", "type", "uri")}

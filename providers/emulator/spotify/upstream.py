@@ -18,8 +18,11 @@ from providers.emulator.settings import Settings
 from providers.emulator.spotify import media
 from providers.emulator.spotify.accounts import AUTHORIZE, RULES, SCOPES, TOKEN, Accounts
 from providers.emulator.spotify.api import Api
+from providers.emulator.spotify.audiobooks import Audiobooks
 from providers.emulator.spotify.catalog import Catalog
-from providers.emulator.spotify.control import Lists, Players
+from providers.emulator.spotify.control import Lists, Players, Shelves
+from providers.emulator.spotify.history import History
+from providers.emulator.spotify.library import Library
 from providers.emulator.spotify.people import Person, people
 from providers.emulator.spotify.player import Player
 from providers.emulator.spotify.playlists import Playlists
@@ -27,6 +30,7 @@ from providers.emulator.spotify.refusal import Refusal
 from providers.emulator.spotify.remote import Remote
 from providers.emulator.spotify.revisions import Playlist
 from providers.emulator.spotify.shapes import COVERS
+from providers.emulator.spotify.shelf import stocked
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
 PEOPLE = "2"
@@ -58,7 +62,7 @@ class Spotify(Upstream):
 
     def settle(self, now: float) -> None:
         """Everybody as at the beginning."""
-        self._settle_in(people(self.catalog, now))
+        self._settle_in(stocked(people(self.catalog, now), self.catalog, now))
 
     def _settle_in(self, everybody: dict[str, Person]) -> None:
         self.people = everybody
@@ -69,8 +73,8 @@ class Spotify(Upstream):
 
     def routes(self) -> Sequence[Route]:
         """Accounts, player, API, pictures."""
-        api = (Remote(self), Playlists(self), Api(self))
-        return [*self.flow.routes(), *(route for part in api for route in part.routes()), *media.routes()]
+        rooms = (Remote(self), Library(self), History(self), Audiobooks(self), Playlists(self), Api(self))
+        return [*self.flow.routes(), *(route for room in rooms for route in room.routes()), *media.routes()]
 
     def errors(self) -> Mapping[type[Exception], ErrorHandler]:
         """The Web API's refusals."""
@@ -99,12 +103,12 @@ class Spotify(Upstream):
         return IDS.sub(r"/\1/{id}", path)
 
     def reads(self) -> Reads:
-        """`player`: the true state, ahead of what a lagging read would tell; `playlists`: all in them."""
-        return {"player": Players(self).read, "playlists": Lists(self).read}
+        """The true state of a `player`, ahead of a lagging read, of a `library`, of all in `playlists`."""
+        return {"player": Players(self).read, "library": Shelves(self).read, "playlists": Lists(self).read}
 
     def writes(self) -> Writes:
-        """`player`: change it behind the API's back."""
-        return {"player": Players(self).write}
+        """`player` and `library`: change them behind the API's back."""
+        return {"player": Players(self).write, "library": Shelves(self).write}
 
     def accounts(self) -> list[Json]:
         """Everybody, with the ids the API gives them."""
@@ -135,6 +139,18 @@ class Spotify(Upstream):
         """A playlist `reader` may see."""
         return next((p for p in self.playlists(reader) if p.id == id_), None)
 
+    def listed(self, person: Person) -> list[Playlist]:
+        """The playlists in somebody's library: their own, those they are let into, and those they follow.
+
+        But for those of the first two kinds that they took out of it.
+        """
+        others = [p for other in self.people.values() if other is not person for p in other.playlists]
+        own = [*person.playlists, *(playlist for playlist in others if playlist.edited_by(person.key))]
+        followed = (uri.rpartition(":")[2] for uri in person.library if uri.startswith("spotify:playlist:"))
+        seen = (self.playlist(person.key, id_) for id_ in followed)
+        kept = [playlist for playlist in own if playlist.id not in person.hidden]
+        return kept + [playlist for playlist in seen if playlist is not None and playlist not in own]
+
     def dump(self) -> Json:
         """What outlives a restart, as JSON-ready values."""
         return {
@@ -150,7 +166,8 @@ class Spotify(Upstream):
             self._settle_in({row["key"]: Person.load(row) for row in data["people"]})
 
     def _edition(self) -> str:
-        ids = [PEOPLE, *self.catalog.tracks, *self.catalog.episodes, *self.catalog.albums]
+        books = self.catalog.chapters
+        ids = [PEOPLE, *self.catalog.tracks, *self.catalog.episodes, *self.catalog.albums, *books]
         return hashlib.sha256(" ".join(ids).encode()).hexdigest()[:16]
 
 
