@@ -27,6 +27,7 @@ from vault.vault import Vault
 class Card:
     """One connection on the page, and how it stands.
 
+    `parts` is what it may do in part only: it was allowed before Valet came to ask for more, or not all was.
     `several`: its person has more accounts of that provider, so which one is the default matters. `revokes`:
     the provider can be told to end it; `sweeps`: it then ends all that the account allowed this app.
     `manage_url`: where its person can end it there.
@@ -35,6 +36,7 @@ class Card:
     connection: Connection
     title: str
     lines: tuple[Line, ...]
+    parts: tuple[Line, ...]
     health: Health
     known: bool
     several: bool
@@ -167,14 +169,15 @@ class AccountPage:
 
     def _card(self, connection: Connection, held: Sequence[Connection]) -> Card:
         provider = self._provider(connection.provider)
+        whole = partly = frozenset[str]()
+        if provider is not None:
+            whole = self._registry.satisfied(provider.name, connection.scopes)
+            partly = self._registry.begun(provider.name, connection.scopes)
         return Card(
             connection=connection,
             title=provider.title if provider else connection.provider.capitalize(),
-            lines=tuple(
-                lines(provider, self._registry.satisfied(provider.name, connection.scopes))
-                if provider
-                else ()
-            ),
+            lines=tuple(lines(provider, whole)) if provider else (),
+            parts=tuple(lines(provider, partly)) if provider else (),
             health=health(connection),
             known=provider is not None,
             several=sum(each.provider == connection.provider for each in held) > 1,

@@ -173,7 +173,7 @@ class Planner:
         if wanted and again is None:
             raise _not_theirs(provider)
         another = fields.get("another") == "1"
-        ours = self._registry.satisfied(provider.name, again.scopes) if again else frozenset()
+        ours = self._allowed(provider, again) if again else frozenset()
         hidden = {"reconnect": str(again.id)} if again else {"another": "1"} if another else {}
         return self._make(
             provider,
@@ -183,6 +183,12 @@ class Planner:
             hidden=hidden,
             switch=another or again is not None,
             beside=tuple(c.id for c in held) if another else (),
+        )
+
+    def _allowed(self, provider: Provider, connection: Connection) -> frozenset[str]:
+        """What a connection is for, in whole or in part: nothing more is asked where it is renewed."""
+        return self._registry.satisfied(provider.name, connection.scopes) | self._registry.begun(
+            provider.name, connection.scopes
         )
 
     def _all(self, provider: Provider) -> frozenset[str]:

@@ -103,8 +103,9 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
         raise
     call.connection, call.ending = UUID(latest.connection), latest.ending
     needs = call.tool.needs if call.tool is not None else frozenset[str]()
-    if missing := needs - _widened(context, provider, latest.scopes):
-        raise ScopeMissing(provider, "tool", missing)
+    held = _widened(context, provider, latest.scopes)
+    if missing := needs - held:
+        raise ScopeMissing(provider, "tool", missing, held)
 
     async def source(refused: int | None) -> Credential:
         nonlocal latest

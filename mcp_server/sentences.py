@@ -16,6 +16,7 @@ from mcp_server.errors import Refusal, Unconfigured, Wanted
 from mcp_server.ports import Directory
 from providers.base import (
     QUOTA,
+    Access,
     AppRejected,
     Code,
     Conflict,
@@ -218,15 +219,25 @@ def _lacking(error: ScopeMissing, directory: Directory) -> Spoken | None:
     except KeyError:
         return None
     lacks = [
-        access.sentence[:1].lower() + access.sentence[1:].rstrip(".")
+        access
         for service in record.services
         for access in (service.read, service.write)
         if access.scopes & error.scopes
     ]
     if not lacks:
         return None
+    held = record.widened(error.held)
+    never = [_begun(access) for access in lacks if not access.scopes & held]
+    partly = [_begun(access) for access in lacks if access.scopes & held]
+    said = [f"Valet may not {'; nor '.join(never)}"] if never else []
+    said += [f"Valet may do only a part of this so far: {'; '.join(partly)}"] if partly else []
     plain = _scope_missing(error, record.title)
-    return Spoken(plain.code, f"{plain.text.rstrip('.')}: Valet may not {'; nor '.join(lacks)}.")
+    return Spoken(plain.code, f"{plain.text.rstrip('.')}: {'. And '.join(said)}.")
+
+
+def _begun(access: Access) -> str:
+    """Its sentence as it goes on after "may"."""
+    return access.sentence[:1].lower() + access.sentence[1:].rstrip(".")
 
 
 def _known(error: BaseException, name: str, directory: Directory) -> Spoken | None:

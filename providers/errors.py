@@ -42,11 +42,17 @@ class AppRejected(ProviderError):
 
 
 class ScopeMissing(ProviderError):
-    """The person granted less than this call needs; `scopes` are the upstream scopes that are missing."""
+    """The person granted less than this call needs; `scopes` are the upstream scopes that are missing.
 
-    def __init__(self, provider: str, operation: str, scopes: frozenset[str]) -> None:
+    `held` are those that they did grant, as far as that is known.
+    """
+
+    def __init__(
+        self, provider: str, operation: str, scopes: frozenset[str], held: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(provider, operation, "missing " + " ".join(sorted(scopes)))
         self.scopes = scopes
+        self.held = held
 
 
 class NotFound(ProviderError):

@@ -270,7 +270,7 @@ class Http:
         complaint = call.provider.complaint(status, answer.body)
         if complaint.meaning == "scope":
             held = bearer.scopes if bearer else frozenset()
-            return ScopeMissing(name, operation, (call.scopes - held) or call.scopes)
+            return ScopeMissing(name, operation, (call.scopes - held) or call.scopes, held)
         if complaint.meaning == "limit" or status == 429:
             return self._too_many(call, answer, bearer, complaint.reason)
         if status == 401 and bearer is not None:

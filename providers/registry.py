@@ -149,6 +149,21 @@ class Registry:
             if service.upstream(level) <= held
         )
 
+    def begun(self, provider: str, granted: Iterable[str]) -> frozenset[str]:
+        """Our scopes that these upstream scopes are enough for in part only.
+
+        A box was unticked, or the record has come to ask for more since the consent.
+        """
+        record = self.get(provider)
+        held = record.widened(granted)
+        own = {
+            f"{service.name}:{level}": access.scopes
+            for service in record.services
+            for level, access in zip(_LEVELS, (service.read, service.write), strict=True)
+        }
+        touched = frozenset(ours for ours, scopes in own.items() if scopes & held)
+        return touched - self.satisfied(provider, granted)
+
 
 class _Offered(Sequence[str]):
     def __init__(self, registry: Registry) -> None:

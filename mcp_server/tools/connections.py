@@ -24,6 +24,7 @@ from vault.store.connections import Connection
 from vault.store.flows import ANOTHER
 
 State = Literal["connected", "needs_reconnecting", "not_connected"]
+Standing = Literal["connected", "connected_in_part", "needs_reconnecting", "not_connected"]
 
 
 class Linked(BaseModel):
@@ -50,7 +51,10 @@ class Offered(BaseModel):
     title: str
     provider: str
     access: Annotated[Literal["off", "read", "write"], Field(description="What this chat may do with it.")]
-    state: State
+    state: Annotated[
+        Standing,
+        Field(description="`connected_in_part`: works, but a tool may answer that it needs more allowed."),
+    ]
 
 
 class Overview(BaseModel):
@@ -229,11 +233,14 @@ def _offered(me: Person, rows: Sequence[Connection], provider: Provider, service
     )
 
 
-def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> State:
+def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> Standing:
     """The best that the person's accounts at a provider offer for these upstream scopes."""
     ours = [row for row in rows if row.provider == provider.name]
-    if any(health(row).works and upstream <= provider.widened(row.scopes) for row in ours):
+    held = [upstream & provider.widened(row.scopes) for row in ours if health(row).works]
+    if upstream in held:
         return "connected"
+    if any(held):
+        return "connected_in_part"
     return "needs_reconnecting" if ours else "not_connected"
 
 

@@ -72,11 +72,13 @@ SPOTIFY = Provider(
             title="Spotify",
             read=Access(
                 READ,
-                "Search Spotify, and see what is playing, your library, your playlists, and what you have "
-                "listened to.",
+                "Search Spotify, and see what is playing, your library and your playlists, the artists you "
+                "follow, what you listened to lately and most, and how far you got in episodes.",
             ),
             write=Access(
-                WRITE, "Control the music on your devices, and change your library and your playlists."
+                WRITE,
+                "Control the music on your devices, change your library and your playlists, and follow "
+                "artists for you.",
             ),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -14,6 +15,10 @@ from vault.health import health
 from vault.ids import new_id
 from vault.store.connections import Connection
 from vault.store.users import User
+
+OLD_READ = frozenset({"user-read-playback-state", "user-read-currently-playing"})
+OLD_WRITE = frozenset({"user-modify-playback-state"})
+"""What connections hold that were made before Valet knew the whole Web API."""
 
 
 async def connected(inn: Inn, browser: Browser, user: User, **how: frozenset[str]) -> Connection:
@@ -59,6 +64,30 @@ async def test_a_smaller_grant_is_shown_as_it_is(inn: Inn) -> None:
     assert "control the music" not in page.text
     await inn.run("UPDATE connections SET scopes = '{}'")
     assert "only knows which account this is" in (await browser.get("/account")).text
+
+
+@pytest.mark.parametrize(
+    ("held", "parts"), [(OLD_READ, ["search"]), (OLD_READ | OLD_WRITE, ["search", "control"])]
+)
+async def test_what_was_allowed_before_valet_asked_for_more_is_not_broken(
+    inn: Inn, held: frozenset[str], parts: list[str]
+) -> None:
+    browser, user = await inn.guest()
+    connection = await connected(inn, browser, user, granted=held)
+    page = await browser.get("/account")
+    assert "Works." in page.text and "Needs reconnecting" not in page.text
+    assert "Valet may</p>" not in page.text and "only knows which account" not in page.text
+    shown = page.text[page.text.index("Valet may do a part of this") :].partition("</ul>")[0]
+    assert [line.split()[0] for line in re.findall(r"<li>(.*?)</li>", shown)] == parts
+    assert "What a chat uses today goes on." in page.text
+    await inn.run("UPDATE connections SET status = 'needs_reauth', reason = 'revoked'")
+    page = await browser.get("/account")
+    assert "What a chat uses today goes on." not in page.text and "a part of this" in page.text
+    page = await browser.submit((await browser.get(f"/connect/spotify?reconnect={connection.id}")).forms[0])
+    asked = set(dict(parse_qsl(urlsplit(page.refresh).query))["scope"].split())
+    assert asked == (WRITE if "control" in parts else READ), "never more than it was for, and nothing less"
+    await browser.arrive(inn.spotify.consent(page.refresh, "ana"))
+    assert "a part of this" not in (await browser.get("/account")).text
 
 
 @pytest.mark.parametrize(

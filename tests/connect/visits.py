@@ -288,6 +288,15 @@ async def account_whose_permission_is_over(stage: Stage) -> None:
 
 
 @visit("account.html", apps=("spotify",))
+async def account_that_was_allowed_in_part(stage: Stage) -> None:
+    """As before Valet knew the whole Web API; beside one that may all."""
+    _, user = await stage.guest()
+    await stage.spotify(user, scopes=frozenset({"user-read-playback-state", "user-modify-playback-state"}))
+    await stage.spotify(user, "cleo")
+    await stage.open("/account")
+
+
+@visit("account.html", apps=("spotify",))
 async def account_that_has_to_wait(stage: Stage) -> None:
     await _standing(
         stage,

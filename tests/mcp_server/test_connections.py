@@ -46,7 +46,9 @@ async def test_a_stranger_has_nothing_and_sees_what_there_is(serve: Serve, mode:
     ("ours", "upstream", "access", "state"),
     [
         (("spotify:read",), READ, "read", "connected"),
-        (("spotify:write",), {"user-read-playback-state"}, "write", "needs_reconnecting"),
+        (("spotify:write",), {"user-read-playback-state"}, "write", "connected_in_part"),
+        (("spotify:write",), READ, "write", "connected_in_part"),
+        (("spotify:write",), {"streaming"}, "write", "needs_reconnecting"),
     ],
 )
 async def test_a_connection_is_measured_by_what_the_chat_may_do(

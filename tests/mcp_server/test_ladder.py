@@ -98,7 +98,7 @@ async def test_missing_scopes_ask_for_just_those(serve: Serve, mode: str) -> Non
             result = await client.call_tool("spotify_play", {"query": "x"})
         flow = await desk.flows.find_connect(handle(result.meta["valet/connect"]["url"]))
     assert code_of(result) == "scope_missing"
-    assert "Valet may not control the music on your devices, and change" in text_of(result)
+    assert "Valet may not control the music on your devices, change" in text_of(result)
     assert "see what is playing" not in text_of(result), "only what is missing"
     assert flow is not None
     assert flow.upstream == {"user-modify-playback-state"}

@@ -14,8 +14,16 @@ from providers.registry import PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 
 APP = App(OPERATOR, "client-id")
-READ = {"user-read-playback-state", "user-read-currently-playing"}
-WRITE = READ | {"user-modify-playback-state"}
+OLD = {"user-read-playback-state", "user-read-currently-playing"}
+"""All that reading took before Valet knew the whole Web API."""
+READ = OLD | {
+    "user-read-playback-position", "user-top-read", "user-read-recently-played", "user-library-read",
+    "user-follow-read", "playlist-read-private", "playlist-read-collaborative",
+}  # fmt: skip
+WRITE = READ | {
+    "user-modify-playback-state", "user-library-modify", "user-follow-modify", "playlist-modify-private",
+    "playlist-modify-public",
+}  # fmt: skip
 
 CALENDAR = Service(
     "calendar", "Calendar", Access(frozenset({"cal.ro"}), "r"), Access(frozenset({"cal"}), "w")
@@ -109,6 +117,30 @@ def test_ours_to_upstream(ours: set[str], upstream: set[str]) -> None:
 )
 def test_upstream_to_ours(granted: set[str], ours: set[str]) -> None:
     assert REGISTRY.satisfied("spotify", granted) == ours
+
+
+@pytest.mark.parametrize(
+    ("granted", "begun"),
+    [
+        (set(), set()),
+        ({"streaming"}, set()),
+        (OLD, {"spotify:read"}),
+        (OLD | {"user-modify-playback-state"}, {"spotify:read", "spotify:write"}),
+        (READ, set()),
+        (READ | {"user-library-modify"}, {"spotify:write"}),
+        ({"user-modify-playback-state"}, {"spotify:write"}),
+        (WRITE - {"user-top-read"}, {"spotify:read", "spotify:write"}),
+        (WRITE, set()),
+    ],
+)
+def test_what_was_allowed_in_part(granted: set[str], begun: set[str]) -> None:
+    assert REGISTRY.begun("spotify", granted) == begun
+
+
+def test_what_another_scope_covers_counts_as_a_part() -> None:
+    registry = Registry((REAL_GOOGLE,), {"google": APP})
+    held = {"https://www.googleapis.com/auth/calendar.events"}
+    assert registry.begun("google", held) == {"calendar:read", "calendar:write"}
 
 
 def test_services_are_satisfied_one_by_one() -> None:
