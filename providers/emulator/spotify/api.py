@@ -53,7 +53,6 @@ class Api:
         """What this file answers."""
         served: list[tuple[str, Handler, tuple[str, ...]]] = [
             ("/me", self._me, ()),
-            ("/me/", self._me, ()),  # as spotipy asks for it
             ("/search", self._search, ()),
             ("/tracks/{id}", self._track, ()),
             ("/albums/{id}", self._album, ()),
@@ -128,7 +127,7 @@ class Api:
     # Search
 
     async def _search(self, request: Request, caller: Caller) -> Response:
-        q = request.query_params.get("q", "")
+        q = request.query_params.get("q") or request.query_params.get("query", "")  # as its own links say it
         query = search.parse(q)
         if query.empty:
             raise Refusal(400, "No search query")

@@ -72,9 +72,13 @@ class Spotify(Upstream):
         }
 
     def routes(self) -> Sequence[Route]:
-        """Accounts, player, API, pictures."""
+        """Accounts, player, API, pictures. The API does not mind a slash at the end (spotipy sends some)."""
         rooms = (Remote(self), Library(self), History(self), Audiobooks(self), Playlists(self), Api(self))
-        return [*self.flow.routes(), *(route for room in rooms for route in room.routes()), *media.routes()]
+        api = [route for room in rooms for route in room.routes()]
+        slashed = [
+            Route(f"{route.path}/", route.endpoint, methods=list(route.methods or ())) for route in api
+        ]
+        return [*self.flow.routes(), *api, *slashed, *media.routes()]
 
     def errors(self) -> Mapping[type[Exception], ErrorHandler]:
         """The Web API's refusals."""
