@@ -11,11 +11,16 @@ from types import ModuleType
 
 from mcp_server.tools import connections
 from mcp_server.tools.google import calendar
-from mcp_server.tools.spotify import player, search
+from mcp_server.tools.spotify import control, options, play, player, queue, search, transfer
 
 MODULES: tuple[ModuleType, ...] = (
     connections,
     search,
     player,
+    play,
+    control,
+    options,
+    transfer,
+    queue,
     calendar,
 )

@@ -46,7 +46,7 @@ async def test_no_secret_reaches_the_database_the_logs_or_an_answer(
         answers.append(refused.model_dump_json())
         await person.connect(link(refused))
         ours.add(link(refused).partition("h=")[2])
-        for arguments in ({"query": "Despacito"}, {"uri": "spotify:track:nonsense"}):
+        for arguments in ({"query": "Despacito"}, {"items": ["spotify:track:nonsense"]}):
             answers.append((await client.call_tool("spotify_play", arguments)).model_dump_json())
         emulator.expire("access")
         answers.append((await client.call_tool("spotify_get_playback", {})).model_dump_json())

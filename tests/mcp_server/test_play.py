@@ -67,11 +67,15 @@ async def test_play_despacito(serve: Serve, mode: str) -> None:
         DESPACITO["external_urls"]["spotify"].replace(".com/", ".com/intl-de/"),
     ],
 )
-@pytest.mark.parametrize("argument", ["uri", "query"])
+@pytest.mark.parametrize("argument", ["items", "context", "query"])
 async def test_links_and_uris_are_played_as_they_are(serve: Serve, reference: str, argument: str) -> None:
     async with serve() as desk:
         stage(desk, device("Kitchen", active=True))
-        result = await play(desk, **{argument: reference}, position_ms=30_000)
+        given = [reference] if argument == "items" else reference
+        result = await play(desk, **{argument: given}, position_ms=30_000)
+    if argument == "context":
+        assert "`context` is one track; give it in `items`" in text_of(result)
+        return
     assert result.structured_content["confirmed"] is True
     assert body_of(desk) == {"uris": [DESPACITO["uri"]], "position_ms": 30_000}
     assert "GET /search" not in desk.spotify.paths()
@@ -184,8 +188,8 @@ async def test_a_player_that_lags_is_looked_at_again(
 async def test_a_failing_look_does_not_undo_the_command(serve: Serve, answer: Any) -> None:
     async with serve() as desk:
         stage(desk, device("Kitchen", active=True))
-        desk.spotify.answers = [httpx2.Response(204), answer, answer, answer]
-        result = await play(desk, uri=DESPACITO["uri"])
+        desk.spotify.answers = [httpx2.Response(204), httpx2.Response(204), answer, answer, answer]
+        result = await play(desk, items=[DESPACITO["uri"]])
     assert not result.is_error
     assert result.structured_content["confirmed"] is False
     assert desk.spotify.paths() == ["PUT /me/player/play"]
@@ -196,7 +200,7 @@ async def test_a_relinked_track_is_confirmed_by_its_name(serve: Serve) -> None:
     async with serve() as desk:
         stage(desk, device("Kitchen", active=True))
         other = {**DESPACITO, "id": "x" * 22, "uri": "spotify:track:" + "x" * 22}
-        desk.spotify.begin(other, desk.spotify.devices[0])
+        desk.spotify.begin(other, desk.spotify.devices[0], progress_ms=0)
         desk.spotify.shown = []
         kept = desk.spotify._play
         desk.spotify._play = lambda *_: None  # type: ignore[method-assign]
@@ -209,11 +213,20 @@ async def test_a_relinked_track_is_confirmed_by_its_name(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({}, "either `query`"),
-        ({"query": "x", "uri": "spotify:track:" + "1" * 22}, "either `query`"),
-        ({"uri": "https://evil.example/track/" + "1" * 22}, "`uri` is not a Spotify URI"),
-        ({"uri": "spotify:user:somebody"}, "`uri` is not a Spotify URI"),
-        ({"uri": "spotify:track:short"}, "`uri` is not a Spotify URI"),
+        ({}, "one of `query`"),
+        ({"query": "x", "items": ["spotify:track:" + "1" * 22]}, "one of `query`"),
+        ({"items": ["spotify:track:" + "1" * 22], "context": "liked songs"}, "one of `query`"),
+        ({"items": ["https://evil.example/track/" + "1" * 22]}, "`items[0]` is no Spotify URI"),
+        ({"items": ["spotify:user:somebody"]}, "`items[0]` is no Spotify URI"),
+        ({"items": ["1" * 22, "spotify:track:short"]}, "`items[1]` is no Spotify URI"),
+        ({"items": ["spotify:album:" + "1" * 22]}, "`items[0]` is an album"),
+        ({"items": []}, "`items`"),
+        ({"items": ["1" * 22] * 101}, "`items`"),
+        ({"items": ["1" * 22], "start_at": 1}, "`start_at` goes with"),
+        ({"query": "spotify:artist:" + "1" * 22, "start_at": 1}, "not with an artist"),
+        ({"context": "spotify:album:" + "1" * 22, "start_at": "the third"}, "`start_at` is no Spotify URI"),
+        ({"context": "spotify:album:" + "1" * 22, "start_at": -1}, "`start_at`"),
+        ({"context": "https://evil.example/album/" + "1" * 22, "device": "x" * 201}, "`device`"),
         ({"query": "x", "position_ms": -1}, "`position_ms`"),
         ({"query": "x", "kind": "song"}, "`kind`"),
         ({"query": ""}, "`query`"),
@@ -241,8 +254,8 @@ async def test_nothing_to_play(serve: Serve, found: list[dict[str, Any]]) -> Non
 
 async def test_what_is_gone_is_said(serve: Serve) -> None:
     async with serve() as desk:
-        desk.spotify.answers = [error(404, "Not found.")]
-        result = await play(desk, uri=DESPACITO["uri"])
+        desk.spotify.answers = [httpx2.Response(204), error(404, "Not found.")]
+        result = await play(desk, items=[DESPACITO["uri"]])
     assert code_of(result) == "not_found"
     assert "can't start this" in text_of(result)
 
@@ -292,7 +305,7 @@ async def test_other_peoples_names_stay_in_their_quotes(serve: Serve) -> None:
         desk.spotify.begin(evil, device("Kit\nchen"))
         async with chat(desk, await desk.ready()) as client:
             result = await client.call_tool("spotify_get_playback", {})
-    assert "\n" not in text_of(result)
+    assert text_of(result).count("\n") == 1, "the second line is ours"
     assert "\u202e" not in text_of(result)
     assert text_of(result).count("”") == 2
     assert len(result.structured_content["item"]["name"]) == 200

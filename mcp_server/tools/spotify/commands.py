@@ -1,4 +1,7 @@
-"""The player's commands: when one is needless, when it is impossible, and how its effect looks."""
+"""The player's commands: when one is needless, when it is impossible, and how its effect looks.
+
+`spotify_control_playback` and the player card (MCP Apps) share them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Literal
 
 from mcp_server.errors import Refusal
 from mcp_server.tools.spotify.devices import only
+from mcp_server.tools.text import quoted
 from providers.base import NotFound
 from providers.spotify import Playback, Spotify
 
@@ -62,7 +66,7 @@ async def send(spotify: Spotify, action: Action, position_ms: int, device_id: st
 def is_so(action: Action, state: Playback | None, device_id: str | None) -> bool:
     """Whether the player already is as wanted."""
     if action == "pause":
-        return state is None or not state.is_playing
+        return state is None or not state.is_playing or not on(state, device_id)
     if action == "resume":
         return state is not None and state.is_playing and on(state, device_id)
     return False
@@ -78,12 +82,29 @@ def require_possible(action: Action, state: Playback | None, device_id: str | No
                 "with spotify_play.",
             )
         return
+    if action != "resume" and not on(state, device_id):
+        raise elsewhere(state)
     if _FORBIDDEN[action] in state.disallows and on(state, device_id):
-        raise Refusal(
-            "conflict",
-            f"Spotify does not allow {action} right now: an advertisement, the end of the list, or what is "
-            "playing forbids it.",
-        )
+        raise disallowed(action)
+
+
+def elsewhere(state: Playback) -> Refusal:
+    """For a command to a device that is not the one that plays."""
+    where = f"{quoted(state.device.name)} is" if state.device else "Another device is"
+    return Refusal(
+        "conflict",
+        f"{where} the active device, not the one named. Leave `device` out to command that one, or move "
+        "playback with spotify_transfer_playback first.",
+    )
+
+
+def disallowed(what: str) -> Refusal:
+    """For what `actions.disallows` forbids."""
+    return Refusal(
+        "conflict",
+        f"Spotify does not allow {what} right now: an advertisement, the end of the list, or what is "
+        "playing forbids it.",
+    )
 
 
 def effect(action: Action, before: Playback | None, position_ms: int) -> Callable[[Playback], bool]:
@@ -95,10 +116,20 @@ def effect(action: Action, before: Playback | None, position_ms: int) -> Callabl
         if action == "resume":
             return after.is_playing
         if action == "seek":
-            return 0 <= (after.progress_ms or 0) - position_ms <= _NEAR_MS
+            past_the_end = _moved_on(before, after, False) and position_ms >= _length(before)
+            return near(after, position_ms) or past_the_end
         return _moved_on(before, after, action == "previous")
 
     return seen
+
+
+def near(state: Playback, position_ms: int) -> bool:
+    """Whether it may have been at that position a moment ago."""
+    return 0 <= (state.progress_ms or 0) - position_ms <= _NEAR_MS
+
+
+def _length(state: Playback | None) -> int:
+    return state.item.duration_ms if state is not None and state.item is not None else 0
 
 
 def _moved_on(before: Playback | None, after: Playback, may_restart: bool) -> bool:

@@ -18,7 +18,7 @@ _NAMED = 8
 _ADDRESS = re.compile(r"spotify:|(https?://)?open\.spotify\.com/", re.IGNORECASE)
 
 
-async def find_playlist(spotify: Spotify, wanted: str) -> Reference:
+async def find_playlist(spotify: Spotify, wanted: str, argument: str = "playlist") -> Reference:
     """The playlist that `wanted` points to, or that has it as its name among one's own and followed ones.
 
     The whole name goes before a part of it, in any case and accents as typed. Raises Refusal where none
@@ -26,7 +26,7 @@ async def find_playlist(spotify: Spotify, wanted: str) -> Reference:
     """
     if _ADDRESS.match(wanted.strip()) or parse_reference(wanted, "playlist"):
         kinds: tuple[ReferenceKind, ...] = ("playlist",)
-        return reference(wanted, kinds, bare="playlist", argument="playlist")
+        return reference(wanted, kinds, bare="playlist", argument=argument)
     found, all_read = await _named(spotify, _key(wanted))
     if len(found) == 1 and found[0].id:
         return Reference("playlist", found[0].id)
@@ -35,7 +35,7 @@ async def find_playlist(spotify: Spotify, wanted: str) -> Reference:
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
         raise Refusal(
             "invalid_argument",
-            f"Several playlists fit that name: {listed(rows[:_NAMED])}{more}. Give the id as `playlist`.",
+            f"Several playlists fit that name: {listed(rows[:_NAMED])}{more}. Give the id as `{argument}`.",
         )
     if _key(wanted) == "liked songs":
         raise Refusal("not_found", "Liked Songs is no playlist; see spotify_list_library for it.")

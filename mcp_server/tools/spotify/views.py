@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -50,6 +51,7 @@ class Player(BaseModel):
     active: bool
     controllable: bool
     volume_percent: int | None = None
+    supports_volume: bool | None = None
 
 
 class Now(BaseModel):
@@ -63,6 +65,7 @@ class Now(BaseModel):
     context_uri: Annotated[str | None, Field(description="The album or playlist it plays from.")] = None
     shuffle: bool | None = None
     repeat: str | None = None
+    queue: Annotated[list[Item] | None, Field(description="What plays next, if it was asked for.")] = None
 
 
 def item(thing: Thing) -> Item:
@@ -98,15 +101,29 @@ def _by(thing: Thing) -> list[str]:
     return []
 
 
+def brief(thing: Thing) -> Item:
+    """The view of one of many: shorter, so that a list stays readable whatever the names are."""
+    whole = item(thing)
+    return Item(
+        kind=whole.kind,
+        name=clip(whole.name, 100),
+        by=[clip(name, 40) for name in whole.by[:3]],
+        duration_ms=whole.duration_ms,
+        uri=whole.uri,
+        url=whole.url,
+    )
+
+
 def player(device: Device) -> Player:
     """The view of one device."""
     return Player(
-        id=device.id,
+        id=clip(device.id, 100) if device.id else None,
         name=clip(device.name, 100),
         type=clip(device.type, 40),
         active=device.is_active,
         controllable=usable(device),
         volume_percent=device.volume_percent,
+        supports_volume=device.supports_volume,
     )
 
 
@@ -116,7 +133,7 @@ def usable(device: Device) -> bool:
 
 
 def now(playback: Playback | None) -> Now:
-    """The view of the player's state."""
+    """The view of the player's state. The player card is made of it, too."""
     if playback is None:
         return Now(is_active=False)
     return Now(
@@ -146,3 +163,29 @@ def sentence(view: Now) -> str:
     where = f" on {quoted(view.device.name)}" if view.device else ""
     at = f" at {span(view.progress_ms)}" if view.progress_ms is not None else ""
     return f"{'Playing' if view.is_playing else 'Paused'}{where}{at}: {what}"
+
+
+def report(view: Now) -> str:
+    """All of the player's state, in lines: what a reader needs who sees no more than this."""
+    if not view.is_active:
+        return sentence(view)
+    album = f"Album: {quoted(view.item.album)}." if view.item and view.item.album else ""
+    modes = [
+        f"shuffle {'on' if view.shuffle else 'off'}" if view.shuffle is not None else "",
+        f"repeat {view.repeat}" if view.repeat else "",
+        f"volume {view.device.volume_percent}%"
+        if view.device and view.device.volume_percent is not None
+        else "",
+        f"from {view.context_uri}" if view.context_uri else "",
+    ]
+    settings = ", ".join(each for each in modes if each)
+    details = [album, f"{settings[:1].upper()}{settings[1:]}." if settings else ""]
+    lines = [sentence(view), " ".join(each for each in details if each)]
+    if view.queue is not None:
+        lines += ["Next:" if view.queue else "Nothing follows.", *numbered(view.queue)]
+    return "\n".join(each for each in lines if each)
+
+
+def numbered(items: Sequence[Item]) -> list[str]:
+    """One line for each, with its place."""
+    return [f"{place}. {line(each)}" for place, each in enumerate(items, 1)]

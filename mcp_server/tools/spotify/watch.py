@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+from mcp_server.errors import Refusal
 from mcp_server.ladder import Sleep
-from providers.base import ProviderError
+from providers.base import ProviderError, Unavailable
 from providers.spotify import Playback, Spotify
 
 _GAPS = (0.3, 0.5, 0.6)
 """Seconds before each look. A state read within 200 ms of a command is the old one."""
+
+Seen = TypeVar("Seen")
 
 
 async def settle(
@@ -19,13 +23,44 @@ async def settle(
 
     A look that fails says nothing about the command, which was accepted: it only ends the looking.
     """
-    state: Playback | None = None
+    return await until(spotify.playback, lambda state: state is not None and done(state), pause)
+
+
+async def until(
+    look: Callable[[], Awaitable[Seen]], done: Callable[[Seen], bool], pause: Sleep
+) -> tuple[bool, Seen | None]:
+    """As `settle`, by any other way of looking."""
+    state: Seen | None = None
     for gap in _GAPS:
         await pause(gap)
         try:
-            state = await spotify.playback()
+            state = await look()
         except ProviderError:
             break
-        if state is not None and done(state):
+        if done(state):
             return True, state
     return False, state
+
+
+async def carried_out(
+    command: Callable[[], Awaitable[object]], watch: Callable[[], Awaitable[tuple[bool, Seen]]]
+) -> tuple[bool, Seen]:
+    """Send `command`, then `watch` for its effect.
+
+    Where its answer was lost, Spotify may have acted: only if the effect does not show either, it failed.
+    Raises what `command` raises, and Refusal in that case.
+    """
+    try:
+        await command()
+    except Unavailable as error:
+        if not error.ambiguous:
+            raise
+        confirmed, state = await watch()
+        if not confirmed:
+            raise Refusal(
+                "provider_error",
+                "Spotify did not answer the command, and the player does not show it. It may still come: "
+                "look with spotify_get_playback before you repeat it.",
+            ) from error
+        return confirmed, state
+    return await watch()
