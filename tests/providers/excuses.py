@@ -70,8 +70,12 @@ def _null(value: Any) -> bool:
 
 def _local_file(entry: Any) -> bool:
     """An entry of a playlist that is a file on somebody's machine."""
-    thing = entry.get("item", entry.get("track"))
-    if not entry.get("is_local") or thing is None:
+    return bool(entry.get("is_local")) and _local(entry.get("item", entry.get("track")))
+
+
+def _local(thing: Any) -> bool:
+    """The file itself, in a playlist or in the player."""
+    if not isinstance(thing, dict) or not thing.get("is_local"):
         return False
     parts = [thing, thing["album"], *thing["artists"]]
     return thing["uri"].startswith("spotify:local:") and all(part.items() >= LOCAL.items() for part in parts)
@@ -95,6 +99,11 @@ def _chapter(item: Any) -> bool:
     return show["id"] is not None and show["total_episodes"] is None and show["is_externally_hosted"] is None
 
 
+def _mute(kind: str) -> Look:
+    """Something of that kind that does not say whether it plays."""
+    return lambda item: isinstance(item, dict) and item.get("type") == kind and "is_playable" not in item
+
+
 def _bare_audiobook(item: Any) -> bool:
     return isinstance(item, dict) and item.get("type") == "audiobook"
 
@@ -104,6 +113,14 @@ def _bare_audiobook(item: Any) -> bool:
 
 def _without_item(entry: Json) -> Json:
     return {name: value for name, value in entry.items() if name not in {"item", "track"}}
+
+
+def _playable(item: Json) -> Json:
+    return {**item, "is_playable": True}
+
+
+def _nothing(item: Json) -> None:
+    return None
 
 
 def _episode_of_a_show(item: Json) -> Json:
@@ -131,6 +148,7 @@ def _at(reason: str, places: Iterable[str], odd: Look, *instead: Change) -> list
     return [Excuse(reason, operation, at, odd, *instead) for operation, _, at in split]
 
 
+PLAYER, QUEUE = "GET /v1/me/player(/currently-playing)?", "GET /v1/me/player/queue"
 PLAYLIST = r"GET /v1/playlists/\{playlist_id\}"
 ENTRIES = (f"{PLAYLIST} items.items.*", f"{PLAYLIST} tracks.items.*", f"{PLAYLIST}/items items.*")
 
@@ -141,6 +159,16 @@ EXCUSES = (
     *_at("the item of a track that is gone is null, says the description of `items`",
          [f"{place}.{name}" for place in ENTRIES for name in ("item", "track")], _null),
     *_at("nothing in a local file has an id (playlist_2)", ENTRIES, _local_file, _without_item),
+    *_at("nor in one that plays (playback_4)",
+         [f"{PLAYER} item", f"{QUEUE} currently_playing"], _local, _nothing),
+    *_at("nor in one that is queued", [f"{QUEUE} queue.*"], _local),
+    *_at("an episode in a playlist does not say whether it plays (playlist_3)",
+         [f"{place}.{name}" for place in ENTRIES for name in ("item", "track")], _mute("episode"), _playable),
+    *_at("nor does a chapter of an audiobook (audiobook_chapters)",
+         [r"GET /v1/audiobooks/\{id\} chapters.items.*", r"GET /v1/audiobooks/\{id\}/chapters items.*"],
+         _mute("chapter"), _playable),
+    *_at("Spotify's own playlists are null in a search (changes of November 2024)",
+         ["GET /v1/search playlists.items.*"], _null),
     *_at("a saved album that is gone is null (saved_albums)",
          ["GET /v1/me/(albums|tracks|shows) items.*"], _null),
     *_at("a saved episode that is gone has null fields (saved_episodes)",
@@ -148,6 +176,5 @@ EXCUSES = (
     *_at("saved audiobooks stand there themselves, without a date (saved_audiobooks)",
          ["GET /v1/me/audiobooks items.*"], _bare_audiobook, _saved_audiobook),
     *_at("an audiobook's chapter plays as an episode of a show with null flags (playback_audiobook_1)",
-         ["GET /v1/me/player(/currently-playing)? item", "GET /v1/me/player/queue currently_playing",
-          "GET /v1/me/player/queue queue.*"], _chapter, _episode_of_a_show),
+         [f"{PLAYER} item", f"{QUEUE} currently_playing", f"{QUEUE} queue.*"], _chapter, _episode_of_a_show),
 )  # fmt: skip

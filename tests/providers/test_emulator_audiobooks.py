@@ -47,7 +47,7 @@ def test_a_book_is_found_and_read_with_its_chapters(ben: Wire) -> None:
     assert (chapter["name"], chapter["chapter_number"], chapter["uri"]) == (
         "The Dead", 7, f"spotify:episode:{chapter['id']}"
     )  # fmt: skip
-    assert ben.json(f"/chapters/{chapter['id']}") == {**chapter, "audiobook": found}
+    assert ben.json(f"/chapters/{chapter['id']}") == {**chapter, "is_playable": True, "audiobook": found}
 
 
 def test_chapters_come_in_pages(ben: Wire) -> None:

@@ -14,7 +14,9 @@ from providers.emulator.spotify import audiobooks, search, shapes
 from providers.emulator.spotify.books import MARKETS
 from providers.emulator.spotify.guard import HOST, Caller, Handler, guarded, market, path_id, whole
 from providers.emulator.spotify.listing import found, paged
+from providers.emulator.spotify.oddities import EDITORIAL
 from providers.emulator.spotify.refusal import Refusal
+from providers.emulator.spotify.revisions import Playlist
 
 if TYPE_CHECKING:
     from providers.emulator.spotify.upstream import Spotify
@@ -36,10 +38,6 @@ REMOVED = """
     GET /audio-features /audio-features/{id} /audio-analysis/{id}
 """
 """Gone for apps in development mode: 403 Forbidden (changes of February 2026 and November 2024)."""
-
-UNBUILT = """
-"""
-"""The API has these; the emulator answers 501 until it does."""
 
 
 class Api:
@@ -66,13 +64,12 @@ class Api:
         return [
             *(Route(HOST + path, guarded(self._spotify, handler, *scopes), methods=["GET"])
               for path, handler, scopes in served),
-            *self._table(REMOVED, self._forbidden),
-            *self._table(UNBUILT, self._unbuilt),
+            *self._removed(),
         ]  # fmt: skip
 
-    def _table(self, table: str, handler: Handler) -> list[Route]:
-        endpoint = guarded(self._spotify, handler)
-        lines = (line.split() for line in table.strip().splitlines())
+    def _removed(self) -> list[Route]:
+        endpoint = guarded(self._spotify, self._forbidden)
+        lines = (line.split() for line in REMOVED.strip().splitlines())
         return [
             Route(HOST + path, endpoint, methods=methods.split(","))
             for methods, *paths in lines
@@ -81,9 +78,6 @@ class Api:
 
     async def _forbidden(self, request: Request, caller: Caller) -> Response:
         raise Refusal(403, "Forbidden")
-
-    async def _unbuilt(self, request: Request, caller: Caller) -> Response:
-        raise Refusal(501, "Not emulated yet")
 
     async def _me(self, request: Request, caller: Caller) -> Response:
         return JSONResponse(shapes.me(caller.person))
@@ -135,7 +129,7 @@ class Api:
         limit = whole(request, "limit", 5, 1, 10)
         offset = whole(request, "offset", 0, 0, 1000)
         market_applies = market(request)
-        finders: Mapping[str, Callable[[], tuple[list[Any], Callable[[Any], shapes.Json]]]] = {
+        finders: Mapping[str, Callable[[], tuple[list[Any], Callable[[Any], shapes.Json | None]]]] = {
             "album": lambda: (search.albums(self._catalog, query), shapes.album_brief),
             "artist": lambda: (search.artists(self._catalog, query), shapes.artist),
             "track": lambda: (
@@ -145,8 +139,8 @@ class Api:
             "show": lambda: (search.shows(self._catalog, query), shapes.show_brief),
             "episode": lambda: (search.episodes(self._catalog, query), shapes.episode_brief),
             "playlist": lambda: (
-                search.playlists([p for p in self._spotify.playlists("") if p.public], query),
-                lambda playlist: shapes.playlist_brief(playlist, self._spotify.people, caller.person),
+                search.playlists([*self._spotify.playlists(""), *EDITORIAL], query),
+                lambda playlist: self._listed(playlist, caller),
             ),
             "audiobook": lambda: (
                 search.audiobooks(self._catalog, query) if caller.person.country in MARKETS else [],
@@ -160,6 +154,12 @@ class Api:
                 "/search", matching, limit, offset, shape, {"query": q, "type": ",".join(kinds)}
             )
         return JSONResponse(answer)
+
+    def _listed(self, playlist: Playlist, caller: Caller) -> shapes.Json | None:
+        """Null stands for one of Spotify's own: apps in development mode get none (November 2024)."""
+        if playlist in EDITORIAL:
+            return None
+        return shapes.playlist_brief(playlist, self._spotify.people, caller.person)
 
 
 def _kinds(request: Request) -> list[str]:

@@ -50,7 +50,8 @@ class Audiobooks:
         market(request)
         chapters = self._catalog.chapters if caller.person.country in MARKETS else {}
         chapter = found(chapters, path_id(request))
-        return JSONResponse({**chapter_brief(chapter), "audiobook": brief(chapter.book)})
+        alone = {"is_playable": True, "audiobook": brief(chapter.book)}
+        return JSONResponse(chapter_brief(chapter) | alone)
 
     def _book(self, request: Request, caller: Caller) -> Audiobook:
         market(request)
@@ -88,7 +89,7 @@ def whole(book: Audiobook) -> shapes.Json:
 
 
 def chapter_brief(chapter: Chapter) -> shapes.Json:
-    """SimplifiedChapterObject."""
+    """SimplifiedChapterObject; whether it plays is only said of a chapter alone (real answers)."""
     return {
         "chapter_number": chapter.number,
         "description": chapter.about,
@@ -99,7 +100,6 @@ def chapter_brief(chapter: Chapter) -> shapes.Json:
         "html_description": chapter.about,
         "id": chapter.id,
         "images": shapes.pictures("audiobook", chapter.book.id),
-        "is_playable": True,
         "languages": [chapter.book.language],
         "name": chapter.name,
         "release_date": chapter.released,

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from providers.emulator.spotify.books import AUDIOBOOKS
 from providers.emulator.spotify.music import ALBUMS, SHOWS
 
+LOCAL = "spotify:local:"
+"""How the URI of a file on somebody's machine begins; artist, album, title and seconds follow."""
+
 ALPHABET = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 
@@ -139,7 +142,9 @@ class Catalog:
         return self.episodes.get(id_) or self.chapters.get(id_) if kind == "episode" else None
 
     def duration(self, uri: str) -> int:
-        """The length of a track, episode or chapter in ms. Raises KeyError."""
+        """The length of a track, episode, chapter or local file in ms. Raises KeyError."""
+        if uri.startswith(LOCAL):
+            return int(uri.rpartition(":")[2]) * 1000
         item = self.item(uri)
         if item is None:
             raise KeyError(uri)

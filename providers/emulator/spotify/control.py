@@ -27,7 +27,10 @@ class Players:
         return self._state(_person(self._spotify, query.get("account")))
 
     def write(self, body: Json) -> Json:
-        """`active` names a device by id or name, or null; `devices` replaces them all."""
+        """`active` names a device by id or name, or null; `devices` replaces them all.
+
+        `current` is the URI of all that plays, such as a local file, which no command can start.
+        """
         person = _person(self._spotify, body.get("account"))
         session = person.session
         if "devices" in body:
@@ -38,6 +41,9 @@ class Players:
                 raise ValueError(f"{person.key} has no device {body['active']!r}.")
             session.device = names.get(body["active"])
         self._spotify.players[person.key].view()
+        if "current" in body:
+            session.uris, session.order, session.at = [body["current"]], [0], 0
+            session.current, session.context = body["current"], None
         for name in ("playing", "position_ms", "shuffle", "repeat", "queued"):
             if name in body:
                 setattr(session, name, body[name])

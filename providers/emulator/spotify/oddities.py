@@ -16,6 +16,11 @@ ADDED_AT = "2026-02-14T08:30:00Z"
 LOCAL = "spotify:local:The+Paper+Lanterns:Attic+Tapes:Rain+on+the+Skylight:187"
 GONE = f"spotify:track:{spotify_id('track', 'taken down')}"
 LONG = 130
+EDITORIAL = tuple(
+    Playlist(spotify_id("playlist", f"spotify/{name}"), name, "By the editors.", "spotify", public=True)
+    for name in ("This Is Queen", "Bus Rides Radio")
+)
+"""Spotify's own playlists. A search finds them, and shows null in their place."""
 
 
 def playlist(

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from providers.emulator.spotify import shapes
 from providers.emulator.spotify.books import MARKETS
-from providers.emulator.spotify.catalog import Album, Artist, Chapter, Track, is_id
+from providers.emulator.spotify.catalog import LOCAL, Album, Artist, Chapter, Track, is_id
 from providers.emulator.spotify.guard import HOST, Caller, Handler, guarded, json_object, market, whole
 from providers.emulator.spotify.player import Player, View
 from providers.emulator.spotify.refusal import Refusal
@@ -100,7 +100,7 @@ class Remote:
     def _now(self, request: Request, player: Player, view: View) -> shapes.Json:
         """The part both reads share. An episode is shown only to who asks for episodes."""
         session, market_applies = view.session, market(request)
-        kind = session.current.split(":")[1] if session.current else "unknown"
+        kind = session.current.split(":")[1].replace("local", "track") if session.current else "unknown"
         known = {"track", *request.query_params.get("additional_types", "").split(",")}
         shown = session.current if kind in known else None
         return {
@@ -114,6 +114,8 @@ class Remote:
         }
 
     def _item(self, uri: str, *, market: str | None = None) -> shapes.Json:
+        if uri.startswith(LOCAL):
+            return shapes.local(uri)
         thing = self._catalog.item(uri)
         if thing is None:
             raise Refusal(404, "Resource not found")

@@ -246,9 +246,14 @@ def cover_id(cover: str) -> str:
 
 
 def playlist_item(entry: Entry, thing: Track | Episode | None, adder: Person, *, market: str | None) -> Json:
-    """PlaylistTrackObject; the item of a track that is gone is null."""
+    """PlaylistTrackObject; the item of a track that is gone is null.
+
+    Of an episode nothing says whether it plays where no market applies (real answers).
+    """
     is_local = entry.uri.startswith("spotify:local:")
     known = None if thing is None else item(thing, market=market)
+    if known is not None and market is None:
+        known.pop("is_playable", None)
     return {
         "added_at": entry.added_at,
         "added_by": user_brief(adder),
