@@ -99,6 +99,20 @@ def test_the_judge_accepts_what_spotify_really_answered(name: str) -> None:
         CONTRACT.assert_schema_holds("GET", REAL_ANSWERS[name], 200, HEADERS, body)
 
 
+@pytest.mark.parametrize(
+    ("name", "method", "path", "status"),
+    [
+        ("new_playlist", "POST", "/v1/me/playlists", 201),
+        ("playlist_update_items", "POST", "/v1/playlists/x/items", 201),
+        ("playlist_update_items", "PUT", "/v1/playlists/x/items", 200),
+        ("playlist_update_items", "DELETE", "/v1/playlists/x/items", 200),
+    ],
+)
+def test_the_judge_accepts_real_answers_to_changes(name: str, method: str, path: str, status: int) -> None:
+    body = (spec.folder() / "answers" / f"{name}.json").read_bytes()
+    CONTRACT.assert_schema_holds(method, path, status, HEADERS, body)
+
+
 @pytest.mark.parametrize("name", FAULTS_OF_THE_FILE)
 def test_what_the_judge_excuses_is_what_spotify_really_answered(name: str) -> None:
     """Nothing else is wrong with these answers."""

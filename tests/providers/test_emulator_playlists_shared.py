@@ -74,6 +74,10 @@ def test_playing_a_mixed_playlist_skips_what_cannot_sound(as_: Callable[[str], W
     assert emil("PUT", f"/me/player/play?device_id={laptop}", body).status_code in {200, 204}
     playing = emil.emulator.player("emil")
     assert (playing["current_name"], playing["context"]) == ("Dos Gardenias", context)
+    last = {"range_start": 4, "insert_before": 7}
+    done(emil("PUT", f"/playlists/{context.rpartition(':')[2]}/items", last))
+    emil("PUT", f"/me/player/play?device_id={laptop}", body | {"offset": {"position": 6}})
+    assert emil.emulator.player("emil")["current_name"] == "Chan Chan", "after the last comes the first"
 
 
 def test_an_empty_playlist_has_no_picture_until_it_gets_one(as_: Callable[[str], Wire]) -> None:
