@@ -162,6 +162,7 @@ def complaint(status: int, body: bytes) -> Complaint:
     for where, sentence, meaning in _SAID:
         if status == where and sentence.search(body):
             return meaning
-    if status == 403 and isinstance(error, dict) and error.get("message") == "Forbidden":
-        return Complaint("FORBIDDEN")
-    return Complaint("UNKNOWN" if reason == "UNKNOWN" else "")
+    if reason == "UNKNOWN":
+        return Complaint("UNKNOWN")
+    closed = status == 403 and isinstance(error, dict) and error.get("message") == "Forbidden"
+    return Complaint("FORBIDDEN" if closed else "")

@@ -59,7 +59,7 @@ def test_a_documented_reason_is_kept(status: int, reason: str) -> None:
         (403, player_error(403, "Insufficient client scope"), Complaint("", "scope")),
         (403, player_error(403, "Forbidden"), Complaint("FORBIDDEN")),
         (404, player_error(404, "Forbidden"), Complaint()),
-        (403, player_error(403, "Forbidden", "UNKNOWN"), Complaint("FORBIDDEN")),
+        (403, player_error(403, "Forbidden", "UNKNOWN"), Complaint("UNKNOWN")),
         (
             403,
             player_error(403, "User not registered in the Developer Dashboard"),
