@@ -206,14 +206,17 @@ class OpenId:
 class Dashboard:
     """Where and how an app is registered at a provider, for whoever has to do it.
 
-    `steps` say what to click there, in order; the redirect URI is shown beside step number `redirect`.
-    `secret_optional`: a client id alone will do, for PKCE stands in for the secret. `id_is` and `secret_is`
-    match client ids and secrets where the two can be told apart, to see that they were swapped.
+    `steps` say what to click there, in order; the redirect URI is shown beside step number `redirect`. `note`
+    is what to know of the provider's rules before that, and `rules` is where they stand. `secret_optional`: a
+    client id alone will do, for PKCE stands in for the secret. `id_is` and `secret_is` match client ids and
+    secrets where the two can be told apart, to see that they were swapped.
     """
 
     url: str
     steps: tuple[str, ...]
     redirect: int
+    note: str = ""
+    rules: str = ""
     secret_optional: bool = False
     id_is: str = "(?!)"
     secret_is: str = "(?!)"  # noqa: S105  a pattern
