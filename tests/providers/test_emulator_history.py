@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from providers.emulator.clock import Clock
+from providers.emulator.settings import Settings
+from providers.emulator.spotify.upstream import Spotify
 from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
@@ -70,6 +73,8 @@ def test_what_plays_to_its_end_is_heard_at_that_moment(ana: Wire, emulator: Emul
     emulator.advance(first["duration_ms"] / 1000 + 30)
     items = ana.json(f"{RECENT}?limit=2")["items"]
     assert items[0]["track"]["uri"] == uris[0]
+    ended = emulator.library()["played"][0]["at"]
+    assert emulator.read("clock")["now"] * 1000 - ended >= 29_000
     emulator.advance(600)
     assert heard(ana)[:3] == uris[::-1]
     assert ana.json(f"{RECENT}?limit=5")["items"][2] == items[0]
@@ -109,13 +114,23 @@ def test_episodes_and_reads_leave_no_trace(as_: Callable[[str], Wire], emulator:
     assert emulator.library("emil")["played"] == before
 
 
-def test_reads_that_lag_write_nothing_down_twice(ana: Wire, emulator: EmulatorProcess) -> None:
-    emulator.settings(lag_ms=60_000)
+def test_reads_that_lag_write_nothing_down(ana: Wire, emulator: EmulatorProcess) -> None:
+    """They go on with what played before, past its end, which never came."""
+    emulator.settings(lag_ms=600_000)
     count = len(emulator.library()["played"])
-    play(ana, "gasolina", "malamente")
-    for _ in range(3):
-        ana.json("/me/player")
+    before = ana.json("/me/player")["item"]
+    play(ana, "all blues")
+    emulator.advance(before["duration_ms"] / 1000)
+    assert ana.json("/me/player")["item"]["id"] not in {before["id"], ana.first("all blues")["id"]}
     assert len(emulator.library()["played"]) == count + 1
+
+
+def test_no_two_plays_share_a_millisecond() -> None:
+    """A cursor is a moment: two plays of one moment could not be told apart."""
+    person = Spotify(Clock(), Settings()).people["dana"]
+    for uri in ("spotify:track:a", "spotify:track:b", "spotify:track:c"):
+        person.hear(uri, None, 5.0)
+    assert [play.at for play in person.played] == [5000, 5001, 5002]
 
 
 def test_the_latest_fifty_come_in_pages_by_their_time(ana: Wire) -> None:

@@ -195,6 +195,7 @@ def test_followed_artists_are_paged_by_the_last_one_seen(ana: Wire) -> None:
     assert [len(page["items"]) for page in pages] == [10, 10, 7]
     assert (len(set(ids)), {page["total"] for page in pages}) == (27, {27})
     assert pages[-1]["cursors"] == {"after": None}
+    assert ana.json("/me/following?type=artist&limit=27")["artists"]["next"] is None
 
 
 def test_a_page_goes_on_where_the_artist_it_ended_with_was_left(ana: Wire) -> None:
@@ -215,7 +216,7 @@ def test_a_page_goes_on_where_the_artist_it_ended_with_was_left(ana: Wire) -> No
         ("spotify:track:short", "Invalid uri: spotify:track:short"),
         ("https://open.spotify.com/track/x", "Invalid uri: https://open.spotify.com/track/x"),
         (f"spotify:chapter:{NOWHERE}", "Unsupported uri type: chapter"),
-        (f"spotify:track:{NOWHERE}," * 41, "Too many uris: maximum 40"),
+        (",".join([f"spotify:track:{NOWHERE}"] * 41), "Too many uris: maximum 40"),
     ],
 )
 @pytest.mark.parametrize(
@@ -261,6 +262,7 @@ def test_only_artists_can_be_asked_for(ana: Wire, query: str) -> None:
         ("user-library-read", "PUT", "/me/library?uris=spotify:track:"),
         ("user-library-modify", "PUT", "/me/library?uris=spotify:artist:"),
         ("user-library-modify user-follow-modify", "DELETE", "/me/library?uris=spotify:playlist:"),
+        ("playlist-modify-private playlist-read-private", "PUT", "/me/library?uris=spotify:playlist:"),
         ("user-follow-read playlist-read-private", "GET", "/me/library/contains?uris=spotify:show:"),
         ("user-library-read user-follow-read", "GET", "/me/library/contains?uris=spotify:playlist:"),
     ],
