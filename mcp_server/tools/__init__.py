@@ -11,11 +11,27 @@ from types import ModuleType
 
 from mcp_server.tools import connections
 from mcp_server.tools.google import calendar
-from mcp_server.tools.spotify import control, options, play, player, queue, search, transfer
+from mcp_server.tools.spotify import (
+    control,
+    edits,
+    making,
+    options,
+    play,
+    player,
+    playlists,
+    queue,
+    removal,
+    search,
+    transfer,
+)
 
 MODULES: tuple[ModuleType, ...] = (
     connections,
     search,
+    playlists,
+    making,
+    edits,
+    removal,
     player,
     play,
     control,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AliasChoices, AliasPath, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AliasChoices, AliasPath, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from providers.model import Model, Text
 
@@ -175,6 +175,18 @@ class Page(Model, Generic[T]):
     def more(self) -> bool:
         """Whether another page follows."""
         return bool(self.next) or self.offset + self.limit < self.total
+
+
+class Places(Page[T], Generic[T]):
+    """A part of a list whose places count: where another list drops a null, this has an empty object."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_gaps(cls, data: Any) -> Any:
+        items = data.get("items") if isinstance(data, dict) else None
+        if not isinstance(items, list):
+            return data
+        return {**data, "items": [{} if row is None else row for row in items]}
 
 
 class SearchResults(Model):

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import AliasChoices, AliasPath, Field, model_validator
+from pydantic import AliasChoices, AliasPath, Field
 
 from providers.model import Model, Text
-from providers.spotify.answers import Album, Artist, Episode, Milliseconds, Page, Playable, Show, Thing, Track
+from providers.spotify.answers import (
+    Album,
+    Artist,
+    Episode,
+    Milliseconds,
+    Places,
+    Playable,
+    Playlist,
+    Show,
+    Thing,
+    Track,
+)
 
 S = TypeVar("S", bound=Thing)
 
@@ -69,17 +80,8 @@ class Entry(Model):
     item: Annotated[Playable | None, Field(validation_alias=AliasChoices("item", "track"))] = None
 
 
-class EntryPage(Page[Entry]):
-    """A part of a playlist: every place in order, for edits count places."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _with_gaps(cls, data: Any) -> Any:
-        """A null in place of a place stays one, where other lists drop it."""
-        items = data.get("items") if isinstance(data, dict) else None
-        if not isinstance(items, list):
-            return data
-        return {**data, "items": [{} if row is None else row for row in items]}
+EntryPage = Places[Entry]
+PlaylistPage = Places[Playlist]
 
 
 class Snapshot(Model):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from providers.http import Params
+from providers.base import Unavailable
+from providers.http import Answer, Params, decoded
 from providers.model import read
-from providers.spotify.answers import Page, Playlist
+from providers.spotify.answers import Playlist
 from providers.spotify.call import Caller
-from providers.spotify.personal import EntryPage, Snapshot
+from providers.spotify.personal import EntryPage, PlaylistPage, Snapshot
 from providers.spotify.record import PLAYLISTS, PLAYLISTS_EDIT
 
 MOST_ITEMS = 100
@@ -16,15 +17,16 @@ MOST_ITEMS = 100
 
 _HEAD = "id,uri,name,type,external_urls,description,public,collaborative,snapshot_id,owner(id,display_name)"
 _HEAD_FIELDS = f"{_HEAD},images,items(total)"
+_PLACES = "items(item(type,uri,name)),limit,offset,total"
 
 
 class PlaylistCalls(Caller):
     """`snapshot_id` names a version of a playlist; an edit that carries one is meant for that version."""
 
-    async def my_playlists(self, *, limit: int | None = None, offset: int | None = None) -> Page[Playlist]:
-        """GET /me/playlists: the person's own, and those they follow."""
+    async def my_playlists(self, *, limit: int | None = None, offset: int | None = None) -> PlaylistPage:
+        """GET /me/playlists: the person's own, and those they follow. A null is an empty one."""
         params: Params = {"limit": limit, "offset": offset}
-        return read(Page[Playlist], await self._get("my_playlists", "/me/playlists", PLAYLISTS, params))
+        return read(PlaylistPage, await self._get("my_playlists", "/me/playlists", PLAYLISTS, params))
 
     async def playlist(self, id_: str) -> Playlist:
         """GET /playlists/{id}, without its items. `size` is absent where it is neither owned nor shared."""
@@ -42,6 +44,16 @@ class PlaylistCalls(Caller):
         answer = await self._get("playlist_items", f"/playlists/{id_}/items", PLAYLISTS, params)
         return read(EntryPage, answer)
 
+    async def playlist_places(
+        self, id_: str, *, limit: int | None = None, offset: int | None = None
+    ) -> EntryPage:
+        """GET /playlists/{id}/items reduced to which item stands at which place: its URI and name."""
+        params: Params = {
+            "limit": limit, "offset": offset, "fields": _PLACES, "additional_types": "track,episode",
+        }  # fmt: skip
+        answer = await self._get("playlist_places", f"/playlists/{id_}/items", PLAYLISTS, params)
+        return read(EntryPage, answer)
+
     async def create_playlist(
         self,
         name: str,
@@ -50,10 +62,16 @@ class PlaylistCalls(Caller):
         collaborative: bool | None = None,
         description: str | None = None,
     ) -> Playlist:
-        """POST /me/playlists. Without `public` Spotify would make it public, so it is always sent."""
+        """POST /me/playlists. Without `public` Spotify would make it public, so it is always sent.
+
+        What it returns has an id.
+        """
         body = _given(name=name, public=public, collaborative=collaborative, description=description)
         answer = await self._send("create_playlist", "POST", "/me/playlists", PLAYLISTS_EDIT, body=body)
-        return read(Playlist, answer)
+        made = _made(answer)
+        if made is None:
+            raise Unavailable(answer.provider, answer.operation, "unreadable answer", ambiguous=True)
+        return made
 
     async def change_playlist(
         self,
@@ -71,7 +89,7 @@ class PlaylistCalls(Caller):
     async def add_items(self, id_: str, uris: Sequence[str], *, position: int | None = None) -> str:
         """POST /playlists/{id}/items: at most 100, in this order, at `position` (from 0) or at the end.
 
-        Returns the new `snapshot_id`.
+        Returns the new `snapshot_id`, as every edit does: empty where Spotify did not say it.
         """
         body = _given(uris=list(uris), position=position)
         return await self._edit("add_items", "POST", id_, body)
@@ -105,7 +123,16 @@ class PlaylistCalls(Caller):
 
     async def _edit(self, operation: str, method: str, id_: str, body: dict[str, object]) -> str:
         answer = await self._send(operation, method, f"/playlists/{id_}/items", PLAYLISTS_EDIT, body=body)
-        return read(Snapshot, answer).snapshot_id
+        value = decoded(answer.body)  # the edit is done, whatever the body is
+        return Snapshot.model_validate(value).snapshot_id if isinstance(value, dict) else ""
+
+
+def _made(answer: Answer) -> Playlist | None:
+    try:
+        made = read(Playlist, answer)
+    except Unavailable:
+        return None
+    return made if made.id else None
 
 
 def _given(**values: object) -> dict[str, object]:

@@ -17,9 +17,17 @@ from tests.mcp_server.desk import MODERN, chat
 
 ALWAYS = ["connections_list", "connections_connect", "connections_disconnect"]
 PLAYER = ["spotify_get_playback", "spotify_list_devices", "spotify_get_queue"]
-READ = ["spotify_search", *PLAYER]
+PLAYLISTS = ["spotify_list_playlists", "spotify_get_playlist"]
+READ = ["spotify_search", *PLAYLISTS, *PLAYER]
 WRITE = [
-    *READ,
+    "spotify_search",
+    *PLAYLISTS,
+    "spotify_create_playlist",
+    "spotify_update_playlist",
+    "spotify_add_to_playlist",
+    "spotify_reorder_playlist",
+    "spotify_remove_from_playlist",
+    *PLAYER,
     "spotify_play",
     "spotify_control_playback",
     "spotify_set_playback_options",

@@ -78,11 +78,11 @@ def item(thing: Thing) -> Item:
         duration_ms=thing.duration_ms or None if isinstance(thing, Track | Episode | Chapter) else None,
         released=clip(thing.release_date, 10) or None if isinstance(thing, Album | Episode) else None,
         uri=clip(thing.uri, 200),
-        url=_link(thing),
+        url=link(thing),
     )
 
 
-def _link(thing: Thing) -> str:
+def link(thing: Thing) -> str:
     """Its page, only where it is one of Spotify's: a link is something people click."""
     return thing.url if _PAGE.fullmatch(thing.url) else "https://open.spotify.com"
 
