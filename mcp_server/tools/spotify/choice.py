@@ -132,11 +132,10 @@ async def choose(
     pointed = parse_reference(query)
     if pointed is not None:
         return _pointed(pointed, start)
+    _no_start(start, f"a query for one {kind}", only=kind in ALONE or kind == "artist")
     found = await find(spotify, query, kind)
     if kind in ALONE:
-        _no_start(start, f"an {kind}" if kind == "episode" else f"a {kind}")
         return Choice(uris=(found.uri,), item=found)
-    _no_start(start, "an artist", only=kind == "artist")
     return Choice(context=found.uri, start=start, item=found)
 
 

@@ -11,6 +11,7 @@ from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
+from mcp_server.tools.spotify.paging import fitting
 from mcp_server.tools.spotify.views import (
     Item,
     Now,
@@ -30,6 +31,8 @@ _NEXT = 10
 """Items of the queue beside what plays."""
 
 _MOST_DEVICES = 30
+_ROOM = 18_000
+"""Bytes for the rows of a queue."""
 
 
 class Devices(BaseModel):
@@ -65,7 +68,7 @@ async def spotify_get_playback(
     """
     view = now(await spotify.playback())
     if include_queue and view.is_active:
-        view.queue = [brief(each) for each in (await spotify.queue()).queue[:_NEXT]]
+        view.queue = _room_for([brief(each) for each in (await spotify.queue()).queue[:_NEXT]])
     return answer(view, report(view))
 
 
@@ -84,7 +87,8 @@ async def spotify_list_devices(
     `controllable` plays, but takes no commands from here.
     """
     found = await spotify.devices()
-    view = Devices(devices=[player(each) for each in found[:_MOST_DEVICES]], total=len(found))
+    rows = [player(each) for each in found[:_MOST_DEVICES]]
+    view = Devices(devices=rows[: fitting([(row, _device(row)) for row in rows])], total=len(found))
     return answer(view, _devices_text(view))
 
 
@@ -106,10 +110,14 @@ async def spotify_get_queue(
     """
     found = await spotify.queue()
     playing = item(found.currently_playing) if found.currently_playing is not None else None
-    view = Upcoming(
-        playing=playing, items=[brief(each) for each in found.queue[:limit]], known=len(found.queue)
-    )
+    rows = _room_for([brief(each) for each in found.queue[:limit]])
+    view = Upcoming(playing=playing, items=rows, known=len(found.queue))
     return answer(view, _queue_text(view))
+
+
+def _room_for(rows: list[Item]) -> list[Item]:
+    """Those that fit an answer beside the item that plays. Spotify has no second page of its queue."""
+    return rows[: fitting([(row, line(row)) for row in rows], _ROOM)]
 
 
 def _devices_text(view: Devices) -> str:

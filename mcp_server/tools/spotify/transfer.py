@@ -16,7 +16,7 @@ from mcp_server.tools.spotify.commands import disallowed, on
 from mcp_server.tools.spotify.devices import named
 from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Now, now, sentence, usable
-from mcp_server.tools.spotify.watch import carried_out, settle
+from mcp_server.tools.spotify.watch import Lost, carried_out, settle
 from mcp_server.tools.text import quoted
 from providers.base import NotFound, Unavailable
 from providers.spotify import Device, Playback, Spotify
@@ -62,7 +62,7 @@ async def spotify_transfer_playback(
             lambda: _move(spotify, goal, before, play),
             lambda: settle(spotify, lambda seen: _there(seen, goal, play), pause),
         )
-    except (NotFound, Unavailable) as error:
+    except (NotFound, Unavailable, Lost) as error:
         raise _no_session(error, goal) from error
     return _answer(Moved(changed=True, confirmed=confirmed, playback=now(state), undo=_undo(before, goal)))
 
@@ -79,7 +79,7 @@ async def _move(spotify: Spotify, goal: Device, before: Playback | None, play: b
         await spotify.transfer(goal.id, play=play or None)
 
 
-def _no_session(error: NotFound | Unavailable, goal: Device) -> Exception:
+def _no_session(error: NotFound | Unavailable | Lost, goal: Device) -> Exception:
     """Spotify answers a 404 or 5xx where nothing was played for a while (web-api#700, #747)."""
     if isinstance(error, Unavailable) and error.retry_after is not None:
         return error
@@ -87,7 +87,8 @@ def _no_session(error: NotFound | Unavailable, goal: Device) -> Exception:
         "no_active_device",
         f"Spotify could not move playback to {quoted(goal.name)}: often nothing was played for a while, or "
         "the device has gone. Start something there with spotify_play and its `device`, or let the person "
-        "open Spotify on it.",
+        "open Spotify on it."
+        + (" Look with spotify_get_playback first: it may still come." if isinstance(error, Lost) else ""),
     )
 
 

@@ -16,6 +16,17 @@ _GAPS = (0.3, 0.5, 0.6)
 Seen = TypeVar("Seen")
 
 
+class Lost(Refusal):
+    """A command got no answer, and its effect does not show."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "provider_error",
+            "Spotify did not answer the command, and the player does not show it. It may still come: look "
+            "with spotify_get_playback before you repeat it.",
+        )
+
+
 async def settle(
     spotify: Spotify, done: Callable[[Playback], bool], pause: Sleep
 ) -> tuple[bool, Playback | None]:
@@ -48,7 +59,7 @@ async def carried_out(
     """Send `command`, then `watch` for its effect.
 
     Where its answer was lost, Spotify may have acted: only if the effect does not show either, it failed.
-    Raises what `command` raises, and Refusal in that case.
+    Raises what `command` raises, and Lost in that case.
     """
     try:
         await command()
@@ -57,10 +68,6 @@ async def carried_out(
             raise
         confirmed, state = await watch()
         if not confirmed:
-            raise Refusal(
-                "provider_error",
-                "Spotify did not answer the command, and the player does not show it. It may still come: "
-                "look with spotify_get_playback before you repeat it.",
-            ) from error
+            raise Lost() from error
         return confirmed, state
     return await watch()
