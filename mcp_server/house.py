@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
+from mcp_server.polls import Polls
 from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck, Witness
 from providers.http import Http
 
@@ -19,7 +20,7 @@ class House:
     `request_state_keys` seal what a client carries between two rounds (the first one seals, all open),
     `session_key` signs legacy session ids; both are 32 bytes of `Vault.derive`. `origins` are browser
     origins allowed beside our own. `pause` waits between looks at a player. `buckets` bound what one
-    grant may ask.
+    grant may ask, `polls` which looks of a page are noted.
     """
 
     public_url: str
@@ -34,6 +35,7 @@ class House:
     request_state_keys: tuple[bytes, ...] = field(repr=False)
     session_key: bytes = field(repr=False)
     buckets: Buckets = field(default_factory=Buckets)
+    polls: Polls = field(default_factory=Polls)
     origins: tuple[str, ...] = ()
     patience: Patience = field(default_factory=Patience)
     pause: Sleep = asyncio.sleep

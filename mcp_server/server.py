@@ -155,7 +155,6 @@ class ValetServer(MCPServer[House]):
             raise
         finally:
             self._note(entry, call, outcome, round((time.monotonic() - began) * 1000))
-        _log.info("tool_answered", tool=name, outcome=outcome)
         return result
 
     async def _answer(
@@ -173,14 +172,21 @@ class ValetServer(MCPServer[House]):
             return failure(spoken) if spoken is not None else self._masked(entry, error)
 
     def _note(self, entry: Entry, call: Call, outcome: str, milliseconds: int) -> None:
-        """Let the person see that it was called: the tool, the account and the end of it, nothing said."""
-        who = call.principal
+        """Let the person see that it was called: the tool, the account and the end of it, nothing said.
+
+        Of a page that looks every few seconds, the first look in a while; each that is not allowed.
+        """
+        who, name = call.principal, entry.tool.name
+        kind = (who.grant_id, name, call.connection, outcome)
+        if entry.spec.poll and outcome != "not_allowed" and not self._house.polls.first(*kind):
+            return
+        _log.info("tool_answered", tool=name, outcome=outcome)
         self._house.diary.note(
             user_id=who.user_id,
             grant_id=who.grant_id,
             client_id=who.client_id,
             client_name=who.client_name,
-            action=entry.tool.name,
+            action=name,
             provider=self._provider(entry),
             connection=call.connection,
             outcome=outcome,

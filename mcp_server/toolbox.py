@@ -56,6 +56,11 @@ class Spec:
         """Whether it is for pages, and no model sees it."""
         return self.visibility is not None and "model" not in self.visibility
 
+    @property
+    def poll(self) -> bool:
+        """Whether a page calls it by itself, again and again."""
+        return self.app_only and self.read_only
+
     def meta(self) -> dict[str, Any] | None:
         """`_meta` as ext-apps 2026-01-26 "Resource Discovery" has it; the flat key is for hosts of before."""
         ui: dict[str, Any] = {}
@@ -146,9 +151,10 @@ class Toolbox:
 
 
 def _collect(module: ModuleType) -> list[Entry]:
+    # A copy: where hints are read for the first time, pydantic may put a generic's form into the module.
     return [
         Entry(_build(function, spec), spec)
-        for function in vars(module).values()
+        for function in list(vars(module).values())
         if (spec := getattr(function, _MARK, None)) is not None and function.__module__ == module.__name__
     ]
 

@@ -230,16 +230,17 @@ class Provider:
     `switch_params` where the person reconnects or picks another account, `again_params` where they must prove
     once more who they are; a name in several of them gets all the words. `incremental`: a consent adds to
     what was allowed before, so only what is missing is asked. `covers`: a scope that was granted is as good
-    as these others. `hosts` are the only hosts a token of this provider may be sent to. `revokes_all`:
-    telling the provider to end one token ends everything that the account granted this app. `grant_lifetime`
-    is set where a grant dies by itself however often it is refreshed. `complaint` reads the reason out of an
-    error answer of its API, `reasons` says what that comes to; `app_limits` are the reasons ("" for none) of
-    those limits that it counts by app: whoever meets one meets it for everybody of that app. Whose account it
-    is comes from `openid` where the provider has it, else from `account`. One without `services` is a way to
-    sign in and nothing to connect; one that `discovers` gets its addresses from its own description
-    (`oidc.py`). `secret_in_body`: its token endpoint wants the app's secret there; `answers_issuer`: its
-    answers always say whose they are (RFC 9207). `dashboard` says how an app is registered; where people may
-    bring one of their own, `own_apps` says why they would.
+    as these others. `hosts` are the only hosts a token of this provider may be sent to, `media_hosts` those
+    that pictures are fetched from, without a token. `revokes_all`: telling the provider to end one token
+    ends everything that the account granted this app. `grant_lifetime` is set where a grant dies by itself
+    however often it is refreshed. `complaint` reads the reason out of an error answer of its API, `reasons`
+    says what that comes to; `app_limits` are the reasons ("" for none) of those limits that it counts by app:
+    whoever meets one meets it for everybody of that app. Whose account it is comes from `openid` where the
+    provider has it, else from `account`. One without `services` is a way to sign in and nothing to connect;
+    one that `discovers` gets its addresses from its own description (`oidc.py`). `secret_in_body`: its token
+    endpoint wants the app's secret there; `answers_issuer`: its answers always say whose they are (RFC 9207).
+    `dashboard` says how an app is registered; where people may bring one of their own, `own_apps` says why
+    they would.
     """
 
     name: str
@@ -272,6 +273,7 @@ class Provider:
     discovers: bool = False
     secret_in_body: bool = False
     answers_issuer: bool = False
+    media_hosts: frozenset[str] = frozenset()
 
     def service(self, name: str) -> Service:
         """The service of that name. Raises KeyError."""

@@ -44,7 +44,8 @@ from providers.base import (
     Unavailable,
 )
 from providers.breaker import Breaker
-from providers.transport import Transport
+from providers.media import Media
+from providers.transport import Transport, reaches
 
 log = structlog.get_logger(__name__)
 
@@ -162,6 +163,7 @@ class Http:
     `deadline` is in seconds and bounds one credential's attempts together, pauses included (fetching the
     credential is the vault's time, not counted). `breaker` keeps in mind which apps are paused; calls without
     a credential source are of no app. `sleep`, `random`, `clock` and `now` are injected for tests.
+    `media` fetches pictures by the same road.
     """
 
     def __init__(
@@ -175,6 +177,7 @@ class Http:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self.media = Media(transport)
         self._transport = transport
         self._breaker = breaker or Breaker(now=now)
         self._deadline = deadline
@@ -354,23 +357,13 @@ def _refusal(call: _Call, status: int, reason: str, *, own: bool) -> ProviderErr
 
 def _target(provider: Provider, url: str, operation: str, params: Params | None) -> httpx2.URL:
     """The URL to call. A token leaves only over https, to a host its provider's record names."""
-    if not _allowed(provider, url):
+    if not reaches(url, provider.hosts):
         raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED")
     given = {name: value for name, value in (params or {}).items() if value is not None}
     try:
         return httpx2.URL(url).copy_merge_params(given)
     except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
         raise Rejected(provider.name, operation, "UNSENDABLE") from None
-
-
-def _allowed(provider: Provider, url: str) -> bool:
-    try:
-        target = httpx2.URL(url)
-    except httpx2.InvalidURL:
-        return False
-    # httpx2.URL normalises: the default port reads None, the host is lower case.
-    host = target.host if target.port is None else f"{target.host}:{target.port}"
-    return target.scheme == "https" and not target.userinfo and host in provider.hosts
 
 
 def _request(call: _Call, bearer: _Bearer | None) -> httpx2.Request:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Collection
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
@@ -31,6 +32,17 @@ def quiet_loggers() -> None:
     """Keep the HTTP libraries from logging URLs and headers, whatever the level of the root logger is."""
     for name in ("httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def reaches(url: str, hosts: Collection[str]) -> bool:
+    """Whether `url` leads by https to one of these hosts, by its exact name, and says nothing of a user."""
+    try:
+        target = httpx2.URL(url)
+    except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
+        return False
+    # httpx2.URL normalises: the default port reads None, the host is lower case.
+    host = target.host if target.port is None else f"{target.host}:{target.port}"
+    return target.scheme == "https" and not target.userinfo and host in hosts
 
 
 class Transport:
@@ -59,21 +71,22 @@ class Transport:
         """Where `url` is really found: itself, or its place at the emulator."""
         return emulated(url, self._origin)
 
-    def within(self, seconds: float) -> Exchange:
+    def within(self, seconds: float, most: int | None = None) -> Exchange:
         """An httpx2 transport whose every exchange, body included, ends within `seconds`.
 
-        It borrows the pool: closing it closes nothing.
+        It borrows the pool: closing it closes nothing. `most` is a lower cap for the body, in bytes.
         """
-        return Exchange(self, seconds)
+        return Exchange(self, seconds, most)
 
-    async def carry(self, request: httpx2.Request) -> httpx2.Response:
+    async def carry(self, request: httpx2.Request, most: int | None = None) -> httpx2.Response:
         """Send `request` and read the whole answer. Raises httpx2.TransportError, Oversized among them."""
+        cap = self._max_body if most is None else min(most, self._max_body)
         response = await self._inner.handle_async_request(self._addressed(request))
         body = bytearray()
         async with aclosing(response.aiter_bytes()) as chunks:
             async for chunk in chunks:
                 body += chunk
-                if len(body) > self._max_body:
+                if len(body) > cap:
                     raise Oversized("the answer is too large", request=request)
         headers = [(name, value) for name, value in response.headers.multi_items() if name not in _REWRITTEN]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(body))
@@ -101,16 +114,17 @@ class Transport:
 
 
 class Exchange(httpx2.AsyncBaseTransport):
-    """A `Transport` on loan, with a deadline in seconds for each exchange."""
+    """A `Transport` on loan, with a deadline in seconds and maybe a lower cap for each exchange."""
 
-    def __init__(self, transport: Transport, seconds: float) -> None:
+    def __init__(self, transport: Transport, seconds: float, most: int | None = None) -> None:
         self._transport = transport
         self._seconds = seconds
+        self._most = most
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """One request, one whole answer. Raises httpx2.TransportError, ReadTimeout past the deadline."""
         try:
             async with asyncio.timeout(self._seconds):
-                return await self._transport.carry(request)
+                return await self._transport.carry(request, self._most)
         except TimeoutError:
             raise httpx2.ReadTimeout("no whole answer before the deadline", request=request) from None

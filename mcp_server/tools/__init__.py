@@ -12,6 +12,7 @@ from types import ModuleType
 from mcp_server.tools import connections
 from mcp_server.tools.google import calendar
 from mcp_server.tools.spotify import (
+    card,
     control,
     edits,
     making,
@@ -38,5 +39,6 @@ MODULES: tuple[ModuleType, ...] = (
     options,
     transfer,
     queue,
+    card,
     calendar,
 )

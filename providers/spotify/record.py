@@ -69,6 +69,9 @@ SPOTIFY = Provider(
     authorize_url="https://accounts.spotify.com/authorize",
     token_url="https://accounts.spotify.com/api/token",  # noqa: S106  an address, not a password
     hosts=frozenset({"api.spotify.com"}),
+    # All covers of tracks, episodes, chapters, albums, shows and audiobooks in the real answers we have; the
+    # pictures of playlists, elsewhere too, are never shown.
+    media_hosts=frozenset({"i.scdn.co"}),
     services=(
         Service(
             name="spotify",

@@ -94,6 +94,7 @@ def wire() -> list[dict[str, Any]]:
             "inputSchema": tool.parameters,
             "outputSchema": tool.output_schema,
             "annotations": tool.annotations.model_dump(by_alias=True) if tool.annotations else None,
+            "meta": tool.meta or {},
         }
         for tool in Toolbox(MODULES).tools
     ]
@@ -105,9 +106,11 @@ def size(tools: list[dict[str, Any]], *keys: str) -> int:
 
 def test_the_budget_of_what_a_model_reads() -> None:
     read = ("name", "title", "description", "inputSchema")
-    spotify = [tool for tool in wire() if tool["name"].startswith("spotify_")]
+    seen = [tool for tool in wire() if tool["meta"].get("ui", {}).get("visibility") != ["app"]]
+    spotify = [tool for tool in seen if tool["name"].startswith("spotify_")]
+    assert len(seen) < len(wire()), "tools for pages are not read by a model"
     assert size(spotify, *read) <= 16_000
-    assert size(wire(), *read) <= 48_000
+    assert size(seen, *read) <= 48_000
     assert size(wire(), *read, "outputSchema", "annotations") <= 130_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 
 import pytest
 
@@ -141,10 +142,16 @@ def test_an_unlicensed_track_says_so_where_a_market_applies(ana: Wire) -> None:
     assert ana.refused("PUT", "/me/player/play", body)[1] == "Player command failed: Restriction violated"
 
 
-def test_pictures_are_there(ana: Wire, emulator: EmulatorProcess) -> None:
-    picture = emulator.http.get(emulator.url(ana.first("despacito")["album"]["images"][0]["url"]))
-    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
-    assert emulator.http.get("/i.scdn.co/image/nothing").status_code == 404
+def test_pictures_are_there_in_the_sizes_that_are_named(ana: Wire, emulator: EmulatorProcess) -> None:
+    images = ana.first("despacito")["album"]["images"]
+    assert [image["width"] for image in images] == [640, 300, 64]
+    for image in images:
+        picture = emulator.http.get(emulator.url(image["url"]))
+        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+        assert struct.unpack(">II", picture.content[16:24]) == (image["width"], image["height"])
+        assert picture.content == emulator.http.get(emulator.url(image["url"])).content
+    for nowhere in ("nothing", "0" * 40, images[0]["url"][-40:-1] + "Z"):
+        assert emulator.http.get(f"/i.scdn.co/image/{nowhere}").status_code == 404
 
 
 # The door

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
+from mcp_server.pages import PLAYER
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.paging import fitting
@@ -57,6 +58,7 @@ class Upcoming(BaseModel):
     read_only=True,
     destructive=False,
     idempotent=True,
+    app=PLAYER,
 )
 async def spotify_get_playback(
     spotify: SpotifyClient,

@@ -1,7 +1,11 @@
-"""i.scdn.co: a small picture for every address, in colours of its own, drawn on the spot."""
+"""i.scdn.co: a picture for every address, in colours of its own, drawn on the spot in the size that it names.
+
+Every other cover is grainy, as scans are: its PNG is many times as large, and only the smallest one is small.
+"""
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 
@@ -10,7 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-SIDE = 64
+from providers.emulator.spotify.shapes import PICTURES
+
+SIDES = {head: side for sizes in PICTURES.values() for head, side in sizes}
+"""Pixels by the beginning of an address, which names the kind of picture and its size."""
 
 
 def routes() -> list[Route]:
@@ -20,21 +27,37 @@ def routes() -> list[Route]:
 
 async def _picture(request: Request) -> Response:
     id_ = str(request.path_params["id"])
-    if len(id_) != 40 or not set(id_) <= set("0123456789abcdef"):
+    side = SIDES.get(id_[:16])
+    if side is None or len(id_) != 40 or not set(id_) <= set("0123456789abcdef"):
         raise HTTPException(404)
     headers = {"cache-control": "max-age=86400"}
-    return Response(png(bytes.fromhex(id_)[-6:]), media_type="image/png", headers=headers)
+    seed = bytes.fromhex(id_[16:])
+    return Response(png(seed[-6:], side, grainy=grainy(id_)), media_type="image/png", headers=headers)
 
 
-def png(colours: bytes) -> bytes:
-    """A 64×64 PNG shading from the first three bytes to the last three."""
+def grainy(id_: str) -> bool:
+    """Whether the picture of that address is grainy, in all its sizes."""
+    return int(id_[16], 16) % 2 == 1
+
+
+def png(colours: bytes, side: int, *, grainy: bool = False) -> bytes:
+    """A square PNG shading from the first three bytes to the last three."""
+    length = 2 * side - 1
+    shades = bytearray()
+    for step in range(length):
+        share = step / (length - 1)
+        shades += bytes(
+            round(a + (b - a) * share) & 0xFC for a, b in zip(colours[:3], colours[3:], strict=True)
+        )
+    noise = random.Random(colours)  # noqa: S311  a pattern, the same each time
+    mask = int.from_bytes(b"\x03" * (3 * side))
     rows = bytearray()
-    for y in range(SIDE):
-        rows.append(0)
-        for x in range(SIDE):
-            share = (x + y) / (2 * SIDE - 2)
-            rows += bytes(round(a + (b - a) * share) for a, b in zip(colours[:3], colours[3:], strict=True))
-    header = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
+    for y in range(side):
+        row = bytes(shades[3 * y : 3 * (y + side)])
+        if grainy:
+            row = (int.from_bytes(row) | noise.getrandbits(24 * side) & mask).to_bytes(3 * side)
+        rows += b"\0" + row
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + _chunk(b"IHDR", header)
