@@ -80,7 +80,8 @@ def connected(
     """
 
     async def client(context: Context[House, Any], account: str | None) -> Client:
-        return build(context.request_context.lifespan_context.http, await _source(context, provider, account))
+        http = context.request_context.lifespan_context.http.for_one_task()
+        return build(http, await _source(context, provider, account))
 
     return client
 

@@ -22,8 +22,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 
 import httpx2
 import structlog
@@ -46,6 +45,7 @@ from providers.base import (
 from providers.breaker import Breaker
 from providers.media import Media
 from providers.transport import Transport, reaches
+from providers.waiting import DEFAULT_RETRY_AFTER, LONGEST_WAIT, Allowance, named_pause, retry_after, told
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +54,7 @@ Params = Mapping[str, str | int | bool | None]
 
 READ_RETRIES = 2
 FIRST_PAUSE = 0.5
-LONGEST_WAIT = 5.0
-DEFAULT_RETRY_AFTER = 30.0
 QUOTA_PAUSE = 3600.0
-_MOST_RETRY_AFTER = timedelta(days=7).total_seconds()
 _TRANSIENT = frozenset({502, 503, 504})
 AMBIGUOUS = frozenset({502, 504})  # a gateway speaks for a server that may have acted
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
@@ -78,37 +75,6 @@ def decoded(body: bytes) -> object:
     except (ValueError, RecursionError):
         return None
     return value
-
-
-def retry_after(headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds of a Retry-After header, a number or a date (RFC 9110 §10.2.3); 30 where it is unusable."""
-    named = _named(headers, now)
-    return DEFAULT_RETRY_AFTER if named is None else named
-
-
-def _named(headers: Mapping[str, str], now: datetime) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text):
-        return min(float(text), _MOST_RETRY_AFTER)
-    until = _date(text)
-    if until is None:
-        return None
-    # The upstream's own clock, where it shows it: ours may differ.
-    seconds = (until - (_date(headers.get("date", "")) or now)).total_seconds()
-    return min(max(seconds, 0.0), _MOST_RETRY_AFTER)
-
-
-def named_pause(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds of a Retry-After header, or None where there is none: a 503 need not have one."""
-    return retry_after(headers, now) if "retry-after" in headers else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        stamp = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +128,8 @@ class Http:
 
     `deadline` is in seconds and bounds one credential's attempts together, pauses included (fetching the
     credential is the vault's time, not counted). `breaker` keeps in mind which apps are paused; calls without
-    a credential source are of no app. `sleep`, `random`, `clock` and `now` are injected for tests.
-    `media` fetches pictures by the same road.
+    a credential source are of no app. `allowance` bounds what all its calls together wait for short limits.
+    `sleep`, `random`, `clock` and `now` are injected for tests. `media` fetches pictures by the same road.
     """
 
     def __init__(
@@ -171,6 +137,7 @@ class Http:
         transport: Transport,
         *,
         breaker: Breaker | None = None,
+        allowance: Allowance | None = None,
         deadline: float = 20.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         random: Callable[[], float] = randomlib.random,
@@ -180,11 +147,28 @@ class Http:
         self.media = Media(transport)
         self._transport = transport
         self._breaker = breaker or Breaker(now=now)
+        self._allowance = allowance
         self._deadline = deadline
         self._sleep = sleep
         self._random = random
         self._clock = clock
         self._now = now
+
+    def for_one_task(self) -> Http:
+        """The same, for the calls of one task: a short limit is waited for once in all of it.
+
+        Each call by itself would be patient again, and a task of many calls hang for minutes.
+        """
+        return Http(
+            self._transport,
+            breaker=self._breaker,
+            allowance=Allowance(self._clock),
+            deadline=self._deadline,
+            sleep=self._sleep,
+            random=self._random,
+            clock=self._clock,
+            now=self._now,
+        )
 
     async def request(
         self,
@@ -199,7 +183,6 @@ class Http:
         scopes: frozenset[str] = frozenset(),
     ) -> Answer:
         """The upstream's 2xx answer to one call.
-
 
         `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
         A credential source is asked once more, with the refused version, after a 401. Raises ProviderError,
@@ -236,8 +219,11 @@ class Http:
         while True:
             self._require_unpaused(call, bearer)
             outcome = await self._attempt(call, bearer, ends - self._clock())
-            pause = patience.pause(outcome, self._now, limited=_limited(call.provider, outcome))
+            limited = _limited(call.provider, outcome)
+            pause = patience.pause(outcome, self._now, limited=limited)
             if pause is None or pause >= ends - self._clock():
+                break
+            if limited and self._allowance is not None and not self._allowance.grants(pause):
                 break
             await self._sleep(pause)
         if isinstance(outcome, Answer):
@@ -288,7 +274,7 @@ class Http:
 
         A time that the upstream did not name is a guess of ours, and so no reason to pause anybody else.
         """
-        named = _named(answer.headers, self._now())
+        named = told(answer.headers, self._now())
         guess = QUOTA_PAUSE if reason == QUOTA else DEFAULT_RETRY_AFTER
         seconds, until = guess if named is None else named, None
         lasting = reason == QUOTA or (named is not None and named > LONGEST_WAIT)

@@ -39,8 +39,9 @@ from providers.base import (
     TokenSet,
     Unavailable,
 )
-from providers.http import AMBIGUOUS, decoded, named_pause, retry_after, visible
+from providers.http import AMBIGUOUS, decoded, visible
 from providers.transport import Transport
+from providers.waiting import named_pause, retry_after
 
 log = structlog.get_logger(__name__)
 

@@ -27,9 +27,10 @@ from providers.base import (
     ScopeMissing,
     Unavailable,
 )
-from providers.http import Http, decoded, retry_after
+from providers.http import Http, decoded
 from providers.spotify import SPOTIFY
 from providers.transport import Transport
+from providers.waiting import Allowance, retry_after
 from tests.providers.upstream import CANARY, Clock, Step, Upstream, Vault, told
 
 ME = "https://api.spotify.com/v1/me"
@@ -336,6 +337,33 @@ async def test_a_long_or_unknown_rate_limit_is_not_waited_for(headers: dict[str,
         await call(client, "GET")
     assert len(upstream.requests) == 1
     assert clock.pauses == []
+
+
+async def test_one_task_waits_for_short_limits_once_in_all() -> None:
+    def limited() -> httpx2.Response:
+        return httpx2.Response(429, headers={"Retry-After": "3"})
+
+    client, upstream, clock = http(
+        limited(), httpx2.Response(204), httpx2.Response(204), limited(), limited(), httpx2.Response(204)
+    )
+    task = client.for_one_task()
+    await call(task)
+    await call(task)
+    assert clock.pauses == [3.0]
+    with pytest.raises(RateLimited) as caught:
+        await call(task)
+    assert (caught.value.retry_after, clock.pauses) == (3.0, [3.0])
+    await call(client.for_one_task())
+    assert clock.pauses == [3.0, 3.0], "the next task is patient again"
+    assert upstream.script == []
+
+
+async def test_what_a_task_does_side_by_side_waits_side_by_side() -> None:
+    clock = Clock()
+    allowance = Allowance(clock)
+    assert allowance.grants(5) and allowance.grants(4), "both begin now"
+    clock.now += 4
+    assert allowance.grants(1) and not allowance.grants(1.5)
 
 
 async def test_a_rate_limit_beyond_the_deadline_is_not_waited_for() -> None:
