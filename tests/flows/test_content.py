@@ -21,10 +21,11 @@ TRACK = "spotify:track:3al3v4DaGuRSSVoCv2UkOt"
 ASKED = "Canaryquery-Zyxomma"
 LISTED = "Canarylist-Quellenweg"
 RENAMED = "Canaryname-Ostwind"
+LATEST = "the snapshot of the last answer"
 DEVICE = "Canarydevice-Werkbank"
 TOLD = "Canaryanswer-Brunnen"
 NAMES = frozenset(
-    {"name", "by", "album", "description", "title", "url", "uri", "playlist", "device", "owner"}
+    {"name", "by", "album", "description", "title", "url", "uri", "playlist", "device", "owner", "data_uri"}
 )
 """The fields of results in which Spotify's content stands."""
 
@@ -47,6 +48,9 @@ def calls() -> dict[str, list[dict[str, Any]]]:
         "spotify_list_playlists": [{}],
         "spotify_get_playlist": [{"playlist": LISTED}],
         "spotify_add_to_playlist": [{"playlist": LISTED, "items": [TRACK]}],
+        "spotify_reorder_playlist": [
+            {"playlist": LISTED, "range_start": 0, "insert_before": 2, "snapshot_id": LATEST}
+        ],
         "spotify_remove_from_playlist": [{"playlist": LISTED, "items": [TRACK]}],
         "spotify_update_playlist": [{"playlist": LISTED, "name": RENAMED}],
         "spotify_get_playback": [{}],
@@ -82,12 +86,12 @@ async def test_nothing_that_spotify_tells_is_stored_logged_or_counted(
         devices = emulator.player("ana")["devices"]
         renamed = [{**devices[0], "name": DEVICE}, *devices[1:]]
         emulator.set_player("ana", devices=renamed, active=DEVICE, playing=True)
-        async with valet.chat(token) as client:
+        async with valet.chat(token, ui=True) as client:
             seen, failed = await _everything(valet, client)
             odd = await _odd_answers(valet, client)
         told = generate_latest(valet.house.metrics).decode()
     assert not failed, "each of these tools has to work, or its words are looked for in vain"
-    for canary in (DEVICE, "Despacito", "Luis Fonsi", TRACK):
+    for canary in (DEVICE, LISTED, "Despacito", "Luis Fonsi", TRACK, "data:image/"):
         assert any(canary in each for each in seen), canary
     haystacks = {
         "database": _dump(empty_database_url),
@@ -109,10 +113,12 @@ async def _everything(valet: Whole, client: Client) -> tuple[set[str], list[str]
     table = calls()
     assert there <= table.keys(), "say above how it is called"
     seen: set[str] = set()
-    failed = []
+    failed, snapshot = [], ""
     for name in (each for each in table if each in there):
-        for arguments in table[name]:
+        for example in table[name]:
+            arguments = {key: snapshot if value is LATEST else value for key, value in example.items()}
             result = await client.call_tool(name, arguments)
+            snapshot = (result.structured_content or {}).get("snapshot_id") or snapshot
             if result.is_error and ASKED not in str(arguments):
                 failed.append(f"{name}{arguments}: {text(result)}")
             seen |= set(_content(result.structured_content))

@@ -21,8 +21,9 @@ from pathlib import Path
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import httpx2
-from mcp.client import Client
+from mcp.client import Client, advertise
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from pydantic import SecretStr
 
 from providers.base import App
@@ -72,11 +73,12 @@ class Whole:
         return str(answer.json()["access_token"])
 
     @asynccontextmanager
-    async def chat(self, token: str) -> AsyncIterator[Client]:
-        """A chat program with that token."""
+    async def chat(self, token: str, *, ui: bool = False) -> AsyncIterator[Client]:
+        """A chat program with that token; with `ui` one that renders MCP Apps."""
+        extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if ui else None
         async with self._http(authorization=f"Bearer {token}") as http:
             transport = streamable_http_client(f"{ORIGIN}/mcp", http_client=http)
-            async with Client(transport, cache=None) as client:
+            async with Client(transport, extensions=extensions, cache=None) as client:
                 yield client
 
     async def connect(self, url: str, account: str = "ana", scopes: frozenset[str] | None = None) -> Page:
