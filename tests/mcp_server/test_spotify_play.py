@@ -41,6 +41,7 @@ async def found(client: Client, name: str, kind: str) -> str:
 @pytest.mark.parametrize("mode", [MODERN, "legacy"])
 async def test_words_a_list_by_its_name_and_back_again(hall: Hall, mode: str) -> None:
     async with hall.chat("ana", mode) as client:
+        await client.call_tool("spotify_control_playback", {"action": "next"})
         before = hall.emulator.player()
         despacito = await play(client, query="Despacito")
         assert (despacito["confirmed"], despacito["playback"]["item"]["name"]) == (True, "Despacito")
@@ -53,7 +54,7 @@ async def test_words_a_list_by_its_name_and_back_again(hall: Hall, mode: str) ->
 
         undo = despacito["undo"]
         assert undo["tool"] == "spotify_play"
-        await play(client, **undo["arguments"])
+        assert (await play(client, **undo["arguments"]))["confirmed"]
         again = hall.emulator.player()
         assert [again[key] for key in ("context", "current", "active", "is_playing")] == [
             before[key] for key in ("context", "current", "active", "is_playing")

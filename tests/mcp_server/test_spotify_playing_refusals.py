@@ -106,7 +106,7 @@ async def test_a_long_limit_is_told_and_a_short_one_waited_for(hall: Hall) -> No
         ("spotify_transfer_playback", {"device": ""}),
         ("spotify_add_to_queue", {"item": "x" * 301}),
         ("spotify_add_to_queue", {"item": "https://open.spotify.com.evil.example/track/" + "1" * 22}),
-        ("spotify_add_to_queue", {"query": "x", "kind": "album"}),
+        ("spotify_add_to_queue", {"query": "x" * 251}),
     ],
 )
 async def test_arguments_that_do_not_fit(serve: Serve, name: str, arguments: dict[str, Any]) -> None:

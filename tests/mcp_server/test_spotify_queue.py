@@ -40,7 +40,10 @@ async def test_words_a_link_and_the_same_again(hall: Hall, mode: str) -> None:
         link = f"https://open.spotify.com/track/{uri.rpartition(':')[2]}"
         for same in (link, uri, uri.rpartition(":")[2]):
             assert (await add(client, item=same))["confirmed"]
-        talk = await add(client, query="soup for a hundred", kind="episode")
+        listed = await client.call_tool(
+            "spotify_search", {"query": "soup for a hundred", "types": ["episode"]}
+        )
+        talk = await add(client, item=(listed.structured_content or {})["items"][0]["uri"])
         assert talk["confirmed"] and talk["added"]["kind"] == "episode"
         assert (await add(client, item=talk["added"]["uri"], device="macbook"))["confirmed"]
         assert hall.emulator.player()["queued"] == [uri] * 4 + [talk["added"]["uri"]] * 2

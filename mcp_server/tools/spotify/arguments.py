@@ -15,9 +15,7 @@ Market = Annotated[
     str | None,
     Field(pattern="^[A-Z]{2}$", description="Country code, only to look at another country's catalogue."),
 ]
-DeviceName = Annotated[
-    str | None, Field(max_length=200, description="Name or id of the device; default: the active one.")
-]
+DeviceName = Annotated[str | None, Field(max_length=200, description="Name or id; default: the active one.")]
 Position = Annotated[int | None, Field(ge=0, le=86_400_000, description="Milliseconds from the start.")]
 PlaylistName = Annotated[str, Field(max_length=300, description="URI, link, id or name.")]
 PlaylistItems = Annotated[

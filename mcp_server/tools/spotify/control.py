@@ -14,7 +14,7 @@ from mcp_server.inject import AccountLabel, Pause
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import DeviceName, Position
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.commands import Action, effect, is_so, require_possible, send
+from mcp_server.tools.spotify.commands import Action, effect, is_so, on, require_possible, send
 from mcp_server.tools.spotify.devices import meant
 from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Now, now, sentence
@@ -52,7 +52,7 @@ async def spotify_control_playback(
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Controlled]:
     """Pause, resume, skip or seek what plays on the person's Spotify. `next` and `previous` skip one item;
-    calling twice skips two. To start something else use spotify_play. Needs Premium.
+    calling twice skips two. Needs Premium.
     """
     if action == "seek" and position_ms is None:
         raise Refusal("invalid_argument", "`position_ms` is required for seek: milliseconds from the start.")
@@ -62,10 +62,15 @@ async def spotify_control_playback(
         return _answer(Controlled(action=action, changed=False, confirmed=True, playback=now(before)))
     require_possible(action, before, device_id)
     at = position_ms or 0
+    done = effect(action, before, at)
+
+    def seen(state: Playback) -> bool:
+        return done(state) and (action != "resume" or on(state, device_id))
+
     try:
         confirmed, state = await carried_out(
             partial(send, spotify, action, at, device_id),
-            lambda: settle(spotify, effect(action, before, at), pause),
+            lambda: settle(spotify, seen, pause),
         )
     except Rejected:
         # Pausing what is paused answers 403 with no better reason; the state above may have been old.

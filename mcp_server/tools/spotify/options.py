@@ -132,8 +132,8 @@ async def spotify_set_playback_options(
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Options]:
-    """Set volume, shuffle or repeat of the person's Spotify player, one or several at once; each has its own
-    outcome. Many phones refuse a volume. Needs Premium.
+    """Set volume, shuffle or repeat of the person's Spotify, one or several; each has its own outcome. Many
+    phones refuse a volume. Needs Premium.
     """
     wanted: dict[Option, Value | None] = {"volume": volume, "shuffle": shuffle, "repeat": repeat}
     if all(value is None for value in wanted.values()):

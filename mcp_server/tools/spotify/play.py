@@ -79,10 +79,10 @@ async def spotify_play(
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Played]:
-    """Play music or a podcast on the person's Spotify, the streaming service, on one of their own devices.
-    Give one of `query`, `items`, `context`. It replaces what plays. Without `device` it is the active one, or
-    the only one online; of several the answer gives the names. `confirmed` false: accepted, but not shown by
-    the player yet. Needs Premium. What is paused goes on with spotify_control_playback.
+    """Play music or a podcast on the person's Spotify, the streaming service. Give one of `query`, `items`,
+    `context`. It replaces what plays. Without `device` it is the active one, or the only one online; of
+    several the answer gives the names. `confirmed` false: accepted, but not shown by the player yet. Needs
+    Premium. To go on with what is paused use spotify_control_playback.
     """
     choice = await choose(spotify, query=query, kind=kind, items=items, context=context, start_at=start_at)
     before = await spotify.playback()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
@@ -46,16 +46,15 @@ async def spotify_add_to_queue(
     item: Annotated[Ref | None, Field(description="URI, link or id of one track or episode.")] = None,
     query: Annotated[
         str | None,
-        Field(min_length=1, max_length=250, description="Words; the best match is added."),
+        Field(min_length=1, max_length=250, description="Words for a track; the best match is added."),
     ] = None,
-    kind: Annotated[Literal["track", "episode"], Field(description="What `query` names.")] = "track",
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Queued]:
     """Let a track or episode play after what plays now and what was queued before. Give `item` or `query`. It
-    can't be taken out again; calling twice adds it twice. Something must be playing. Needs Premium.
+    can't be taken out again. Something must be playing. Needs Premium.
     """
-    added = await _wanted(spotify, item, query, kind)
+    added = await _wanted(spotify, item, query)
     before = await spotify.playback()
     device_id = await meant(spotify, device, before)
     had = _times(await spotify.queue(), added)
@@ -70,15 +69,13 @@ async def spotify_add_to_queue(
     return answer(Queued(confirmed=confirmed, added=added), _text(added, confirmed))
 
 
-async def _wanted(
-    spotify: Spotify, asked: str | None, query: str | None, kind: Literal["track", "episode"]
-) -> Item:
+async def _wanted(spotify: Spotify, asked: str | None, query: str | None) -> Item:
     """What to add, looked up: Spotify's queue takes a URI of nothing without a word. Raises Refusal."""
     if (asked is None) == (query is None):
         raise Refusal("invalid_argument", "Give either `item` (a URI, link or id) or `query` (words).")
     pointed = parse_reference(query) if query is not None else None
     if query is not None and pointed is None:
-        return await find(spotify, query, kind)
+        return await find(spotify, query, "track")
     pointed = pointed or reference(asked or "", ALONE + LISTS, bare="track")
     if pointed.kind in LISTS:
         raise Refusal(
