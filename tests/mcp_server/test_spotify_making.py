@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -74,7 +75,7 @@ async def test_what_spotify_refuses_is_named_and_the_rest_is_added(hall: Hall) -
 
 
 async def test_a_break_in_the_middle_loses_nothing(hall: Hall) -> None:
-    """The second batch meets a limit; the third time an answer is lost."""
+    """The second batch meets a limit."""
     uris = some_uris(hall, 250)
     adding = "POST api.spotify.com/v1/playlists/*/items"
     hall.fault(adding, status=429, retry_after=3000, skip=1)
@@ -86,6 +87,23 @@ async def test_a_break_in_the_middle_loses_nothing(hall: Hall) -> None:
     assert made["not_tried"] == uris[100:]
     assert "3000 seconds" in made["stopped"]
     assert made["snapshot_id"] == truly(hall, "Limited")["snapshot_id"]
+
+
+async def test_a_grant_that_dies_in_the_middle_loses_nothing(hall: Hall) -> None:
+    uris = some_uris(hall, 150)
+    hall.fault("POST api.spotify.com/v1/playlists/*/items", kind="hang", skip=1)
+    async with hall.chat("ana") as client:
+        making = asyncio.create_task(client.call_tool(CREATE, {"name": "Cut off", "items": uris}))
+        await asyncio.to_thread(hall.emulator.wait_hanging)
+        await asyncio.to_thread(hall.emulator.revoke, "ana")
+        await asyncio.to_thread(hall.emulator.release)
+        result = await making
+        again = await client.call_tool("spotify_get_playlist", {"playlist": "Cut off"})
+    made = result.structured_content
+    assert made["added"] == len(truly(hall, "Cut off")["items"]) == 100
+    assert made["not_tried"] == uris[100:]
+    assert made["stopped"] == "Spotify must be connected again first."
+    assert code_of(again) == "reauth_required"
 
 
 async def test_a_lost_answer_is_not_taken_for_a_no(hall: Hall) -> None:

@@ -23,5 +23,5 @@ PlaylistItems = Annotated[
     Field(min_length=1, max_length=100, description="Tracks or episodes: URIs, links or track ids."),
 ]
 SnapshotId = Annotated[
-    str, Field(max_length=200, description="From spotify_get_playlist; refused if changed since.")
+    str, Field(max_length=200, description="Seen in spotify_get_playlist; refused if outdated.")
 ]

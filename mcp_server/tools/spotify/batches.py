@@ -13,10 +13,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from mcp_server.errors import Refusal
-from providers.base import ProviderError, RateLimited, Rejected, Unavailable
+from providers.base import GrantRejected, ProviderError, RateLimited, Rejected, Unavailable
 from providers.spotify import MOST_ITEMS
+from vault.errors import Busy, ConnectionExpired, NotConnected
 
 MOST_REQUESTS = 40
+_ENDED = (GrantRejected, ConnectionExpired, NotConnected)
+_BREAKS = (ProviderError, *_ENDED, Busy)  # an alarm of the vault is none of these
 
 
 class Partly(BaseModel):
@@ -44,7 +47,7 @@ class Outcome:
     unsure: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     snapshot_id: str = ""
-    trouble: ProviderError | None = None
+    trouble: Exception | None = None
 
     def require_some(self) -> None:
         """Raise what broke it off, or Refusal, where nothing was done at all."""
@@ -74,13 +77,15 @@ class Outcome:
             return f"Spotify takes no more requests for {max(1, round(self.trouble.retry_after))} seconds."
         if self.unsure:
             return "Spotify's answer was lost: look whether `unsure` is there before repeating it."
+        if isinstance(self.trouble, _ENDED):
+            return "Spotify must be connected again first."
         if self.trouble is not None:
             return "Spotify did not go on."
         return "Too many were refused to find each." if self.left else None
 
 
 async def in_batches(uris: Sequence[str], send: Send) -> Outcome:
-    """Send them all, in order, at most 100 at a time. Never raises ProviderError: it is in the outcome."""
+    """Send them all, in order, at most 100 at a time. What breaks it off is in the outcome."""
     outcome = Outcome()
     waiting = [list(uris[at : at + MOST_ITEMS]) for at in range(0, len(uris), MOST_ITEMS)][::-1]
     for _ in range(MOST_REQUESTS):
@@ -99,7 +104,7 @@ async def in_batches(uris: Sequence[str], send: Send) -> Outcome:
             else:
                 half = len(batch) // 2
                 waiting += [batch[half:], batch[:half]]
-        except ProviderError as error:
+        except _BREAKS as error:
             outcome.trouble = error
             if isinstance(error, Unavailable) and error.ambiguous:
                 outcome.unsure = batch
@@ -112,10 +117,21 @@ async def in_batches(uris: Sequence[str], send: Send) -> Outcome:
     return outcome
 
 
+def some(uris: Sequence[str], room: int = 4_000) -> str:
+    """URIs for a reader, as many as fit `room`, and how many more there are. All of them are in a field."""
+    shown: list[str] = []
+    for uri in uris:
+        room -= len(uri) + 2
+        if room < 0:
+            return f"{', '.join(shown)} and {len(uris) - len(shown)} more"
+        shown.append(uri)
+    return ", ".join(shown)
+
+
 def rest_text(part: Partly) -> str:
     """What did not go through, in sentences that begin with a space; empty where all did."""
     said = [
-        f" {words}: {', '.join(uris)}." for words, uris in (
+        f" {words}: {some(uris)}." for words, uris in (
             ("Refused by Spotify, as unknown or not licensed", part.refused),
             ("Perhaps done", part.unsure),
             ("Not tried", part.not_tried),

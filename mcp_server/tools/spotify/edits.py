@@ -64,8 +64,8 @@ async def spotify_add_to_playlist(
     position: Annotated[Place | None, Field(description="Of the first, from 0; default: the end.")] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Added]:
-    """Add songs or podcast episodes in this order to a Spotify playlist that the person owns or shares, even
-    if it has them already.
+    """Add songs or podcast episodes in this order to an own or shared Spotify playlist, even if it has them
+    already.
     """
     uris = [each.uri for each in references(items, ADDABLE)]
     target = await find_playlist(spotify, playlist)
@@ -108,14 +108,12 @@ async def spotify_reorder_playlist(
     spotify: SpotifyClient,
     playlist: PlaylistName,
     range_start: Annotated[Place, Field(description="First position to move, from 0.")],
-    insert_before: Annotated[
-        Place, Field(description="Position to go in front of, before the move; the size: the end.")
-    ],
+    insert_before: Annotated[Place, Field(description="Old position to go in front of; the size: the end.")],
     snapshot_id: SnapshotId,
     range_length: Annotated[int, Field(ge=1, le=20_000, description="How many to move.")] = 1,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Moved]:
-    """Move neighbouring items within a Spotify playlist that the person owns or shares."""
+    """Move neighbouring items within an own or shared Spotify playlist."""
     target = await find_playlist(spotify, playlist)
     before = await editable(spotify, target.id, snapshot_id)
     size, end = before.size or 0, range_start + range_length

@@ -25,7 +25,7 @@ from providers.spotify import Playlist, Spotify
 from providers.spotify.record import PLAYLISTS_EDIT
 
 # Spotify's reference names no limits; its apps take this much (a name of 100, a description of 300).
-Name = Annotated[str, Field(min_length=1, max_length=100, description="Its name.")]
+Name = Annotated[str, Field(max_length=100, description="Its name.")]
 Description = Annotated[str, Field(min_length=1, max_length=300, description="A line about it.")]
 
 
@@ -78,7 +78,7 @@ async def spotify_create_playlist(
     ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Created]:
-    """Make a playlist in the person's Spotify library, empty or with items in this order."""
+    """Make a Spotify playlist for the person, empty or with items in this order."""
     uris = [each.uri for each in references(items or (), ADDABLE)]
     if not name.strip():
         raise Refusal("invalid_argument", "`name` is blank. Give the playlist a name.")
@@ -109,7 +109,7 @@ async def _filled(spotify: Spotify, made: Playlist, uris: Sequence[str]) -> Outc
     service="spotify",
     access="write",
     needs=NEEDS,
-    title="Change a Spotify playlist's details",
+    title="Change a Spotify playlist",
     read_only=False,
     destructive=True,
     idempotent=True,
@@ -119,7 +119,7 @@ async def spotify_update_playlist(
     playlist: PlaylistName,
     name: Name | None = None,
     description: Annotated[
-        str | None, Field(min_length=1, max_length=300, description="It can be replaced, not emptied.")
+        str | None, Field(min_length=1, max_length=300, description="Can't be emptied.")
     ] = None,
     public: Annotated[bool | None, Field(description="On the person's profile.")] = None,
     collaborative: Annotated[
@@ -127,7 +127,7 @@ async def spotify_update_playlist(
     ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Updated]:
-    """Change the details of a Spotify playlist that the person made."""
+    """Change the details of a Spotify playlist of the person's own."""
     wanted = Details(name=name, description=description, public=public, collaborative=collaborative)
     if wanted == Details():
         raise Refusal("invalid_argument", "Give at least one of name, description, public, collaborative.")
@@ -156,7 +156,7 @@ async def spotify_update_playlist(
 
 
 async def _require_own(spotify: Spotify, playlist: Playlist) -> None:
-    if playlist.owner_id == (await spotify.profile()).id:
+    if not playlist.owner_id or playlist.owner_id == (await spotify.profile()).id:
         return
     whose = f" It belongs to {quoted(playlist.owner)}." if playlist.owner else ""
     raise Refusal(

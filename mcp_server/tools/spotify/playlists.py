@@ -118,8 +118,8 @@ async def spotify_get_playlist(
     cursor: Cursor = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Contents]:
-    """See a Spotify playlist and, if the person owns or shares it, its items by position, from 0, and the
-    `snapshot_id` that edits take.
+    """See a Spotify playlist, its `snapshot_id` and, if it is an own or shared one, its items by position
+    from 0.
     """
     begin = offset(cursor)
     target = await find_playlist(spotify, playlist)

@@ -15,7 +15,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import PlaylistItems, PlaylistName, SnapshotId
-from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text
+from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, some
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
@@ -76,8 +76,8 @@ async def spotify_remove_from_playlist(
     snapshot_id: SnapshotId | None = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Removed]:
-    """Remove songs or episodes, every copy of each, from a Spotify playlist that the person owns or shares.
-    To delete a playlist use spotify_remove_from_library.
+    """Remove songs or episodes, every copy of each, from an own or shared Spotify playlist. To delete a
+    playlist use spotify_remove_from_library.
     """
     uris = _uris(items)
     target = await find_playlist(spotify, playlist)
@@ -210,7 +210,7 @@ def _text(removed: Removed, lines: Sequence[str]) -> str:
     if removed.not_shown:
         parts.append(f"{removed.not_shown} more are not shown.")
     if removed.not_found:
-        parts.append(f"Not in it: {', '.join(removed.not_found)}.")
+        parts.append(f"Not in it: {some(removed.not_found)}.")
     if removed.not_undoable:
         parts.append(f"Can't be undone: {removed.not_undoable}")
     return " ".join([*parts, removed.playlist.url]) + rest_text(removed)
