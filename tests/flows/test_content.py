@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mcp.client import Client
+from mcp_types import CallToolResult
 from prometheus_client import generate_latest
 
 from tests.support.emulator import EmulatorProcess
@@ -119,11 +120,19 @@ async def _everything(valet: Whole, client: Client) -> tuple[set[str], list[str]
             arguments = {key: snapshot if value is LATEST else value for key, value in example.items()}
             result = await client.call_tool(name, arguments)
             snapshot = (result.structured_content or {}).get("snapshot_id") or snapshot
+            _require_no_picture(name, result)
             if result.is_error and ASKED not in str(arguments):
                 failed.append(f"{name}{arguments}: {text(result)}")
             seen |= set(_content(result.structured_content))
     # The account's own name is its label, which is kept and shown.
     return {each for each in seen if len(each) > 5 and "Ana Duarte" not in each}, failed
+
+
+def _require_no_picture(name: str, result: CallToolResult) -> None:
+    """Covers are for the player card: in a field of its tools, and nowhere that a model reads."""
+    seen = text(result) if name.startswith("spotify_player_") else result.model_dump_json(by_alias=True)
+    assert "data:image" not in seen, name
+    assert "i.scdn.co" not in seen, name
 
 
 async def _odd_answers(valet: Whole, client: Client) -> list[str]:

@@ -39,7 +39,7 @@ Pictures = Annotated[Media, Resolve(_media)]
 @tool(
     service="spotify",
     needs=QUEUE,
-    title="Look at the player, for the player card",
+    title="Show the Spotify player in the chat",
     read_only=True,
     destructive=False,
     idempotent=True,
@@ -60,7 +60,7 @@ async def spotify_player_state(
     service="spotify",
     access="write",
     needs=PLAYBACK | CONTROL,
-    title="Press a button of the player card",
+    title="Press a button of the Spotify player in the chat",
     read_only=False,
     destructive=True,
     idempotent=False,
