@@ -75,31 +75,31 @@ async def test_the_pages_are_listed_for_everybody(serve: Serve, mode: str) -> No
 
 
 @ERAS
-@PAGES
-async def test_a_page_is_read(serve: Serve, mode: str, uri: str) -> None:
+async def test_a_page_is_read(serve: Serve, mode: str) -> None:
     async with serve() as desk, chat(desk, await desk.resident(()), mode) as client:
-        read = await client.read_resource(uri)
-    [page] = read.contents
-    assert (page.uri, page.mime_type) == (uri, APP_MIME_TYPE)
-    assert page.meta == {"ui": {"prefersBorder": False}}, "no domain is asked for, and no permission"
-    assert page.text.lower().startswith("<!doctype html>")  # type: ignore[union-attr]
-    if mode == MODERN:
-        assert (read.cache_scope, read.ttl_ms) == ("public", 600_000)
+        for uri in (PLAYER, CONNECT):
+            read = await client.read_resource(uri)
+            [page] = read.contents
+            assert (page.uri, page.mime_type) == (uri, APP_MIME_TYPE)
+            assert page.meta == {"ui": {"prefersBorder": False}}, "no domain is asked for, and no permission"
+            assert page.text.lower().startswith("<!doctype html>")  # type: ignore[union-attr]
+            if mode == MODERN:
+                assert (read.cache_scope, read.ttl_ms) == ("public", 600_000)
 
 
 @ERAS
-@pytest.mark.parametrize("uri", ["ui://valet/nothing.html", "ui://valet/../server.py", "file:///etc/passwd"])
 async def test_what_there_is_not_is_named_in_the_error_and_not_in_the_log(
-    serve: Serve, mode: str, uri: str, caplog: pytest.LogCaptureFixture
+    serve: Serve, mode: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
     async with serve() as desk, chat(desk, await desk.resident(), mode) as client:
-        with pytest.raises(MCPError) as caught:
-            await client.read_resource(uri)
-    assert caught.value.code == -32602
-    assert caught.value.error.data == {"uri": uri}
-    assert "resources/list" in caught.value.error.message
-    assert uri not in caplog.text
+        for uri in ("ui://valet/nothing.html", "ui://valet/../server.py", "file:///etc/passwd"):
+            with pytest.raises(MCPError) as caught:
+                await client.read_resource(uri)
+            assert caught.value.code == -32602
+            assert caught.value.error.data == {"uri": uri}
+            assert "resources/list" in caught.value.error.message
+            assert uri not in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -198,9 +198,8 @@ async def test_a_tool_for_pages_is_listed_where_pages_are_rendered(serve: Serve,
                 await card.call_tool("page_look", {})
 
 
-@pytest.mark.parametrize(
-    ("settings", "renders"),
-    [
+async def test_who_renders_pages_says_so_by_their_media_type(serve: Serve) -> None:
+    declared: list[tuple[dict[str, Any], bool]] = [
         ({"mimeTypes": [APP_MIME_TYPE]}, True),
         ({"mimeTypes": ["text/html", 'Text/HTML; Profile="mcp-app"'], "features": []}, True),
         ({"mimeTypes": ["text/html"]}, False),
@@ -208,23 +207,20 @@ async def test_a_tool_for_pages_is_listed_where_pages_are_rendered(serve: Serve,
         ({"mimeTypes": APP_MIME_TYPE}, False),
         ({"mimeTypes": None}, False),
         ({}, False),
-    ],
-)
-async def test_who_renders_pages_says_so_by_their_media_type(
-    serve: Serve, settings: dict[str, Any], renders: bool
-) -> None:
-    capabilities = {"extensions": {EXTENSION_ID: settings}}
+    ]
     async with serve(modules=HERE) as desk:
         who = await desk.resident()
-        session = (await initialize(desk, who, capabilities)).headers["mcp-session-id"]
-        earlier = await listing(desk, who, {}, {"mcp-session-id": session})
-        meta = {
-            "io.modelcontextprotocol/protocolVersion": MODERN,
-            "io.modelcontextprotocol/clientCapabilities": capabilities,
-        }
-        headers = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
-        modern = await listing(desk, who, {"_meta": meta}, headers)
-    assert ("page_look" in earlier, "page_look" in modern) == (renders, renders)
+        for settings, renders in declared:
+            capabilities = {"extensions": {EXTENSION_ID: settings}}
+            session = (await initialize(desk, who, capabilities)).headers["mcp-session-id"]
+            earlier = await listing(desk, who, {}, {"mcp-session-id": session})
+            meta = {
+                "io.modelcontextprotocol/protocolVersion": MODERN,
+                "io.modelcontextprotocol/clientCapabilities": capabilities,
+            }
+            headers = {"mcp-protocol-version": MODERN, "mcp-method": "tools/list"}
+            modern = await listing(desk, who, {"_meta": meta}, headers)
+            assert ("page_look" in earlier, "page_look" in modern) == (renders, renders), settings
     assert Host.of(None) == Host()
 
 

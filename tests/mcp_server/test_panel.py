@@ -93,22 +93,15 @@ async def test_one_byte_more_is_no_cover(serve: Serve) -> None:
         assert ("cover" in result.structured_content) is there
 
 
-@pytest.mark.parametrize(
-    "host",
-    [
-        "i.scdn.co.evil.example",
-        "evil.example",
-        "i.scdn.co@evil.example",
-        "u:p@i.scdn.co",
-        "127.0.0.1",
-        "i.scdn.co:81",
-    ],
-)
-async def test_pictures_of_other_hosts_are_never_asked_for(serve: Serve, host: str) -> None:
-    upstream = Upstream(track(album={"type": "album", "name": "x", "images": images(300, 64, host=host)}))
-    result = await looked(serve, upstream)
-    assert not result.is_error
-    assert "cover" not in result.structured_content
+async def test_pictures_of_other_hosts_are_never_asked_for(serve: Serve) -> None:
+    upstream = Upstream()
+    road = Transport(httpx2.MockTransport(upstream))
+    async with serve(upstream=road) as desk, chat(desk, await desk.ready(), ui=True) as client:
+        for host in ("i.scdn.co.evil.example", "i.scdn.co@evil.example", "u:p@i.scdn.co", "127.0.0.1"):
+            upstream.item = track(album={"type": "album", "name": "x", "images": images(300, 64, host=host)})
+            result = await client.call_tool("spotify_player_state", {})
+            assert not result.is_error
+            assert "cover" not in result.structured_content
     assert all(url.startswith("https://api.spotify.com/") for url in upstream.asked)
 
 
@@ -161,23 +154,3 @@ async def test_a_cover_is_in_no_text_and_only_in_its_field(serve: Serve) -> None
         rest = result.model_dump_json(by_alias=True)
         assert "data:image" not in rest
         assert "😀" not in text_of(result)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("spotify_get_playback", {}),
-        ("spotify_search", {"query": "x"}),
-        ("spotify_play", {"query": "x"}),
-        ("spotify_control_playback", {"action": "pause"}),
-    ],
-)
-async def test_what_a_model_reads_has_no_picture(serve: Serve, name: str, arguments: dict[str, Any]) -> None:
-    upstream = Upstream()
-    result = await looked(serve, upstream, name, **arguments)
-    assert not result.is_error, text_of(result)
-    said = result.model_dump_json(by_alias=True)
-    assert "😀" in said, "the item is there"
-    assert "data:image" not in said
-    assert "i.scdn.co" not in said
-    assert all(url.startswith("https://api.spotify.com/") for url in upstream.asked)
