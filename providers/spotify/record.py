@@ -56,7 +56,7 @@ DASHBOARD = Dashboard(
         "To connect another account than yours, add it under “User Management”. Five people can use one app.",
     ),
     redirect=3,
-    note="Spotify’s Developer Policy (III.14) forbids to ingest its content, names of tracks among it, into "
+    note="Spotify’s Developer Policy (III.14) forbids ingesting its content, names of tracks included, into "
     "an AI model. Valet shows a model little of it and stores none, but you answer for your app.",
     rules="https://developer.spotify.com/policy",
     secret_optional=True,
