@@ -63,7 +63,7 @@ async def pause(context: Context[House, Any]) -> Sleep:
 
 AccountLabel = Annotated[
     str | None,
-    Field(description="Label, if several are connected.", max_length=60),
+    Field(description="Its label.", max_length=60),
 ]
 """The one argument that a client resolver takes from the tool."""
 

@@ -13,8 +13,11 @@ from mcp_server.tools import connections
 from mcp_server.tools.google import calendar
 from mcp_server.tools.spotify import (
     card,
+    catalogue,
     control,
     edits,
+    library,
+    listening,
     making,
     options,
     play,
@@ -29,6 +32,9 @@ from mcp_server.tools.spotify import (
 MODULES: tuple[ModuleType, ...] = (
     connections,
     search,
+    catalogue,
+    listening,
+    library,
     playlists,
     making,
     edits,

@@ -60,9 +60,9 @@ def _past(text: str, opens: int, tag: re.Match[str]) -> int:
     return len(text) if end < 0 else end + length
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, most: int = _LONGEST) -> str:
     """A clipped name in typographic quotes, so that it can't run into our own words."""
-    inner = clip(text).replace("“", '"').replace("”", '"')
+    inner = clip(text, most).replace("“", '"').replace("”", '"')
     return f"“{inner}”"
 
 

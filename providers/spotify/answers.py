@@ -158,7 +158,26 @@ Playable = Annotated[
 T = TypeVar("T")
 
 
-class Page(Model, Generic[T]):
+class Rows(Model):
+    """What every list has in common. Null rows are dropped from `items`; they were some of its `rows`.
+
+    `places` says for each of `items` which row it was, from 0: a list that is cut goes on from there.
+    """
+
+    rows: int = 0
+    places: tuple[int, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, data: Any) -> Any:
+        rows = data.get("items") if isinstance(data, dict) else None
+        if not isinstance(rows, list) or "places" in data:
+            return data
+        places = [place for place, row in enumerate(rows) if row is not None]
+        return {**data, "rows": len(rows), "places": places}
+
+
+class Page(Rows, Generic[T]):
     """A part of a list; `total` counts the whole, `offset` is where this part begins.
 
     Null items are dropped, so a page may hold fewer than `limit` and not be the last: `more` says that there

@@ -15,6 +15,7 @@ from providers.spotify.answers import (
     Places,
     Playable,
     Playlist,
+    Rows,
     Show,
     Thing,
     Track,
@@ -41,7 +42,7 @@ SavedShow = Saved[Show]
 SavedEpisode = Saved[Episode]
 
 
-class Cursored(Model, Generic[S]):
+class Cursored(Rows, Generic[S]):
     """A part of a list that goes on after a cursor; `after` is None on the last one."""
 
     items: tuple[S, ...] = ()
@@ -63,12 +64,12 @@ class Played(Model):
     context_uri: Annotated[str | None, Field(validation_alias=AliasPath("context", "uri"))] = None
 
 
-class History(Model):
+class History(Rows):
     """A part of what was heard, latest first. `before` and `after`, in Unix ms, lead to older and newer."""
 
     items: tuple[Played, ...] = ()
-    before: Annotated[str | None, Field(validation_alias=AliasPath("cursors", "before"))] = None
-    after: Annotated[str | None, Field(validation_alias=AliasPath("cursors", "after"))] = None
+    before: Annotated[Text, Field(validation_alias=AliasPath("cursors", "before"))] = ""
+    after: Annotated[Text, Field(validation_alias=AliasPath("cursors", "after"))] = ""
     next: Text = ""
 
 

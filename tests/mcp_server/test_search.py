@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -56,7 +55,7 @@ async def test_nothing_found(serve: Serve) -> None:
     assert "nothing that matches" in text_of(result)
 
 
-@pytest.mark.parametrize("cursor", ["5", "o0", "o-5", "o99999", "b2Zmc2V0", "o5 "])
+@pytest.mark.parametrize("cursor", ["5", "o1001", "o-5", "o99999", "b2Zmc2V0", "o5 "])
 async def test_a_made_up_cursor_is_refused(serve: Serve, cursor: str) -> None:
     async with serve() as desk:
         result = await search(desk, query="x", cursor=cursor)
@@ -71,19 +70,3 @@ async def test_the_cursor_stops_where_spotify_does(serve: Serve) -> None:
         before = await search(desk, query="x", limit=10, cursor="o980")
     assert before.structured_content["next_cursor"] == "o990"
     assert "next_cursor" not in last.structured_content
-
-
-async def test_the_largest_answer_stays_small(serve: Serve) -> None:
-    kinds = ["track", "album", "artist", "playlist", "show", "episode"]
-    long = "Ω" * 900
-    async with serve() as desk:
-        for kind in kinds:
-            artists = [{"name": long + str(n)} for n in range(30)]
-            desk.spotify.found[kind] = [
-                {**thing(kind, long + str(n)), "artists": artists, "album": thing("album", long)}
-                for n in range(10)
-            ]
-        result = await search(desk, query="x", types=kinds, limit=10)
-    assert len(result.structured_content["items"]) == 24
-    size = len(json.dumps(result.structured_content, ensure_ascii=False)) + len(text_of(result))
-    assert size <= 30_000

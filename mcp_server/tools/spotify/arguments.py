@@ -6,21 +6,19 @@ from typing import Annotated
 
 from pydantic import Field
 
-Cursor = Annotated[
-    str | None, Field(max_length=50, description="`next_cursor` of the last page, to see more.")
-]
-Limit = Annotated[int, Field(ge=1, le=50, description="How many at most.")]
+Cursor = Annotated[str | None, Field(max_length=50, description="`next_cursor`.")]
+Limit = Annotated[int, Field(ge=1, le=50, description="How many.")]
 Ref = Annotated[str, Field(max_length=300)]
 Market = Annotated[
     str | None,
-    Field(pattern="^[A-Z]{2}$", description="Country code, only to look at another country's catalogue."),
+    Field(pattern="^[A-Z]{2}$", description="Country code."),
 ]
-DeviceName = Annotated[str | None, Field(max_length=200, description="Name or id; default: the active one.")]
-Position = Annotated[int | None, Field(ge=0, le=86_400_000, description="Milliseconds from the start.")]
+DeviceName = Annotated[str | None, Field(max_length=200, description="Name or id.")]
+Position = Annotated[int | None, Field(ge=0, le=86_400_000, description="From the start.")]
 PlaylistName = Annotated[str, Field(max_length=300, description="URI, link, id or name.")]
 PlaylistItems = Annotated[
     list[Ref],
-    Field(min_length=1, max_length=100, description="Tracks or episodes: URIs, links or track ids."),
+    Field(min_length=1, max_length=100, description="URIs, links or track ids."),
 ]
 SnapshotId = Annotated[
     str, Field(max_length=200, description="Seen in spotify_get_playlist; refused if outdated.")

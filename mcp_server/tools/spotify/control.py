@@ -51,9 +51,7 @@ async def spotify_control_playback(
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Controlled]:
-    """Pause, resume, skip or seek what plays on the person's Spotify. `next` and `previous` skip one item;
-    calling twice skips two. Needs Premium.
-    """
+    """Pause, resume, skip or seek what plays. Calling `next` twice skips two. Needs Premium."""
     if action == "seek" and position_ms is None:
         raise Refusal("invalid_argument", "`position_ms` is required for seek: milliseconds from the start.")
     before = await spotify.playback()

@@ -74,7 +74,7 @@ async def spotify_create_playlist(
     public: Annotated[bool, Field(description="On the person's profile.")] = False,
     items: Annotated[
         list[Ref] | None,
-        Field(max_length=300, description="Tracks or episodes: URIs, links or track ids."),
+        Field(max_length=300, description="URIs, links or track ids."),
     ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Created]:

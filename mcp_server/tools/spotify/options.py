@@ -126,14 +126,12 @@ async def spotify_set_playback_options(
     pause: Pause,
     volume: Annotated[int | None, Field(ge=0, le=100, description="Percent.")] = None,
     shuffle: Annotated[bool | None, Field(description="Play in random order.")] = None,
-    repeat: Annotated[
-        RepeatState | None, Field(description="`context` is the album or playlist that plays.")
-    ] = None,
+    repeat: Annotated[RepeatState | None, Field(description="`context`: the album or playlist.")] = None,
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Options]:
-    """Set volume, shuffle or repeat of the person's Spotify, one or several; each has its own outcome. Many
-    phones refuse a volume. Needs Premium.
+    """Set volume, shuffle or repeat, one or several; each has its own outcome. Many phones refuse a volume.
+    Needs Premium.
     """
     wanted: dict[Option, Value | None] = {"volume": volume, "shuffle": shuffle, "repeat": repeat}
     if all(value is None for value in wanted.values()):

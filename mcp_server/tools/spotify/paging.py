@@ -42,6 +42,16 @@ def offset(word: str | None, last: int = 100_000) -> int:
     return int(value)
 
 
+def moment(word: str | None) -> int | None:
+    """The Unix time in ms of a word for what came before it, None at the beginning. Raises Refusal."""
+    value = place(word, "b")
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > 15:
+        raise _stale()
+    return int(value)
+
+
 def _stale() -> Refusal:
     return Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier call of this tool.")
 

@@ -54,10 +54,10 @@ async def spotify_play(
         Field(
             min_length=1,
             max_length=250,
-            description="Words, e.g. title and artist; the best match is played.",
+            description="Words, e.g. title and artist.",
         ),
     ] = None,
-    kind: Annotated[SearchKind, Field(description="What `query` names; `show` is a podcast.")] = "track",
+    kind: Annotated[SearchKind, Field(description="What `query` names.")] = "track",
     items: Annotated[
         list[Ref] | None,
         Field(min_length=1, max_length=MOST, description="URIs or links of tracks or episodes."),
@@ -67,22 +67,21 @@ async def spotify_play(
         Field(
             min_length=1,
             max_length=300,
-            description="URI or link of an album, artist, playlist, show or audiobook; or the name of one of "
-            "the person's playlists, or `liked songs`.",
+            description="URI or link of an album, artist, playlist, show or audiobook; or a name of the "
+            "person's playlists; or `liked songs`.",
         ),
     ] = None,
     start_at: Annotated[
         Annotated[int, Field(ge=0, le=99_999)] | Annotated[str, Field(max_length=300)] | None,
-        Field(description="Place in the context, from 0, or an item's URI."),
+        Field(description="Place in `context`, from 0, or a URI."),
     ] = None,
     position_ms: Position = None,
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Played]:
-    """Play music or a podcast on the person's Spotify, the streaming service. Give one of `query`, `items`,
-    `context`. It replaces what plays. Without `device` it is the active one, or the only one online; of
-    several the answer gives the names. `confirmed` false: accepted, but not shown by the player yet. Needs
-    Premium. To go on with what is paused use spotify_control_playback.
+    """Play music or a podcast on one of the person's own devices. Give one of `query`, `items`, `context`; it
+    replaces what plays. Without `device` it is the active one, or the only one online. `confirmed` false:
+    accepted, but not shown by the player yet. Needs Premium.
     """
     choice = await choose(spotify, query=query, kind=kind, items=items, context=context, start_at=start_at)
     before = await spotify.playback()

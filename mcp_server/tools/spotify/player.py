@@ -62,12 +62,10 @@ class Upcoming(BaseModel):
 )
 async def spotify_get_playback(
     spotify: SpotifyClient,
-    include_queue: Annotated[bool, Field(description="Also tell what plays next.")] = False,
+    include_queue: Annotated[bool, Field(description="Also what plays next.")] = False,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Now]:
-    """See what plays on the person's Spotify, the streaming service, right now: track or episode, position,
-    paused or not, device, shuffle, repeat.
-    """
+    """See what plays on Spotify now: track or episode, position, paused or not, device, shuffle, repeat."""
     view = now(await spotify.playback())
     if include_queue and view.is_active:
         view.queue = _room_for([brief(each) for each in (await spotify.queue()).queue[:_NEXT]])
@@ -104,12 +102,10 @@ async def spotify_list_devices(
 )
 async def spotify_get_queue(
     spotify: SpotifyClient,
-    limit: Annotated[int, Field(ge=1, le=20, description="How many; Spotify tells 20 at most.")] = 10,
+    limit: Annotated[int, Field(ge=1, le=20, description="How many.")] = 10,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Upcoming]:
-    """See what plays next on the person's Spotify: what they queued, then the rest of the album or
-    playlist. Nothing in it can be removed or moved.
-    """
+    """See what plays next: what the person queued, then the rest of the album or playlist."""
     found = await spotify.queue()
     playing = item(found.currently_playing) if found.currently_playing is not None else None
     rows = _room_for([brief(each) for each in found.queue[:limit]])

@@ -43,7 +43,7 @@ class Queued(BaseModel):
 async def spotify_add_to_queue(
     spotify: SpotifyClient,
     pause: Pause,
-    item: Annotated[Ref | None, Field(description="URI, link or id of one track or episode.")] = None,
+    item: Annotated[Ref | None, Field(description="URI, link or id.")] = None,
     query: Annotated[
         str | None,
         Field(min_length=1, max_length=250, description="Words for a track; the best match is added."),
@@ -51,8 +51,8 @@ async def spotify_add_to_queue(
     device: DeviceName = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Queued]:
-    """Let a track or episode play after what plays now and what was queued before. Give `item` or `query`. It
-    can't be taken out again. Something must be playing. Needs Premium.
+    """Let a track or episode play after what plays and what was queued. Give `item` or `query`. It can't be
+    taken out again. Something must be playing. Needs Premium.
     """
     added = await _wanted(spotify, item, query)
     before = await spotify.playback()

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any
 
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
-from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.spotify.arguments import Cursor, Market
 from mcp_server.tools.spotify.client import SpotifyClient
+from mcp_server.tools.spotify.paging import cursor as cursor_of
+from mcp_server.tools.spotify.paging import fitting, offset
 from mcp_server.tools.spotify.views import Item, item, line
 from providers.spotify import Page, SearchKind, SearchResults
 
 _LAST_OFFSET = 1000
 _MOST = 24
-_CURSOR = re.compile(r"o([1-9][0-9]{0,3})")
+
+
+Kinds = Annotated[list[SearchKind], Field(min_length=1, max_length=7, description="What to find.")]
 
 
 class Found(BaseModel):
@@ -43,31 +46,30 @@ async def spotify_search(
         Field(
             min_length=1,
             max_length=250,
-            description="Names of songs, artists, albums. Field filters narrow it down: "
-            "artist:, album:, track:, year:1980-1989, genre:.",
+            description="Names of songs, artists, albums; filters artist: album: year:1980-1989",
         ),
     ],
-    types: Annotated[
-        list[SearchKind], Field(min_length=1, max_length=7, description="Kinds of things to find.")
-    ] = ["track"],  # noqa: B006 - never changed, and the schema shows it
-    limit: Annotated[int, Field(ge=1, le=10, description="Results per kind; 24 in all.")] = 5,
-    cursor: Annotated[str | None, Field(description="`next_cursor` of the last page.", max_length=20)] = None,
+    types: Kinds = ["track"],  # noqa: B006 - never changed, and the schema shows it
+    limit: Annotated[int, Field(ge=1, le=10, description="Per kind.")] = 5,
+    market: Market = None,
+    cursor: Cursor = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Found]:
-    """Search Spotify, the music and podcast streaming service, for tracks (songs), albums, artists,
-    playlists, shows (podcasts) and episodes. Each result has a URI for spotify_play and a link to its page.
-    To simply play something, call spotify_play with a query instead.
+    """Search Spotify, the music service, for songs (tracks), albums, artists, playlists, podcasts (shows),
+    episodes, audiobooks. To just play something use spotify_play.
     """
-    offset = _offset(cursor)
+    begin = offset(cursor, _LAST_OFFSET)
     kinds = list(dict.fromkeys(types))
     each_kind = min(limit, _MOST // len(kinds))
-    results = await spotify.search(query, kinds, limit=each_kind, offset=offset)
+    results = await spotify.search(query, kinds, limit=each_kind, offset=begin or None, market=market)
     pages = {kind: page for kind in kinds if (page := page_of(results, kind)) is not None}
-    items = [item(thing) for page in pages.values() for thing in page.items if thing.uri]
+    rows = {kind: _rows(page) for kind, page in pages.items()}
     totals = {kind: page.total for kind, page in pages.items()}
-    after = (offset or 0) + each_kind
-    more = any(total > after for total in totals.values()) and after + each_kind <= _LAST_OFFSET
-    found = Found(items=items, totals=totals, next_cursor=f"o{after}" if more else None)
+    shown = _room(list(rows.values()), each_kind)
+    after = begin + shown
+    more = any(total > after for total in totals.values()) and after + shown <= _LAST_OFFSET
+    items = [view for views in rows.values() for place, view in views if place < shown]
+    found = Found(items=items, totals=totals, next_cursor=cursor_of("o", after) if more else None)
     return answer(found, _text(found))
 
 
@@ -77,13 +79,19 @@ def page_of(results: SearchResults, kind: SearchKind) -> Page[Any] | None:
     return page
 
 
-def _offset(cursor: str | None) -> int | None:
-    if not cursor:
-        return None
-    found = _CURSOR.fullmatch(cursor)
-    if found is None:
-        raise Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier search.")
-    return int(found[1])
+def _rows(page: Page[Any]) -> list[tuple[int, Item]]:
+    """What there is to show of a page, each with its row: search answers null for what it does not show."""
+    return [(place, item(thing)) for place, thing in zip(page.places, page.items, strict=True) if thing.uri]
+
+
+def _room(rows: list[list[tuple[int, Item]]], each_kind: int) -> int:
+    """How many rows of every kind there is room for: the cursor counts for all kinds alike."""
+    while each_kind > 1:
+        some = [(view, line(view)) for views in rows for place, view in views if place < each_kind]
+        if fitting(some) == len(some):
+            break
+        each_kind -= 1
+    return each_kind
 
 
 def _text(found: Found) -> str:

@@ -45,12 +45,10 @@ async def spotify_transfer_playback(
     spotify: SpotifyClient,
     pause: Pause,
     device: Annotated[str, Field(min_length=1, max_length=200, description="Its name or id.")],
-    play: Annotated[bool, Field(description="Start it there, too, if it is paused.")] = False,
+    play: Annotated[bool, Field(description="Start it if paused.")] = False,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Moved]:
-    """Move what plays on the person's Spotify to another of their devices; it goes on at the same place.
-    Needs Premium.
-    """
+    """Move what plays to another of the person's devices, at the same place. Needs Premium."""
     goal = await named(spotify, device)
     before = await spotify.playback()
     if before is not None and _there(before, goal, play):

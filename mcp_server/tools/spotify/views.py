@@ -27,6 +27,7 @@ Thing = Track | Album | Artist | Playlist | Show | Episode | Audiobook | Chapter
 
 
 _PAGE = re.compile(r"https://open\.spotify\.com/[A-Za-z0-9/_-]{1,100}")
+_URI = re.compile(r"spotify:[!-~]{1,200}")
 
 
 class Item(BaseModel):
@@ -38,6 +39,7 @@ class Item(BaseModel):
     album: str | None = None
     duration_ms: int | None = None
     released: str | None = None
+    playable: Annotated[bool | None, Field(description="False where this account can't play it.")] = None
     uri: Annotated[str, Field(description="Pass this to spotify_play.")]
     url: Annotated[str, Field(description="The page on Spotify.")]
 
@@ -74,26 +76,43 @@ def item(thing: Thing) -> Item:
         kind=thing.kind,
         name=clip(thing.name),
         by=_by(thing),
-        album=clip(thing.album.name) if isinstance(thing, Track) and thing.album else None,
+        album=clip(thing.album.name, 100) or None if isinstance(thing, Track) and thing.album else None,
         duration_ms=thing.duration_ms or None if isinstance(thing, Track | Episode | Chapter) else None,
         released=clip(thing.release_date, 10) or None if isinstance(thing, Album | Episode) else None,
-        uri=clip(thing.uri, 200),
+        playable=_playable(thing),
+        uri=thing.uri if is_uri(thing.uri) else "",
         url=link(thing),
     )
 
 
+def _playable(thing: Thing) -> bool | None:
+    """False, or nothing: that something can be played goes without saying."""
+    known = thing.is_playable if isinstance(thing, Track | Episode | Chapter) else None
+    return False if known is False else None
+
+
+def is_uri(text: str) -> bool:
+    """Whether it looks like one of Spotify's URIs. A local file's is one too."""
+    return _URI.fullmatch(text) is not None
+
+
+def page_on_spotify(url: str) -> str:
+    """A thing's page, only where it is one of Spotify's: a link is something people click."""
+    return url if _PAGE.fullmatch(url) else "https://open.spotify.com"
+
+
 def link(thing: Thing) -> str:
-    """Its page, only where it is one of Spotify's: a link is something people click."""
-    return thing.url if _PAGE.fullmatch(thing.url) else "https://open.spotify.com"
+    """Its page on Spotify."""
+    return page_on_spotify(thing.url)
 
 
 def _by(thing: Thing) -> list[str]:
     if isinstance(thing, Track | Album):
-        return [clip(artist.name, 100) for artist in thing.artists[:5] if artist.name]
+        return [clip(artist.name, 60) for artist in thing.artists[:5] if artist.name]
     if isinstance(thing, Playlist):
-        return [clip(thing.owner, 100)] if thing.owner else []
+        return [clip(thing.owner, 60)] if thing.owner else []
     if isinstance(thing, Audiobook):
-        return [clip(author, 100) for author in thing.authors[:5]]
+        return [clip(author, 60) for author in thing.authors[:5]]
     if isinstance(thing, Episode):
         return [clip(thing.show.name, 100)] if thing.show else []
     if isinstance(thing, Chapter):
@@ -149,10 +168,11 @@ def now(playback: Playback | None) -> Now:
 
 
 def line(view: Item) -> str:
-    """One item in one line, with its link."""
-    by = f" by {listed(view.by)}" if view.by else ""
+    """One item in one short line, with its link; the fields have it at length."""
+    by = f" by {listed(clip(name, 40) for name in view.by[:3])}" if view.by else ""
     length = f" ({span(view.duration_ms)})" if view.duration_ms else ""
-    return f"{quoted(view.name)}{by}{length} {view.url or view.uri}"
+    not_here = ", not playable here" if view.playable is False else ""
+    return f"{quoted(view.name, 100)}{by}{length}{not_here} {view.url or view.uri}"
 
 
 def sentence(view: Now) -> str:
