@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.apps.deck import Deck
-from tests.apps.host import Chat, Contract, Origins, chatting, origins
+from tests.apps.host import Chat, Contract, Origins, origins, window
 from tests.support.chromium import launched
 from tests.support.node import FOLDER, package
 
@@ -46,10 +46,30 @@ def deck() -> Deck:
     return Deck()
 
 
-@pytest.fixture
-async def chat(
-    chromium: Browser, served: Origins, deck: Deck, contract: Contract | None
-) -> AsyncIterator[Chat]:
-    """A chat whose tools are the deck's."""
-    async with chatting(chromium, served, deck.serve, contract) as chat:
+@pytest.fixture(scope="session")
+async def open_window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]:
+    async with window(chromium, served) as chat:
         yield chat
+
+
+@pytest.fixture(scope="session")
+async def still_window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]:
+    async with window(chromium, served) as chat:
+        await chat.stop_clock()
+        yield chat
+
+
+@pytest.fixture
+async def chat(open_window: Chat, deck: Deck, contract: Contract | None) -> AsyncIterator[Chat]:
+    """A chat whose tools are the deck's."""
+    open_window.begin(deck.serve)
+    yield open_window
+    await open_window.end(contract)
+
+
+@pytest.fixture
+async def still(still_window: Chat, deck: Deck, contract: Contract | None) -> AsyncIterator[Chat]:
+    """The same where time stands still, but for `still.wait`."""
+    still_window.begin(deck.serve)
+    yield still_window
+    await still_window.end(contract)

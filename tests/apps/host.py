@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 from jsonschema import Draft202012Validator
-from playwright.async_api import Browser, BrowserContext, Frame, Locator, Page, Request
+from playwright.async_api import Browser, Frame, Locator, Page, Request, ViewportSize
 from starlette.applications import Starlette
 from starlette.requests import Request as Asked
 from starlette.responses import HTMLResponse, Response
@@ -31,6 +31,7 @@ POLICY = (
     "base-uri 'self'"
 )
 STATE, COMMAND = "spotify_player_state", "spotify_player_command"
+SIZE: ViewportSize = {"width": 560, "height": 700}
 EVERYTHING: Mapping[str, Any] = {"openLinks": {}, "serverTools": {}}
 
 Json = dict[str, Any]
@@ -78,22 +79,40 @@ async def origins() -> AsyncIterator[Origins]:
 
 
 class Chat:
-    """One chat with one app in it.
+    """A window of a chat program, with one app in it at a time.
 
     `calls` are the tools that the view called, `opened` the pages that it asked the host to open,
     `requests` what the browser asked of the network beside the host's own two pages, `complaints` what it
     said against a page: errors of scripts, breaches of the policy.
     """
 
-    def __init__(self, context: BrowserContext, page: Page, served: Origins, serve: Serve) -> None:
-        self.context, self.page, self._origins, self.serve = context, page, served, serve
+    def __init__(self, page: Page, served: Origins) -> None:
+        self.page, self._origins = page, served
+        self._stopped = False
+        self.begin(nobody)
+
+    def begin(self, serve: Serve) -> None:
+        """Forget what was before. `serve` is the host's way to the tools."""
+        self.serve = serve
         self.calls: list[tuple[str, Json]] = []
         self.opened: list[str] = []
         self.requests: list[str] = []
         self.complaints: list[str] = []
-        self._busy = 0
-        self._stopped = False
         self.opens: Callable[[str], Json] = lambda url: {"result": {}}
+        self._under_way: set[object] = set()
+
+    async def end(self, contract: Contract | None) -> None:
+        """Close the app. Fails where it reached for the network, where the browser complained of anything,
+        and where a message of the view was against the contract.
+        """
+        messages = await self.page.evaluate("log")
+        await self.page.goto("about:blank")
+        await self.page.set_viewport_size(SIZE)
+        await self.page.emulate_media(color_scheme="light")
+        assert (self.requests, self.complaints) == ([], [])
+        if contract is not None:
+            for message in messages:
+                contract.judge(message)
 
     async def listen(self) -> None:
         """Take note of everything, and be the host's way to the world."""
@@ -111,11 +130,12 @@ class Chat:
 
     async def _called(self, name: str, arguments: Json) -> Json:
         self.calls.append((name, arguments))
-        self._busy += 1
+        under_way, this = self._under_way, object()
+        under_way.add(this)
         try:
             return await self.serve(name, arguments)
         finally:
-            self._busy -= 1
+            under_way.discard(this)
 
     def _opened(self, url: str) -> Json:
         self.opened.append(url)
@@ -130,13 +150,16 @@ class Chat:
         can: Mapping[str, Any] = EVERYTHING,
         early: Iterable[Json] = (),
         tall: bool = False,
+        html: str | None = None,
     ) -> Frame:
-        """Render the app as the host does after a tool call; `results` come once it is initialized."""
+        """Render the app as the host does after a tool call; `results` come once it is initialized. `html` is
+        what a server gave for it, else it is our file of that name.
+        """
         late = [
             note("tool-input", {"arguments": arguments or {}}),
             *(note("tool-result", r) for r in results),
         ]
-        html = (APPS / name).read_text(encoding="utf-8")
+        html = html or (APPS / name).read_text(encoding="utf-8")
         await self.page.goto(f"{self._origins.host}/host")
         await self.page.evaluate(
             "given => start(given)",
@@ -193,8 +216,8 @@ class Chat:
     async def calls_reach(self, number: int, tool: str = STATE) -> None:
         """Wait until the view has called that tool so often, and has taken in the answer to the last."""
         async with asyncio.timeout(60):
-            while len(self.called(tool)) < number or self._busy:
-                await asyncio.sleep(0.005)
+            while len(self.called(tool)) < number or self._under_way:
+                await asyncio.sleep(0.01)
                 if self._stopped:  # what is due is done, also where the browser saw the card only now
                     await self.page.clock.run_for(0)
         await self.request("ping")
@@ -206,7 +229,7 @@ class Chat:
                 await asyncio.sleep(0.005)
 
     async def stop_clock(self) -> None:
-        """The app's time stands still from here on: call before `show`."""
+        """The time of all apps in this window stands still from here on, but for `wait`."""
         await self.page.clock.install(time=0)
         await self.page.clock.pause_at(1000)
         self._stopped = True
@@ -222,26 +245,21 @@ def note(method: str, params: Json) -> Json:
     return {"method": f"ui/notifications/{method}", "params": params}
 
 
+async def nobody(tool: str, arguments: Json) -> Json:
+    """A host without a server."""
+    return {"error": {"code": -32601, "message": "Method not found"}}
+
+
 @asynccontextmanager
-async def chatting(
-    chromium: Browser, served: Origins, serve: Serve, contract: Contract | None, **options: Any
-) -> AsyncIterator[Chat]:
-    """A chat in a window of its own. Fails at its end where the view reached for the network, where the
-    browser complained of anything, and where a message of the view was against the contract.
-    """
-    given: dict[str, Any] = {"viewport": {"width": 560, "height": 700}, "reduced_motion": "reduce", **options}
-    context = await chromium.new_context(**given)
+async def window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]:
+    """A window of its own. What is shown in it goes between `begin` and `end`."""
+    context = await chromium.new_context(viewport=SIZE, reduced_motion="reduce", color_scheme="light")
     try:
-        chat = Chat(context, await context.new_page(), served, serve)
+        chat = Chat(await context.new_page(), served)
         await chat.listen()
         yield chat
-        messages = await chat.page.evaluate("log")
     finally:
         await context.close()
-    assert (chat.requests, chat.complaints) == ([], [])
-    if contract is not None:
-        for message in messages:
-            contract.judge(message)
 
 
 class Contract:

@@ -12,7 +12,10 @@ from tests.apps.host import COMMAND, Chat
 from tests.apps.test_connect import WAITING
 from tests.connect.test_looks import AXE, FOCUSED, TAGS
 
-LOOKS = [("light", 280), ("dark", 320), ("light", 560), ("dark", 900)]
+LOOKS = [("light", 280), ("dark", 320), ("dark", 560), ("light", 560), ("dark", 900)]
+THEMES = {("light", 280), ("dark", 900)}
+"""The looks that axe-core sees: it takes long, and colours are the same in any width."""
+
 TALLEST = 500  # of a card inline in a chat, by the directory's rules
 
 SMALL = """() => [...document.querySelectorAll("button, input, summary, .foot > a")]
@@ -65,7 +68,8 @@ async def everybody(chat: Chat, axe: str) -> None:
             f"innerWidth === {width} && document.documentElement.style.colorScheme === '{theme}'"
         )
         where = f"{theme}, {width} px"
-        assert await chat.view.evaluate(AXE, TAGS) == [], where
+        if (theme, width) in THEMES:
+            assert await chat.view.evaluate(AXE, TAGS) == [], where
         assert await chat.view.evaluate("document.documentElement.scrollWidth") <= width, where
         assert await chat.view.evaluate(SMALL) == [], where
         height = await chat.view.evaluate("document.body.getBoundingClientRect().height")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import pytest
 from playwright.async_api import expect
@@ -211,14 +210,17 @@ async def test_a_host_that_opens_no_links_lets_the_person_copy_it(chat: Chat, de
     assert await chat.at("#title a").count() == (0 if way == "unable" else 1)
 
 
-@pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "http://valet.example/connect", "https://a:b@valet.example/", "file:///x"]
-)
-async def test_no_other_page_is_ever_opened(chat: Chat, url: str) -> None:
-    meta = {**UNCONNECTED["_meta"], "valet/connect": {"provider": "spotify", "title": "Spotify", "url": url}}
-    await chat.show("player.html", {**UNCONNECTED, "content": [], "_meta": meta})
-    await expect(chat.at("h1:visible")).to_have_text("Connect Spotify")
-    await expect(chat.button("Open the connect page")).to_be_hidden()
+async def test_no_other_page_is_ever_opened(chat: Chat) -> None:
+    await chat.show("player.html", UNCONNECTED)
+    await expect(chat.button("Open the connect page")).to_be_visible()
+    for url in ("javascript:alert(1)", "http://valet.example/", "https://a:b@valet.example/", "file:///x", 7):
+        own = {"valet/connect": {"provider": "spotify", "title": "Spotify", "url": url}}
+        await chat.tell(
+            "tool-result", {**UNCONNECTED, "content": [], "_meta": {**UNCONNECTED["_meta"], **own}}
+        )
+        await chat.request("ping")
+        await expect(chat.at("h1:visible")).to_have_text("Connect Spotify")
+        assert not await chat.button("Open the connect page").is_visible(), url
 
 
 async def test_the_title_and_the_link_lead_to_spotify_through_the_host(chat: Chat, deck: Deck) -> None:
@@ -285,20 +287,18 @@ async def test_a_cover_is_asked_for_once_and_goes_with_its_track(chat: Chat, dec
     await expect(chat.at("#cover")).to_be_hidden()
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
+async def test_nothing_but_a_picture_is_a_cover(chat: Chat, deck: Deck) -> None:
+    await ready(chat, deck)
+    for uri in (
         "https://i.scdn.co/image/1", "data:image/svg+xml;base64,PHN2Zy8+", "data:text/html;base64,PGI+",
         "data:image/png;base64,AAAA\" onerror=\"x", 7,
-    ],
-    ids=["elsewhere", "svg", "html", "quote", "number"],
-)  # fmt: skip
-async def test_nothing_but_a_picture_is_a_cover(chat: Chat, deck: Deck, uri: object) -> None:
-    deck.cover = {"key": "vida", "data_uri": uri}
-    await chat.show("player.html", deck.first())
-    await expect(chat.button("Pause")).to_be_enabled()
-    await expect(chat.at("#cover")).to_be_hidden()
-    await expect(chat.at("#blank")).to_be_visible()
+    ):  # fmt: skip
+        await chat.tell("tool-result", shown({**deck.state, "cover": {"key": str(uri), "data_uri": uri}}))
+        await chat.request("ping")
+        assert not await chat.at("#cover").is_visible(), uri
+        assert await chat.at("#blank").is_visible()
+        await chat.tell("tool-result", shown({**deck.state, "cover": deck.cover}))
+        await expect(chat.at("#cover")).to_be_visible()
 
 
 HOSTILE = {
@@ -309,31 +309,30 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
-async def test_a_hostile_name_is_a_name(chat: Chat, deck: Deck, name: str) -> None:
-    seen = name[:300]
-    deck.state["item"].update(name=name, by=[name], album=name)
-    deck.state["device"]["name"] = name[:60]
-    deck.state["queue"] = [{**deck.state["item"]}]
+async def test_a_hostile_name_is_a_name(chat: Chat, deck: Deck) -> None:
     await ready(chat, deck)
     await chat.at("summary").click()
     title = chat.at("#title")
-    assert await title.text_content() == seen
-    assert await chat.at("#list li span").first.text_content() == seen
-    assert await chat.view.evaluate("document.title") == "Spotify player · Valet"
-    assert await chat.at("main img").count() == 1
-    # One line, inside of the card, whatever the direction; what follows it in our own words stays as it was.
-    assert await title.evaluate("e => [e.clientHeight < 40, getComputedStyle(e).textOverflow, e.dir]") == [
-        True, "ellipsis", "auto",
-    ]  # fmt: skip
-    assert await chat.view.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    await expect(chat.at("#where bdi")).to_have_text(re.compile(".+"))
+    for name in HOSTILE.values():
+        item = {**deck.state["item"], "name": name, "by": [name], "album": name}
+        device = {**deck.state["device"], "name": name}
+        await chat.tell("tool-result", shown({**deck.state, "item": item, "device": device, "queue": [item]}))
+        await expect(title).to_have_text(name[:300], use_inner_text=False)
+        assert await title.text_content() == name[:300]
+        assert await chat.at("#list li span").first.text_content() == name[:300]
+        assert await chat.at("#where bdi").text_content() == name[:100]
+        assert await chat.view.evaluate("document.title") == "Spotify player · Valet"
+        assert await chat.at("main img").count() == 1
+        # One line, inside of the card, whatever its direction.
+        lines = "e => [e.clientHeight < 40, getComputedStyle(e).textOverflow, e.dir]"
+        assert await title.evaluate(lines) == [True, "ellipsis", "auto"]
+        assert await chat.view.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize(
-    ("locale", "seen"), [("en-GB", "1:02:03"), ("ar-EG", "١:٠٢:٠٣"), ("not a locale!", "1:02:03")]
-)
-async def test_times_are_in_the_digits_of_the_host(chat: Chat, deck: Deck, locale: str, seen: str) -> None:
+async def test_times_are_in_the_digits_of_the_host(chat: Chat, deck: Deck) -> None:
     deck.state["item"]["duration_ms"] = 3_723_000
-    await chat.show("player.html", deck.first(), context={"locale": locale})
-    await expect(chat.at("#length")).to_have_text(seen)
+    await chat.show("player.html", deck.first(), context={"locale": "ar-EG"})
+    await expect(chat.at("#length")).to_have_text("١:٠٢:٠٣")
+    for locale in ("en-GB", "not a locale!", ""):
+        await chat.tell("host-context-changed", {"locale": locale})
+        await expect(chat.at("#length")).to_have_text("1:02:03")
