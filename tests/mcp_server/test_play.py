@@ -210,6 +210,33 @@ async def test_a_relinked_track_is_confirmed_by_its_name(serve: Serve) -> None:
     assert result.structured_content["uri"] == DESPACITO["uri"]
 
 
+@pytest.mark.parametrize(("linked", "confirmed"), [("x", True), ("y", False)])
+async def test_a_track_that_was_asked_for_by_its_id_is_asked_for_again(
+    serve: Serve, linked: str, confirmed: bool
+) -> None:
+    """Then Spotify tells under which id the person's market has it."""
+    async with serve() as desk:
+        other = {**DESPACITO, "id": "x" * 22, "uri": "spotify:track:" + "x" * 22}
+        desk.spotify.begin(other, device("Kitchen"), progress_ms=0)
+        state = httpx2.Response(200, json=desk.spotify.playing)
+        market = {**DESPACITO, "uri": f"spotify:track:{linked * 22}"}
+        desk.spotify.answers = [
+            state, httpx2.Response(204), state, state, state, httpx2.Response(200, json=market),
+        ]  # fmt: skip
+        result = await play(desk, items=[DESPACITO["uri"]])
+    assert result.structured_content["confirmed"] is confirmed
+    assert desk.spotify.paths() == ["PUT /me/player/play", f"GET /tracks/{DESPACITO['id']}"]
+
+
+async def test_what_may_not_be_interrupted_is_not(serve: Serve) -> None:
+    async with serve() as desk:
+        desk.spotify.disallows = {"interrupting_playback": True}
+        desk.spotify.begin(track("An advertisement", ""), device("Kitchen"))
+        result = await play(desk, items=[DESPACITO["uri"]])
+    assert code_of(result) == "conflict"
+    assert desk.spotify.paths() == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -90,6 +90,9 @@ async def test_every_kind_of_context_and_where_to_begin(hall: Hall) -> None:
         assert (await refused(client, context=artist, start_at=1))[0] == "invalid_argument"
         code, text = await refused(client, context="spotify:user:somebody")
         assert code == "invalid_argument" and text.startswith("`context` is no Spotify URI")
+        code, text = await refused(client, context="n")
+        assert code == "invalid_argument" and text.endswith("Give the id as `context`.")
+        assert "“Monday Coffee”" in text and "“Dance in the Kitchen”" in text
         code, text = await refused(client, context="no such list of hers")
         assert code == "not_found" and "spotify_list_playlists" in text
         code, text = await refused(client, context=f"spotify:album:{'9' * 22}")

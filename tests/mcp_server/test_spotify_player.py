@@ -129,12 +129,14 @@ async def test_the_device_named_is_the_one_that_is_meant(hall: Hall) -> None:
         assert (quiet["changed"], hall.emulator.player()["is_playing"]) == (False, True)
         there = await call(client, "control_playback", action="next", device="macbook")
         assert there["confirmed"]
+        hall.fault("POST api.spotify.com/v1/me/player/next*", status=404)
+        code, text = await refused(client, "control_playback", action="next", device="macbook")
+        assert code == "no_active_device" and "not online any more" in text
     async with hall.chat("emil") as client:
         code, text = await refused(client, "control_playback", action="pause")
         assert code == "conflict" and "does not take commands from other programs" in text
-    assert [line.partition("?")[0] for line in hall.sent() if "devices" not in line] == [
-        "POST /me/player/next"
-    ]
+    commands = [line.partition("?")[0] for line in hall.sent() if "devices" not in line]
+    assert commands == ["POST /me/player/next"] * 2
 
 
 async def test_moving_and_moving_back(hall: Hall) -> None:

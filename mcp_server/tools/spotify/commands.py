@@ -98,6 +98,14 @@ def elsewhere(state: Playback) -> Refusal:
     )
 
 
+def gone() -> Refusal:
+    """For a 404 that gives no reason: the device was listed a moment ago."""
+    return Refusal(
+        "no_active_device",
+        "The device is not online any more. See spotify_list_devices for those that are.",
+    )
+
+
 def disallowed(what: str) -> Refusal:
     """For what `actions.disallows` forbids."""
     return Refusal(

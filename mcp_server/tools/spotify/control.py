@@ -14,12 +14,12 @@ from mcp_server.inject import AccountLabel, Pause
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import DeviceName, Position
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.commands import Action, effect, is_so, on, require_possible, send
+from mcp_server.tools.spotify.commands import Action, effect, gone, is_so, on, require_possible, send
 from mcp_server.tools.spotify.devices import meant
 from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Now, now, sentence
 from mcp_server.tools.spotify.watch import carried_out, settle
-from providers.base import Rejected
+from providers.base import NotFound, Rejected
 from providers.spotify import Playback
 from providers.spotify.record import CONTROL, PLAYBACK
 
@@ -70,6 +70,8 @@ async def spotify_control_playback(
             partial(send, spotify, action, at, device_id),
             lambda: settle(spotify, seen, pause),
         )
+    except NotFound as error:
+        raise error if error.reason else gone() from error
     except Rejected:
         # Pausing what is paused answers 403 with no better reason; the state above may have been old.
         after = await spotify.playback()

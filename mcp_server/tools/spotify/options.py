@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
@@ -35,6 +35,8 @@ _FORBIDDEN = {
     ("repeat", "track"): "toggling_repeat_track",
 }
 """Spotify's names in `actions.disallows`."""
+
+_REPEATS = frozenset(get_args(RepeatState))
 
 _STEP = 6
 """Percent between two volumes of a device that knows sixteen of them: it takes the nearest."""
@@ -107,7 +109,7 @@ def values(state: Playback | None, device: Device | None) -> dict[Option, Value 
     return {
         "volume": device.volume_percent if device is not None else None,
         "shuffle": state.shuffle_state if state is not None else None,
-        "repeat": (state.repeat_state or None) if state is not None else None,
+        "repeat": state.repeat_state if state is not None and state.repeat_state in _REPEATS else None,
     }
 
 

@@ -14,7 +14,7 @@ from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import DeviceName, Ref
 from mcp_server.tools.spotify.choice import ALONE, LISTS, find, uri
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.commands import elsewhere, on, wherever
+from mcp_server.tools.spotify.commands import elsewhere, gone, on, wherever
 from mcp_server.tools.spotify.devices import meant
 from mcp_server.tools.spotify.refs import reference
 from mcp_server.tools.spotify.views import Item, item, line
@@ -65,7 +65,7 @@ async def spotify_add_to_queue(
     try:
         confirmed, _ = await carried_out(lambda: _add(spotify, added.uri, device_id), watch)
     except NotFound as error:
-        raise _inactive(before, device_id) from error
+        raise _inactive(error, before, device_id) from error
     return answer(Queued(confirmed=confirmed, added=added), _text(added, confirmed))
 
 
@@ -116,7 +116,9 @@ def _times(queue: Queue, added: Item) -> int:
     return sum(each.uri == added.uri or (each.name, each.by) == (added.name, added.by) for each in views)
 
 
-def _inactive(before: Playback | None, device_id: str | None) -> Refusal:
+def _inactive(error: NotFound, before: Playback | None, device_id: str | None) -> Refusal:
+    if not error.reason:
+        return gone()
     if before is not None and not on(before, device_id):
         return elsewhere(before)
     return Refusal(
