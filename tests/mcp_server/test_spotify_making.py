@@ -136,10 +136,10 @@ async def test_details_change_and_are_put_back(hall: Hall, mode: str) -> None:
     assert changed["before"] == {"name": "Monday Coffee", "description": "Slow starts.", "public": False}
     assert changed["after"] == {"name": "Tuesday Tea", "description": "Hot.", "public": True}
     assert changed["playlist"]["name"] == "Tuesday Tea"
-    assert (
-        "name “Monday Coffee” to “Tuesday Tea”; description “Slow starts.” to “Hot.”; public off to on"
-        in (text_of(result))
+    assert "name from “Monday Coffee” to “Tuesday Tea”; description from “Slow starts.” to “Hot.”; " in (
+        text_of(result)
     )
+    assert "; public from off to on. https://" in text_of(result)
     back = truly(hall, "Monday Coffee")
     assert (back["id"], back["description"], back["public"]) == (now["id"], "Slow starts.", False)
     assert undone.structured_content["changed"] is True

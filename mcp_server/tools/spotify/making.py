@@ -192,7 +192,7 @@ def _details(playlist: Playlist) -> dict[str, Any]:
 def _updated_text(updated: Updated) -> str:
     if not updated.changed:
         return f"It was so already: {quoted(updated.playlist.name)} {updated.playlist.url}"
-    parts = [f"{key} {_said(was)} to {_said(now)}" for key, was, now in _pairs(updated)]
+    parts = [f"{key} from {_said(was)} to {_said(now)}" for key, was, now in _pairs(updated)]
     head = f"Changed {quoted(updated.playlist.name)}: {'; '.join(parts)}."
     lasting = " The description can't be emptied again from here." if updated.before.description == "" else ""
     return f"{head}{lasting} {updated.playlist.url}"
