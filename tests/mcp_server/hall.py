@@ -11,7 +11,8 @@ unjudged, and a test says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import json
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ from tests.providers import spec
 from tests.support.emulator import EmulatorProcess
 
 HOST = "api.spotify.com"
+_REMADE = frozenset({"content-encoding", "content-length"})
 
 
 class Judge(httpx2.AsyncBaseTransport):
@@ -35,6 +37,7 @@ class Judge(httpx2.AsyncBaseTransport):
 
     A refusal on purpose is an answer too: it must have the shape of Spotify's errors. `calls` has each
     request as `METHOD /path?query`, and its body. `trusting`: answers are bent on purpose, and not judged.
+    `bend` changes what a 200 says, after it was judged.
     """
 
     def __init__(self, emulator: EmulatorProcess) -> None:
@@ -44,6 +47,7 @@ class Judge(httpx2.AsyncBaseTransport):
         self.calls: list[tuple[str, bytes]] = []
         self.faults: list[str] = []
         self.trusting = False
+        self.bend: Callable[[Any], Any] | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         body = await request.aread()
@@ -56,7 +60,9 @@ class Judge(httpx2.AsyncBaseTransport):
         if real.host == HOST:
             self.calls.append((f"{request.method} {str(real).partition('/v1')[2]}", body))
             self._judge(request, body, answer, content)
-        kept = [(name, value) for name, value in answer.headers.multi_items() if name != "content-encoding"]
+            if self.bend is not None and answer.status_code == 200 and content[:1] in {b"{", b"["}:
+                content = json.dumps(self.bend(json.loads(content))).encode()
+        kept = [(name, value) for name, value in answer.headers.multi_items() if name not in _REMADE]
         return httpx2.Response(answer.status_code, headers=kept, content=content)
 
     def _judge(self, request: httpx2.Request, body: bytes, answer: httpx2.Response, content: bytes) -> None:
