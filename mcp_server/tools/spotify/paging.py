@@ -60,6 +60,12 @@ ROOM = 27_000
 """Bytes that the rows of an answer may take; what stands around them fits into the rest of 30 KB."""
 
 
+def weight(row: BaseModel, line: str) -> int:
+    """The bytes that a row and its line of text take."""
+    text = json.dumps(line, ensure_ascii=False)
+    return len(row.model_dump_json(exclude_none=True).encode()) + len(text.encode()) + 2
+
+
 def fitting(rows: Sequence[tuple[BaseModel, str]], room: int = ROOM) -> int:
     """How many rows, each with its line of text, fit an answer: the first ones, and at least one.
 
@@ -67,8 +73,7 @@ def fitting(rows: Sequence[tuple[BaseModel, str]], room: int = ROOM) -> int:
     """
     used = 0
     for count, (row, line) in enumerate(rows):
-        used += len(row.model_dump_json(exclude_none=True).encode())
-        used += len(json.dumps(line, ensure_ascii=False).encode()) + 2
+        used += weight(row, line)
         if count and used > room:
             return count
     return len(rows)

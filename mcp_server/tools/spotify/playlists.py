@@ -13,8 +13,8 @@ from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import Cursor, Limit, PlaylistName
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.lists import find_playlist
+from mcp_server.tools.spotify.paging import ROOM, fitting, offset, weight
 from mcp_server.tools.spotify.paging import cursor as cursor_of
-from mcp_server.tools.spotify.paging import fitting, offset
 from mcp_server.tools.spotify.views import Item, item, line, link
 from mcp_server.tools.text import clip, plain, quoted
 from providers.base import Rejected
@@ -125,15 +125,16 @@ async def spotify_get_playlist(
     target = await find_playlist(spotify, playlist)
     # The head comes first: an edit with its snapshot is then refused where the items are newer.
     whole = await spotify.playlist(target.id)
+    top = head(whole)
     page = await _items(spotify, whole, target.id, limit, begin)
     if page is None:
-        hidden = Contents(playlist=head(whole), items=[], why_no_items=_HIDDEN)
+        hidden = Contents(playlist=top, items=[], why_no_items=_HIDDEN)
         return answer(hidden, _text(hidden, [], None))
     shown = [(row := place(at, entry), _place_line(row)) for at, entry in enumerate(page.items, begin)]
-    fit = fitting(shown)
+    fit = fitting(shown, ROOM - weight(top, _about(top)))
     after = begin + (fit if fit < len(shown) else page.limit or limit)
     result = Contents(
-        playlist=head(whole),
+        playlist=top,
         items=[row for row, _ in shown[:fit]],
         next_cursor=cursor_of("o", after) if shown and after < page.total else None,
     )
@@ -229,15 +230,20 @@ def _list_text(result: Playlists, lines: list[str], owned: bool) -> str:
 
 
 def _text(result: Contents, lines: list[str], total: int | None) -> str:
-    head = listed_line(result.playlist)
-    about = [f"Description: {quoted(result.playlist.description)}"] if result.playlist.description else []
-    about += [f"snapshot_id: {result.playlist.snapshot_id}"] if result.playlist.snapshot_id else []
+    about = _about(result.playlist)
     if total is None:
-        return "\n".join([head, *about, _HIDDEN])
+        return f"{about}\n{_HIDDEN}"
     if total == 0:
-        return "\n".join([head, *about, "It is empty."])
+        return f"{about}\nIt is empty."
     count = f"{len(lines)} of {total} items:" if lines else f"It has {total} items, none from there on."
-    return "\n".join([head, *about, count, *lines, *_more(result.next_cursor)])
+    return "\n".join([about, count, *lines, *_more(result.next_cursor)])
+
+
+def _about(top: Head) -> str:
+    lines = [listed_line(top)]
+    lines += [f"Description: {quoted(top.description)}"] if top.description else []
+    lines += [f"snapshot_id: {top.snapshot_id}"] if top.snapshot_id else []
+    return "\n".join(lines)
 
 
 def _more(cursor: str | None) -> list[str]:

@@ -27,7 +27,7 @@ from mcp_server.tools.spotify.versions import MOST_LOOKED_AT, Standing, standing
 from mcp_server.tools.text import clip, quoted
 from providers.spotify import MOST_ITEMS, Spotify
 
-_LOCAL = re.compile(r"spotify:local:[!-~]{1,186}")
+_LOCAL = re.compile(r"spotify:local:[!-~]{1,194}")
 _ANY = f"spotify:track:{'0' * 22}"
 _MOST_PLACES = 20
 _MOST_STEPS = 25
