@@ -57,7 +57,7 @@ def calls() -> dict[str, list[dict[str, Any]]]:
         "spotify_get_playback": [{}],
         "spotify_list_devices": [{}],
         "spotify_play": [{"query": "Despacito"}, {"query": ASKED}],
-        "spotify_add_to_queue": [{"query": "Despacito"}],
+        "spotify_add_to_queue": [{"query": "Dreams"}],
         "spotify_get_queue": [{}],
         "spotify_set_playback_options": [{"volume": 30}],
         "spotify_transfer_playback": [{"device": DEVICE}, {"device": ASKED}],
