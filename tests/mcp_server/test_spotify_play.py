@@ -50,7 +50,7 @@ async def test_words_a_list_by_its_name_and_back_again(hall: Hall, mode: str) ->
         dance = await play(client, context="dance in the KITCHEN", start_at=2, position_ms=5_000)
         player = hall.emulator.player()
         assert dance["confirmed"] and player["context"] == dance["uri"]
-        assert player["current_name"] == "Gasolina" and 5_000 <= player["progress_ms"] < 15_000
+        assert player["current_name"] == "Gasolina" and player["progress_ms"] >= 5_000
 
         undo = despacito["undo"]
         assert undo["tool"] == "spotify_play"
@@ -183,4 +183,4 @@ async def test_a_player_that_lags_is_not_believed(hall: Hall) -> None:
         uri = hall.emulator.player()["current"]
         seen = await play(client, items=[uri])
         assert seen["confirmed"] is False and "does not show it yet" in seen["text"]
-        assert hall.emulator.player()["progress_ms"] < 20_000
+        assert hall.emulator.player()["progress_ms"] < 42_000, "it began anew"

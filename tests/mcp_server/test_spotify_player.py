@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx2
@@ -41,10 +42,12 @@ async def test_the_text_alone_tells_what_plays(hall: Hall, mode: str) -> None:
         seen = await call(client, "get_playback", include_queue=True)
         alone = await call(client, "get_playback")
     first, second, *rest = seen["text"].split("\n")
-    assert first.startswith("Playing on “Ana's MacBook Pro” at 0:4") and "“Dreams” by Fleetwood Mac" in first
+    assert re.match(
+        r"Playing on “Ana's MacBook Pro” at \d:\d\d: “Dreams” by Fleetwood Mac \(4:17\) https:", first
+    )
     context = hall.emulator.player()["context"]
     assert second == f"Album: “Rumours”. Shuffle off, repeat context, volume 62%, from {context}."
-    assert rest[:2] == ["Next:", rest[1]] and rest[1].startswith("1. “Feeling Good” by Nina Simone (2:53)")
+    assert rest[0] == "Next:" and rest[1].startswith("1. “Feeling Good” by Nina Simone (2:53) https:")
     assert len(seen["queue"]) == 10, "the context is repeated"
     assert "queue" not in alone and "Next:" not in alone["text"]
     assert seen["device"]["supports_volume"] is True
@@ -100,7 +103,7 @@ async def test_commands_are_taken_back_by_what_the_answer_says(hall: Hall) -> No
             await call(client, done["undo"]["tool"].removeprefix("spotify_"), **done["undo"]["arguments"])
             after = hall.emulator.player()
             assert after["is_playing"] and after["current"] == before["current"]
-            assert abs(after["progress_ms"] - before["progress_ms"]) < 30_000
+            assert before["progress_ms"] <= after["progress_ms"] < 200_000
 
 
 async def test_seeking_beyond_the_end_is_the_next_one(hall: Hall) -> None:

