@@ -27,4 +27,7 @@ ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 ||
 [ -f "${VALET_WYCHEPROOF:-../shared/spec/wycheproof}/aes_gcm_test.json" ] ||
     echo "Skipped will be Wycheproof's vectors: set VALET_WYCHEPROOF to testvectors_v1 of github.com/C2SP/wycheproof."
 
+[ -f "${SPOTIFY_OPENAPI_SPEC:-../shared/spec/spotify/fixed-spotify-open-api.yml}" ] ||
+    echo "Nothing of Spotify will be judged by its OpenAPI file, nor by real answers: set SPOTIFY_OPENAPI_SPEC to it."
+
 .venv/bin/python -m tests.support.node

@@ -137,14 +137,19 @@ async def test_removing_and_taking_it_back(hall: Hall) -> None:
     mine = hall.emulator.playlists("ana")[1]
     list_uri = f"spotify:playlist:{mine['id']}"
     async with hall.chat("ana") as client:
-        gone = await client.call_tool("spotify_remove_from_library", {"items": [list_uri, QUEEN, LAST[14:]]})
+        gone = await client.call_tool(
+            "spotify_remove_from_library", {"items": [list_uri, QUEEN, LAST[14:]], "account": "ana"}
+        )
         after = hall.emulator.library("ana")
         undo = gone.structured_content["undo"]
         await client.call_tool(undo["tool"], undo["arguments"])
     assert outcomes(gone) == ["changed", "changed", "was_so"]
     assert text_of(gone).startswith("2 removed and 1 not in the library anyway.\n")
     assert after["hidden"] == [mine["id"]] and QUEEN not in after["saved"]
-    assert undo == {"tool": "spotify_save_to_library", "arguments": {"items": [list_uri, QUEEN]}}
+    assert undo == {
+        "tool": "spotify_save_to_library",
+        "arguments": {"items": [list_uri, QUEEN], "account": "ana"},
+    }
     assert hall.emulator.library("ana")["hidden"] == []
     assert QUEEN in hall.emulator.library("ana")["saved"]
 
@@ -263,6 +268,21 @@ def page(kind: str, every: list[dict[str, Any]], cursor: str | None) -> dict[str
     # The null stands at the head of the list: every place is one higher than the row.
     begin = int(cursor[1:]) if cursor else 0
     return {"items": [None, *every][begin:], "total": 51, "offset": begin, "limit": 51, "next": None}
+
+
+async def test_what_spotify_will_not_tell_of_is_left_out_of_the_check(serve: Serve) -> None:
+    async with serve() as desk, chat(desk, await desk.ready()) as client:
+        no = error(400, "Unsupported uri type")
+        desk.spotify.answers = [no, httpx2.Response(200, json=[True]), no]
+        result = await client.call_tool("spotify_check_library", {"items": [DREAMS, BJORK]})
+        desk.spotify.answers = [no, no, no]
+        none = await client.call_tool("spotify_check_library", {"items": [DREAMS, BJORK]})
+        desk.spotify.answers = [no, no, no]
+        unsaved = await client.call_tool("spotify_save_to_library", {"items": [DREAMS, BJORK]})
+    assert [each.get("saved") for each in result.structured_content["items"]] == [True, None]
+    assert f"refused by Spotify: {BJORK}" in text_of(result)
+    assert code_of(none) == code_of(unsaved) == "invalid_argument"
+    assert not [verb for verb, *_ in desk.spotify.calls if verb == "PUT"]
 
 
 async def test_a_library_that_speaks_nonsense(serve: Serve) -> None:

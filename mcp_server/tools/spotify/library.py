@@ -18,7 +18,7 @@ from mcp_server.tools.spotify.listing import Listing, Part, fitted, paged, told
 from mcp_server.tools.spotify.paging import cursor as cursor_of
 from mcp_server.tools.spotify.paging import offset, place
 from mcp_server.tools.spotify.refs import references
-from mcp_server.tools.spotify.shelf import KINDS, Changed, Named, changed, lines_of, names, unique
+from mcp_server.tools.spotify.shelf import KINDS, Changed, Named, changed, lines_of, names, standing, unique
 from mcp_server.tools.spotify.views import line
 from mcp_server.tools.text import clip
 from providers.spotify import MOST_URIS, Cursored, Page, Saved, Spotify
@@ -52,7 +52,7 @@ class Library(Listing):
 class Checked(Named):
     """Whether one thing is in the library."""
 
-    saved: bool
+    saved: Annotated[bool | None, Field(description="Absent where Spotify refused to tell.")] = None
 
 
 class Check(BaseModel):
@@ -105,13 +105,16 @@ async def spotify_check_library(
 ) -> Annotated[CallToolResult, Check]:
     """Tell whether the person has saved each thing, or follows it (artists, playlists)."""
     wanted = unique(references(items, KINDS))
-    flags = await spotify.contains([each.uri for each in wanted])
+    flags, _ = await standing(spotify, wanted)
     called = await names(spotify, wanted)
-    check = Check(items=[Checked(**dict(name), saved=flag) for name, flag in zip(called, flags, strict=True)])
-    saved = sum(flags)
-    head = f"{saved} of {len(flags)} {'is' if saved == 1 else 'are'} in the library:"
-    words = [("saved" if each.saved else "not saved") for each in check.items]
+    check = Check(items=[Checked(**dict(each), saved=flags.get(each.uri)) for each in called])
+    saved = sum(flags.values())
+    head = f"{saved} of {len(wanted)} {'is' if saved == 1 else 'are'} in the library:"
+    words = [_STANDING[each.saved] for each in check.items]
     return answer(check, "\n".join([head, *lines_of(check.items, words)]))
+
+
+_STANDING = {True: "saved", False: "not saved", None: "refused by Spotify"}
 
 
 @tool(

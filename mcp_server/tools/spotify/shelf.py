@@ -68,18 +68,29 @@ async def names(spotify: Spotify, wanted: Sequence[Reference]) -> list[Named]:
     return list(await asyncio.gather(*(_named(spotify, each) for each in wanted)))
 
 
-async def changed(
-    spotify: Spotify, wanted: Sequence[Reference], *, save: bool, account: str | None
-) -> CallToolResult:
-    """Save or remove what is not so yet. Raises ProviderError where nothing came of it."""
-    before: dict[str, bool] = {}
+async def standing(spotify: Spotify, wanted: Sequence[Reference]) -> tuple[dict[str, bool], Outcome]:
+    """By URI, whether it is in the library; and which of them Spotify would not tell of.
+
+    Raises ProviderError where it tells of none.
+    """
+    flags: dict[str, bool] = {}
 
     async def look(uris: Sequence[str]) -> None:
-        before.update(zip(uris, await spotify.contains(uris), strict=True))
+        flags.update(zip(uris, await spotify.contains(uris), strict=True))
 
     looked = await piecewise(look, [each.uri for each in wanted])
     if looked.stopped is not None:
         raise looked.stopped
+    if not flags:
+        raise next(iter(looked.refused.values()))
+    return flags, looked
+
+
+async def changed(
+    spotify: Spotify, wanted: Sequence[Reference], *, save: bool, account: str | None
+) -> CallToolResult:
+    """Save or remove what is not so yet. Raises ProviderError where nothing came of it."""
+    before, looked = await standing(spotify, wanted)
     todo = [each.uri for each in wanted if before.get(each.uri) is (not save)]
     made = await piecewise(spotify.save if save else spotify.remove, todo)
     refused = {**looked.refused, **made.refused}
