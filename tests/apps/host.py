@@ -18,12 +18,15 @@ from playwright.async_api import Browser, Frame, Locator, Page, Request, Viewpor
 from starlette.applications import Starlette
 from starlette.requests import Request as Asked
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
 import mcp_server
+from tests.support.node import FOLDER
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
+MODULES = FOLDER / "node_modules"
 APPS = Path(mcp_server.__file__).parent / "apps"
 POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -56,7 +59,8 @@ async def origins() -> AsyncIterator[Origins]:
         headers = {"content-security-policy": POLICY} if name == "sandbox" else {}
         return HTMLResponse((HERE / f"{name}.html").read_text(encoding="utf-8"), headers=headers)
 
-    app = Starlette(routes=[Route("/host", page), Route("/sandbox", page)])
+    pages = [Route(f"/{name}", page) for name in ("host", "official", "sandbox")]
+    app = Starlette(routes=[*pages, Mount("/npm", StaticFiles(directory=MODULES, check_dir=False))])
     ports = free_port(), free_port()
     servers = [
         uvicorn.Server(
@@ -125,7 +129,11 @@ class Chat:
         await self.page.expose_function("openLink", self._opened)
 
     def _requested(self, request: Request) -> None:
-        if request.url not in {f"{self._origins.host}/host", f"{self._origins.sandbox}/sandbox"}:
+        host = self._origins.host
+        ours = {f"{host}/host", f"{host}/official", f"{self._origins.sandbox}/sandbox"}
+        # Only the host may have modules, and only by itself.
+        module = request.url.startswith(f"{host}/npm/") and request.frame == self.page.main_frame
+        if request.url not in ours and not module:
             self.requests.append(request.url)
 
     async def _called(self, name: str, arguments: Json) -> Json:
@@ -151,6 +159,7 @@ class Chat:
         early: Iterable[Json] = (),
         tall: bool = False,
         html: str | None = None,
+        host: str = "host",
     ) -> Frame:
         """Render the app as the host does after a tool call; `results` come once it is initialized. `html` is
         what a server gave for it, else it is our file of that name.
@@ -160,7 +169,8 @@ class Chat:
             *(note("tool-result", r) for r in results),
         ]
         html = html or (APPS / name).read_text(encoding="utf-8")
-        await self.page.goto(f"{self._origins.host}/host")
+        await self.page.goto(f"{self._origins.host}/{host}")
+        await self.page.wait_for_function("!!globalThis.start")
         await self.page.evaluate(
             "given => start(given)",
             {
@@ -196,7 +206,8 @@ class Chat:
 
     async def request(self, method: str, params: Json | None = None) -> Json:
         """A request of the host, and the app's whole answer."""
-        answer: Json = await self.page.evaluate("([m, p]) => request(m, p)", [method, params or {}])
+        async with asyncio.timeout(60):
+            answer: Json = await self.page.evaluate("([m, p]) => request(m, p)", [method, params or {}])
         return answer
 
     async def sent(self, method: str) -> list[Json]:

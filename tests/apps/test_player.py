@@ -64,6 +64,39 @@ async def test_pause_and_play_are_seen_at_once_and_said_aloud(chat: Chat, deck: 
     assert chat.called(COMMAND) == [{"action": "pause", "cover": "vida"}, {"action": "play", "cover": "vida"}]
 
 
+async def test_an_answer_from_before_a_press_does_not_undo_it(still: Chat, deck: Deck) -> None:
+    """A look that was under way says nothing of what was pressed after it; nor does what the host repeats."""
+    await still.show("player.html", deck.first())
+    await still.wait(0)
+    await still.calls_reach(1)
+    held, inner, old = asyncio.Event(), deck.serve, shown(deck.state)
+
+    async def slow(tool: str, arguments: dict[str, object]) -> dict[str, object]:
+        answer = await inner(tool, arguments)
+        await held.wait()
+        return answer
+
+    still.serve = slow
+    await still.wait(5.1)
+    assert await still.count() == 2
+    await expect(still.button("Pause")).to_be_enabled()
+    await still.button("Pause").dispatch_event("click")
+    await still.tell("tool-result", old)
+    assert await still.count(COMMAND) == 1
+    await expect(still.button("Play")).to_be_visible()
+    await still.view.evaluate(
+        """() => {
+          const where = $("where");
+          window.said = [];
+          new MutationObserver(() => said.push(where.textContent)).observe(where, {childList: true});
+        }"""
+    )
+    held.set()
+    await still.calls_reach(1, COMMAND)
+    await expect(still.at("#say")).to_have_text("Paused")
+    assert "Playing on Kitchen" not in await still.view.evaluate("said")
+
+
 async def test_skipping_shows_what_comes_and_two_presses_skip_two(chat: Chat, deck: Deck) -> None:
     await ready(chat, deck)
     await chat.button("Next").dblclick()
