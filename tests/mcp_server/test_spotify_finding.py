@@ -79,6 +79,7 @@ async def test_limits_that_are_short_and_long(hall: Hall) -> None:
         ("spotify_save_to_library", "user-library-modify", None),
         ("spotify_remove_from_library", "user-library-modify", None),
         ("spotify_get_item", "user-read-playback-position", {"item": "spotify:show:"}),
+        ("spotify_list_children", "user-read-playback-position", {"item": "spotify:show:"}),
     ],
 )
 async def test_what_the_connection_was_not_allowed(
