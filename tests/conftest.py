@@ -14,12 +14,19 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.support import profiles
+from tests.support import loud, profiles
 from tests.support.kms import KeyService
 from vault.store.database import Database
 from vault.store.migrate import migrate
 
 profiles.register()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Above the summary of a run, in red: what went on without its judge."""
+    for line in loud.unjudged(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.section("not validated", sep="!", red=True, bold=True)
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

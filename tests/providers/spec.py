@@ -30,12 +30,16 @@ from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
 
 from tests.providers.excuses import excused
+from tests.support.loud import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "https://api.spotify.com"
 METHODS = ("get", "put", "post", "delete")
 
-ABSENT = "NOT VALIDATED against Spotify's OpenAPI file: it is absent; set SPOTIFY_OPENAPI_SPEC to it"
+ABSENT = (
+    f"{MARK}: neither our requests to Spotify nor the answers of its emulator were held against Spotify's "
+    "OpenAPI file, for it is absent. Set SPOTIFY_OPENAPI_SPEC to fixed-spotify-open-api.yml."
+)
 
 REASONS = """
     NO_PREV_TRACK NO_NEXT_TRACK NO_SPECIFIC_TRACK ALREADY_PAUSED NOT_PAUSED NOT_PLAYING_LOCALLY
