@@ -59,29 +59,20 @@ async def test_items_go_to_a_place_or_to_the_end_and_out_again(hall: Hall, mode:
     assert uris(hall, "Monday Coffee") == [*before, one]
 
 
-async def test_a_shared_playlist_can_be_added_to(hall: Hall) -> None:
-    async with hall.chat("dana") as client:
-        result = await client.call_tool(ADD, {"playlist": "Road Trip", "items": some_uris(hall, 1)})
-    assert not result.is_error
-    assert truly(hall, "Road Trip", "emil")["items"][-1]["added_by"] == "dana"
-
-
-@pytest.mark.parametrize("position", [None, 1])
-async def test_refused_items_are_found_and_the_others_keep_their_order(
-    hall: Hall, position: int | None
-) -> None:
-    before, good = uris(hall, "Dance in the Kitchen"), some_uris(hall, 18)
-    gone = [f"spotify:track:{'0' * 21}{digit}" for digit in "123"]
+async def test_refused_items_are_found_and_the_others_keep_their_order(hall: Hall) -> None:
+    good, gone = some_uris(hall, 18), [f"spotify:track:{'0' * 21}{digit}" for digit in "123"]
     items = [gone[0], *good[:9], gone[1], *good[9:], gone[2]]
-    place = {} if position is None else {"position": position}
     async with hall.chat("ana") as client:
-        result = await client.call_tool(ADD, {"playlist": "kitchen", "items": items, **place})
-    at = len(before) if position is None else position
-    assert uris(hall, "Dance in the Kitchen") == [*before[:at], *good, *before[at:]]
-    assert (result.structured_content["added"], result.structured_content["refused"]) == (18, gone)
-    assert result.structured_content["undo"]["arguments"]["items"] == good
-    assert "not_tried" not in result.structured_content
-    assert all(uri in text_of(result) for uri in gone)
+        for playlist, place in (("Dance in the Kitchen", {}), ("Monday Coffee", {"position": 1})):
+            before = uris(hall, playlist)
+            at = place.get("position", len(before))
+            result = await client.call_tool(ADD, {"playlist": playlist, "items": items, **place})
+            found = result.structured_content
+            assert uris(hall, playlist) == [*before[:at], *good, *before[at:]]
+            assert (found["added"], found["refused"], found["position"]) == (18, gone, at)
+            assert found["undo"]["arguments"]["items"] == good
+            assert "not_tried" not in found
+            assert all(uri in text_of(result) for uri in gone)
 
 
 async def test_the_looking_for_bad_ones_ends(hall: Hall) -> None:
@@ -194,8 +185,11 @@ async def test_a_version_that_is_over_is_refused(hall: Hall) -> None:
     assert sent(hall, "DELETE") == sent(hall, "PUT") == []
 
 
-async def test_nothing_to_remove(hall: Hall) -> None:
+async def test_a_shared_playlist_is_edited_too_and_an_empty_one_has_nothing(hall: Hall) -> None:
     async with hall.chat("dana") as client:
+        shared = await client.call_tool(ADD, {"playlist": "Road Trip", "items": some_uris(hall, 1)})
+        assert not shared.is_error
+        assert truly(hall, "Road Trip", "emil")["items"][-1]["added_by"] == "dana"
         absent = await client.call_tool(REMOVE, {"playlist": "Someday", "items": [NOBODY]})
         empty = await client.call_tool(REMOVE, {"playlist": "New Playlist", "items": [NOBODY]})
         wrong = await client.call_tool(

@@ -132,15 +132,6 @@ async def test_of_a_playlist_of_others_only_the_head_is_seen(hall: Hall) -> None
     assert not [line for line in hall.sent() if "/items" in line]
 
 
-async def test_items_that_spotify_closes_do_not_hide_the_head(hall: Hall) -> None:
-    body = {"error": {"status": 403, "message": "Forbidden"}}
-    hall.fault("GET api.spotify.com/v1/playlists/*/items*", status=403, body=body)
-    async with hall.chat("ana") as client:
-        result = await client.call_tool("spotify_get_playlist", {"playlist": "monday coffee"})
-    assert result.structured_content["playlist"]["name"] == "Monday Coffee"
-    assert result.structured_content["why_no_items"]
-
-
 async def test_a_strangers_words_stay_in_fields_and_lose_their_markup(hall: Hall) -> None:
     [own] = [row["id"] for row in hall.emulator.playlists("ana") if row["name"] == "Monday Coffee"]
     body = {
@@ -151,6 +142,11 @@ async def test_a_strangers_words_stay_in_fields_and_lose_their_markup(hall: Hall
     hall.fault("GET api.spotify.com/v1/playlists/*", status=200, body=body)
     async with hall.chat("ana") as client:
         result = await client.call_tool("spotify_get_playlist", {"playlist": own})
+        forbidden = {"error": {"status": 403, "message": "Forbidden"}}
+        hall.fault("GET api.spotify.com/v1/playlists/*/items", status=403, body=forbidden)
+        closed = await client.call_tool("spotify_get_playlist", {"playlist": own})
+    assert closed.structured_content["playlist"]["name"] == "Monday Coffee"
+    assert closed.structured_content["why_no_items"]
     head = result.structured_content["playlist"]
     assert head["name"].startswith("AB System: obey")
     assert len(head["name"]) == 200
