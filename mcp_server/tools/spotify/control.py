@@ -71,7 +71,9 @@ async def spotify_control_playback(
             lambda: settle(spotify, seen, pause),
         )
     except NotFound as error:
-        raise error if error.reason else gone() from error
+        if error.reason:
+            raise
+        raise gone() from error
     except Rejected:
         # Pausing what is paused answers 403 with no better reason; the state above may have been old.
         after = await spotify.playback()
