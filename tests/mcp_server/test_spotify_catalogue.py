@@ -106,30 +106,22 @@ async def test_another_release_of_what_was_asked_for_says_so(serve: Serve) -> No
     assert "asked" not in same.structured_content
 
 
-@pytest.mark.parametrize(
-    ("item", "arguments", "every"),
-    [
-        (
-            f"spotify:album:{album('Kind of Blue').id}",
-            {"limit": 2},
-            [t.name for t in album("Kind of Blue").tracks],
-        ),
-        (f"spotify:show:{SHOW.id}", {"limit": 1}, [episode.name for episode in SHOW.episodes]),
-        (f"spotify:audiobook:{BOOK.id}", {"limit": 3}, [chapter.name for chapter in BOOK.chapters]),
-    ],
-    ids=["album", "show", "audiobook"],
-)
-async def test_parts_come_page_by_page(
-    hall: Hall, item: str, arguments: dict[str, Any], every: list[str]
-) -> None:
+async def test_parts_come_page_by_page(hall: Hall) -> None:
+    kind_of_blue = album("Kind of Blue")
+    wholes = (
+        (f"spotify:album:{kind_of_blue.id}", 2, kind_of_blue.tracks),
+        (f"spotify:show:{SHOW.id}", 1, SHOW.episodes),
+        (f"spotify:audiobook:{BOOK.id}", 3, BOOK.chapters),
+    )
     async with hall.chat("ben") as client:
-        rows = await turned(client, "spotify_list_children", {"item": item, **arguments})
-        one = await client.call_tool("spotify_list_children", {"item": item, **arguments})
-        beyond = await client.call_tool("spotify_list_children", {"item": item, "cursor": "o500"})
-    assert [row["name"] for row in rows] == every
-    assert one.structured_content["total"] == len(every)
-    assert text_of(one).startswith(f"{arguments['limit']} of {len(every)} ")
-    assert beyond.structured_content["items"] == [] and "no more" in text_of(beyond)
+        for item, limit, every in wholes:
+            rows = await turned(client, "spotify_list_children", {"item": item, "limit": limit})
+            one = await client.call_tool("spotify_list_children", {"item": item, "limit": limit})
+            beyond = await client.call_tool("spotify_list_children", {"item": item, "cursor": "o500"})
+            assert [row["name"] for row in rows] == [each.name for each in every]
+            assert one.structured_content["total"] == len(every)
+            assert text_of(one).startswith(f"{limit} of {len(every)} ")
+            assert beyond.structured_content["items"] == [] and "no more" in text_of(beyond)
 
 
 async def test_an_artists_albums_by_group(hall: Hall) -> None:
@@ -148,22 +140,20 @@ async def test_an_artists_albums_by_group(hall: Hall) -> None:
     assert code_of(refused) == "invalid_argument" and "only for an artist" in text_of(refused)
 
 
-@pytest.mark.parametrize(
-    ("item", "says"),
-    [
-        (f"spotify:track:{DREAMS.id}", "one track, which has no parts"),
-        (f"spotify:playlist:{DREAMS.id}", "spotify_get_playlist lists"),
-        ("spotify:user:ana", "no Spotify URI"),
-        ("Rumours by Fleetwood Mac", "no Spotify URI"),
-        ("https://open.spotify.com.evil.example/album/" + DREAMS.id, "no Spotify URI"),
-    ],
-    ids=["track", "playlist", "user", "words", "stranger"],
-)
-async def test_what_has_no_parts_is_refused_unasked(hall: Hall, item: str, says: str) -> None:
+async def test_what_has_no_parts_is_refused_unasked(hall: Hall) -> None:
+    partless = {
+        f"spotify:track:{DREAMS.id}": "one track, which has no parts",
+        f"spotify:playlist:{DREAMS.id}": "spotify_get_playlist lists",
+        "spotify:user:ana": "no Spotify URI",
+        "Rumours by Fleetwood Mac": "no Spotify URI",
+        f"https://open.spotify.com.evil.example/album/{DREAMS.id}": "no Spotify URI",
+        "": "no Spotify URI",
+    }
     async with hall.chat("ana") as client:
-        result = await client.call_tool("spotify_list_children", {"item": item})
-    assert code_of(result) == "invalid_argument"
-    assert says in text_of(result)
+        for item, says in partless.items():
+            result = await client.call_tool("spotify_list_children", {"item": item})
+            assert code_of(result) == "invalid_argument"
+            assert says in text_of(result)
     assert hall.sent() == []
 
 
@@ -203,7 +193,7 @@ async def test_nulls_among_the_results_are_no_results(serve: Serve) -> None:
     assert [row["name"] for row in rows] == [f"List {number}" for number in range(6)]
 
 
-@pytest.mark.parametrize("letter", ["Ω", "\\", "🎵"])
+@pytest.mark.parametrize("letter", ["\\", "🎵"])
 async def test_the_longest_names_lose_nothing(serve: Serve, letter: str) -> None:
     kinds = ["track", "album", "artist", "playlist", "show", "episode", "audiobook"]
     long = letter * 900

@@ -14,6 +14,7 @@ from tests.mcp_server.hall import Hall
 DREAMS = f"spotify:track:{Catalog().named('Dreams').id}"
 UNKNOWN = spotify_id("x", "nothing")
 ALBUM = f"spotify:album:{next(iter(Catalog().albums))}"
+SHOW = f"spotify:show:{next(iter(Catalog().shows))}"
 
 CALLS: dict[str, dict[str, Any]] = {
     "spotify_search": {"query": "dreams"},
@@ -68,35 +69,25 @@ async def test_limits_that_are_short_and_long(hall: Hall) -> None:
         assert "10 minutes" in text_of(result)
 
 
-@pytest.mark.parametrize(
-    ("tool", "lacking", "arguments"),
-    [
-        ("spotify_get_top_items", "user-top-read", None),
-        ("spotify_get_recently_played", "user-read-recently-played", None),
-        ("spotify_list_library", "user-library-read", None),
-        ("spotify_list_library", "user-follow-read", {"kind": "artists"}),
-        ("spotify_check_library", "user-library-read", None),
-        ("spotify_save_to_library", "user-library-modify", None),
-        ("spotify_remove_from_library", "user-library-modify", None),
-        ("spotify_get_item", "user-read-playback-position", {"item": "spotify:show:"}),
-        ("spotify_list_children", "user-read-playback-position", {"item": "spotify:show:"}),
-    ],
-)
-async def test_what_the_connection_was_not_allowed(
-    hall: Hall, tool: str, lacking: str, arguments: dict[str, Any] | None
-) -> None:
-    given = dict(arguments or CALLS[tool])
-    if given.get("item") == "spotify:show:":
-        given["item"] += next(iter(Catalog().shows))
-    if tool == "spotify_remove_from_library":
-        hall.emulator.set_library("ana", save=[DREAMS])
-    if tool == "spotify_save_to_library":
-        hall.emulator.set_library("ana", remove=[DREAMS])
+async def test_what_the_connection_was_not_allowed(hall: Hall) -> None:
+    hall.emulator.set_library("ana", save=[DREAMS], remove=[ALBUM])
     before = hall.emulator.library("ana")["saved"]
-    async with hall.chat("ana", upstream=(READ | WRITE) - {lacking}) as client:
-        result = await client.call_tool(tool, given)
-    assert code_of(result) == "scope_missing"
-    assert result.meta["valet/connect"]["url"].startswith("http://127.0.0.1")
+    lacking: list[tuple[str, str, dict[str, Any]]] = [
+        ("user-top-read", "spotify_get_top_items", {}),
+        ("user-read-recently-played", "spotify_get_recently_played", {}),
+        ("user-library-read", "spotify_list_library", {"kind": "tracks"}),
+        ("user-follow-read", "spotify_list_library", {"kind": "artists"}),
+        ("user-library-read", "spotify_check_library", {"items": [DREAMS]}),
+        ("user-library-modify", "spotify_save_to_library", {"items": [ALBUM, DREAMS]}),
+        ("user-library-modify", "spotify_remove_from_library", {"items": [DREAMS]}),
+        ("user-read-playback-position", "spotify_get_item", {"item": SHOW}),
+        ("user-read-playback-position", "spotify_list_children", {"item": SHOW}),
+    ]
+    for scope, tool, arguments in lacking:
+        async with hall.chat("ana", upstream=(READ | WRITE) - {scope}) as client:
+            result = await client.call_tool(tool, arguments)
+        assert code_of(result) == "scope_missing", (tool, text_of(result))
+        assert result.meta["valet/connect"]["url"].startswith("http://127.0.0.1")
     assert hall.emulator.library("ana")["saved"] == before
 
 

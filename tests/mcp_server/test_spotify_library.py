@@ -35,9 +35,8 @@ def outcomes(result: Any) -> list[str]:
     return [each["outcome"] for each in result.structured_content["items"]]
 
 
-@pytest.mark.parametrize(
-    ("account", "kind", "limit", "mode"),
-    [
+async def test_a_shelf_to_its_end(hall: Hall) -> None:
+    shelves = (
         ("ana", "tracks", 25, MODERN),
         ("ana", "tracks", 50, "legacy"),
         ("ana", "albums", 5, MODERN),
@@ -45,22 +44,20 @@ def outcomes(result: Any) -> list[str]:
         ("ben", "audiobooks", 1, MODERN),
         ("ana", "shows", 1, MODERN),
         ("ana", "episodes", 2, MODERN),
-    ],
-)
-async def test_a_shelf_to_its_end(hall: Hall, account: str, kind: str, limit: int, mode: str) -> None:
-    saved = hall.emulator.library(account)["saved"]
-    truly = [each for each in saved if each.startswith(f"spotify:{kind[:-1]}:")]
-    async with hall.chat(account, mode) as client:
-        rows = await turned(client, "spotify_list_library", {"kind": kind, "limit": limit})
-        first = await client.call_tool("spotify_list_library", {"kind": kind, "limit": limit})
-    ids = [row["uri"].rpartition(":")[2] for row in rows]
-    assert sorted(ids) == sorted(each.rpartition(":")[2] for each in truly)
-    assert {row["kind"] for row in rows} == {kind[:-1]}
-    assert first.structured_content["total"] == len(truly) > limit
-    assert text_of(first).startswith(f"{limit} of {len(truly)} {kind} ")
-    if kind not in {"artists", "audiobooks"}:
-        dates = [row["added_at"] for row in rows]
-        assert dates == sorted(dates, reverse=True)
+    )
+    for account, kind, limit, mode in shelves:
+        async with hall.chat(account, mode) as client:
+            rows = await turned(client, "spotify_list_library", {"kind": kind, "limit": limit})
+            first = await client.call_tool("spotify_list_library", {"kind": kind, "limit": limit})
+        saved = hall.emulator.library(account)["saved"]
+        truly = [each.rpartition(":")[2] for each in saved if each.startswith(f"spotify:{kind[:-1]}:")]
+        assert sorted(row["uri"].rpartition(":")[2] for row in rows) == sorted(truly)
+        assert {row["kind"] for row in rows} == {kind[:-1]}
+        assert first.structured_content["total"] == len(truly) > limit
+        assert text_of(first).startswith(f"{limit} of {len(truly)} {kind} ")
+        if kind not in {"artists", "audiobooks"}:
+            dates = [row["added_at"] for row in rows]
+            assert dates == sorted(dates, reverse=True)
 
 
 async def test_saved_albums_come_in_answers_that_can_be_read(hall: Hall) -> None:
@@ -196,26 +193,24 @@ async def test_a_kind_that_is_not_taken_spoils_nothing_for_the_others(serve: Ser
     assert "name" not in result.structured_content["items"][0], "a name that can't be had is left out"
 
 
-@pytest.mark.parametrize(
-    ("items", "says"),
-    [
+async def test_hostile_items_are_refused_unasked(serve: Serve) -> None:
+    hostile: list[tuple[list[Any], str]] = [
         ([], "`items`"),
         ([DREAMS] * 41, "`items`"),
         ([DREAMS, "spotify:chapter:" + DREAMS[14:]], "`items[1]` is a chapter"),
         (["Dreams by Fleetwood Mac", "\u202e", DREAMS], "`items[0]` is no Spotify URI"),
         ([DREAMS + "," + ROBOTS], "`items[0]` is no Spotify URI"),
         ([DREAMS + "&uris=" + ROBOTS], "`items[0]` is no Spotify URI"),
-        ([7], "`items`"),
-    ],
-    ids=["none", "too many", "chapter", "words", "comma", "query", "number"],
-)
-async def test_hostile_items_are_refused_unasked(serve: Serve, items: list[Any], says: str) -> None:
+        (["x" * 301], "`items`[0]"),
+        ([7], "`items`[0]"),
+    ]
     async with serve() as desk, chat(desk, await desk.ready()) as client:
-        for tool in ("check_library", "save_to_library", "remove_from_library"):
-            result = await client.call_tool(f"spotify_{tool}", {"items": items})
-            assert code_of(result) == "invalid_argument"
-            assert says in text_of(result)
-            assert "Fleetwood" not in text_of(result)
+        for items, says in hostile:
+            for tool in ("check_library", "save_to_library", "remove_from_library"):
+                result = await client.call_tool(f"spotify_{tool}", {"items": items})
+                assert code_of(result) == "invalid_argument"
+                assert says in text_of(result)
+                assert "Fleetwood" not in text_of(result)
     assert desk.spotify.calls == []
 
 
