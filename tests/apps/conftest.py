@@ -54,8 +54,7 @@ async def open_window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]
 
 @pytest.fixture(scope="session")
 async def still_window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]:
-    async with window(chromium, served) as chat:
-        await chat.stop_clock()
+    async with window(chromium, served, still=True) as chat:
         yield chat
 
 

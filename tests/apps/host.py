@@ -90,9 +90,9 @@ class Chat:
     said against a page: errors of scripts, breaches of the policy.
     """
 
-    def __init__(self, page: Page, served: Origins) -> None:
-        self.page, self._origins = page, served
-        self._stopped = False
+    def __init__(self, page: Page, served: Origins, *, still: bool = False) -> None:
+        """`still`: time stands still in the app, but for `wait`."""
+        self.page, self._origins, self._still = page, served, still
         self.begin(nobody)
 
     def begin(self, serve: Serve) -> None:
@@ -169,6 +169,9 @@ class Chat:
             *(note("tool-result", r) for r in results),
         ]
         html = html or (APPS / name).read_text(encoding="utf-8")
+        if self._still:
+            clock = (HERE / "clock.js").read_text(encoding="utf-8")
+            html = html.replace("<head>", f"<head><script>{clock}</script>", 1)
         await self.page.goto(f"{self._origins.host}/{host}")
         await self.page.wait_for_function("!!globalThis.start")
         await self.page.evaluate(
@@ -229,8 +232,8 @@ class Chat:
         async with asyncio.timeout(60):
             while len(self.called(tool)) < number or self._under_way:
                 await asyncio.sleep(0.01)
-                if self._stopped:  # what is due is done, also where the browser saw the card only now
-                    await self.page.clock.run_for(0)
+                if self._still:  # what is due is done, also where the browser saw the card only now
+                    await self.view.evaluate("pass(0)")
         await self.request("ping")
 
     async def until(self, expression: str) -> None:
@@ -239,15 +242,13 @@ class Chat:
             while not await self.view.evaluate(expression):
                 await asyncio.sleep(0.005)
 
-    async def stop_clock(self) -> None:
-        """The time of all apps in this window stands still from here on, but for `wait`."""
-        await self.page.clock.install(time=0)
-        await self.page.clock.pause_at(1000)
-        self._stopped = True
-
     async def wait(self, seconds: float) -> None:
-        """Let that much of the app's time pass, timer by timer."""
-        await self.page.clock.run_for(round(seconds * 1000))
+        """Let that much of the app's time pass, timer by timer.
+
+        What was told it before has arrived by the beginning, and what it sent by the end.
+        """
+        await self.request("ping")
+        await self.view.evaluate("milliseconds => pass(milliseconds)", round(seconds * 1000))
         await self.request("ping")
 
 
@@ -262,11 +263,11 @@ async def nobody(tool: str, arguments: Json) -> Json:
 
 
 @asynccontextmanager
-async def window(chromium: Browser, served: Origins) -> AsyncIterator[Chat]:
+async def window(chromium: Browser, served: Origins, *, still: bool = False) -> AsyncIterator[Chat]:
     """A window of its own. What is shown in it goes between `begin` and `end`."""
     context = await chromium.new_context(viewport=SIZE, reduced_motion="reduce", color_scheme="light")
     try:
-        chat = Chat(await context.new_page(), served)
+        chat = Chat(await context.new_page(), served, still=still)
         await chat.listen()
         yield chat
     finally:
