@@ -130,6 +130,53 @@ async def test_the_keyboard_alone_reaches_and_works_everything(chat: Chat, deck:
     assert chat.opened == [deck.state["item"]["url"]]
 
 
+async def test_what_has_no_name_length_or_link_leaves_no_hole(chat: Chat, deck: Deck) -> None:
+    deck.cover = None
+    await chat.show("player.html", deck.first())
+    await expect(chat.button("Pause")).to_be_enabled()
+    height = "document.body.getBoundingClientRect().height"
+    whole = await chat.view.evaluate(height)
+    del deck.state["item"]
+    deck.state["queue"] = []
+    await chat.tell("tool-result", shown(deck.state))
+    await expect(chat.at("#title")).to_contain_text("advertisement")
+    assert await chat.view.evaluate(height) <= whole - 88, "neither a line for the position nor one for links"
+    await chat.button("Pause").click()
+    await expect(chat.at("#say")).to_have_text("Paused")
+    assert not await chat.at("#bar").is_visible()
+    await chat.page.set_viewport_size({"width": 280, "height": 700})
+    await chat.until("innerWidth === 280")
+    assert await chat.at("#title").evaluate("e => e.scrollWidth <= e.clientWidth"), "it is read whole"
+
+
+async def test_large_letters_do_not_lie_upon_each_other(chat: Chat, deck: Deck) -> None:
+    """Of twice the size in a card of 360 pixels, say: what counts is how many fit beside each other."""
+    await chat.page.set_viewport_size({"width": 180, "height": 700})
+    await chat.show("player.html", deck.first())
+    await expect(chat.at("summary")).to_be_visible()
+    boxes = [await chat.at(name).bounding_box() for name in ("summary", "#open")]
+    assert boxes[0] is not None and boxes[1] is not None
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]
+    outside = """() => [...document.querySelectorAll("button, input")].filter(e => e.offsetParent)
+      .map(e => e.getBoundingClientRect()).filter(box => box.left < 0 || box.right > innerWidth).length"""
+    assert await chat.view.evaluate(outside) == 0
+
+
+async def test_on_and_off_are_told_apart_in_forced_colours(chat: Chat, deck: Deck) -> None:
+    deck.state.update(shuffle=True, can_control=False)
+    await chat.page.emulate_media(forced_colors="active")
+    try:
+        await chat.show("player.html", deck.first())
+        await expect(chat.at("#reason")).to_be_visible()
+        colours = """() => [getComputedStyle($("shuffle"), "::after"), getComputedStyle($("shuffle"))]
+          .map(style => style.backgroundColor)"""
+        dot, button = await chat.view.evaluate(colours)
+        assert dot != button
+        await expect(chat.button("Pause")).to_have_css("opacity", "1")
+    finally:
+        await chat.page.emulate_media(forced_colors="none")
+
+
 async def test_the_focus_goes_on_to_the_address_that_takes_the_buttons_place(chat: Chat) -> None:
     chat.opens = lambda _: {"error": {"code": -32000, "message": "denied"}}
     await chat.show("player.html", UNCONNECTED)

@@ -283,6 +283,29 @@ async def test_a_command_that_fails_says_why_and_the_player_is_as_it_was(chat: C
     await expect(chat.button("Play")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("code", "said", "shown"),
+    [
+        (
+            "provider_error",
+            "Spotify did not answer. Look with spotify_get_playback first.",
+            "Spotify did not answer.",
+        ),
+        ("conflict", "Call connections_list.", "Spotify did not do this."),
+        ("no_active_device", "Ask the person which, and give its name as `device`.", "No device is ready. "),
+    ],
+    ids=["tool", "nothing else", "device"],
+)
+async def test_what_is_said_to_a_model_is_not_said_to_the_person(
+    chat: Chat, deck: Deck, code: str, said: str, shown: str
+) -> None:
+    deck.failing[COMMAND] = refused(code, said)
+    await ready(chat, deck)
+    await chat.button("Pause").click()
+    await expect(chat.at("#note")).to_contain_text(shown)
+    assert not set(said.split()[-2:]) & set((await chat.at("#note").inner_text()).split())
+
+
 async def test_a_command_that_needs_more_of_spotify_offers_to_allow_it(chat: Chat, deck: Deck) -> None:
     meta = {"provider": "spotify", "title": "Spotify", "url": CONNECT_URL}
     deck.failing[COMMAND] = refused(

@@ -311,6 +311,12 @@ async def test_a_refusal_of_spotify_is_one(prompt: Hall) -> None:
     assert code_of(await press(prompt, "pause")) == "conflict"
 
 
+async def test_a_device_that_has_gone_meanwhile_is_said_to_be_gone(prompt: Hall) -> None:
+    prompt.fault("PUT api.spotify.com/v1/me/player/pause", status=404)
+    result = await press(prompt, "pause")
+    assert (code_of(result), "not online any more" in text_of(result)) == ("no_active_device", True)
+
+
 async def test_a_command_whose_answer_was_lost_counts_where_it_shows(prompt: Hall) -> None:
     prompt.fault("PUT api.spotify.com/v1/me/player/pause", kind="lost")
     result = await press(prompt, "pause")

@@ -11,7 +11,7 @@ from mcp_server.ladder import Sleep
 from mcp_server.tools.spotify.commands import Action, effect, is_so, require_possible, send
 from mcp_server.tools.spotify.views import usable
 from mcp_server.tools.spotify.watch import carried_out, settle
-from providers.base import Rejected
+from providers.base import NotFound, Rejected
 from providers.spotify import Playback, Spotify
 from providers.spotify.player import RepeatState
 
@@ -121,6 +121,8 @@ async def press(
         confirmed, after = await carried_out(
             lambda: wanted.send(spotify), lambda: settle(spotify, wanted.done(before), pause)
         )
+    except NotFound as error:
+        raise error if error.reason else _gone() from error
     except Rejected:
         # Pausing what is paused answers 403 with no better reason; the state before may have been old.
         after = await spotify.playback()
@@ -128,6 +130,11 @@ async def press(
             raise
         return True, after
     return confirmed, after or before
+
+
+def _gone() -> Refusal:
+    """For a 404 that gives no reason: the player was there a moment ago."""
+    return Refusal("no_active_device", "The device is not online any more. Start something on another one.")
 
 
 def _volume(state: Playback | None) -> int | None:
