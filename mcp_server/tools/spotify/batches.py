@@ -13,13 +13,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from mcp_server.errors import Refusal
-from providers.base import GrantRejected, ProviderError, RateLimited, Rejected, Unavailable
+from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
+from providers.base import RateLimited, Rejected, Unavailable
 from providers.spotify import MOST_ITEMS
-from vault.errors import Busy, ConnectionExpired, NotConnected
 
 MOST_REQUESTS = 40
-_ENDED = (GrantRejected, ConnectionExpired, NotConnected)
-_BREAKS = (ProviderError, *_ENDED, Busy)  # an alarm of the vault is none of these
 
 
 class Partly(BaseModel):
@@ -77,7 +75,7 @@ class Outcome:
             return f"Spotify takes no more requests for {max(1, round(self.trouble.retry_after))} seconds."
         if self.unsure:
             return "Spotify's answer was lost: look whether `unsure` is there before repeating it."
-        if isinstance(self.trouble, _ENDED):
+        if isinstance(self.trouble, GRANT_ENDED):
             return "Spotify must be connected again first."
         if self.trouble is not None:
             return "Spotify did not go on."
@@ -104,7 +102,7 @@ async def in_batches(uris: Sequence[str], send: Send) -> Outcome:
             else:
                 half = len(batch) // 2
                 waiting += [batch[half:], batch[:half]]
-        except _BREAKS as error:
+        except BREAKS as error:
             outcome.trouble = error
             if isinstance(error, Unavailable) and error.ambiguous:
                 outcome.unsure = batch

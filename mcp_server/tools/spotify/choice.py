@@ -9,11 +9,12 @@ from typing import Any
 
 from mcp_server.errors import Refusal
 from mcp_server.tools.spotify.commands import near, on
+from mcp_server.tools.spotify.ends import BREAKS
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.pick import best
 from mcp_server.tools.spotify.refs import reference, references
 from mcp_server.tools.spotify.views import Item, item
-from providers.base import ProviderError
+from mcp_server.tools.text import clip
 from providers.spotify import Playback, Reference, ReferenceKind, SearchKind, Spotify, Track, parse_reference
 
 ALONE: tuple[ReferenceKind, ...] = ("track", "episode", "chapter")
@@ -82,7 +83,7 @@ class Choice:
             return False
         try:
             return (await spotify.track(wanted.rpartition(":")[2])).uri == state.item.uri
-        except ProviderError:
+        except BREAKS:
             return False
 
     def _here(self, state: Playback, position_ms: int | None, device_id: str | None) -> bool:
@@ -141,6 +142,8 @@ async def choose(
 
 async def find(spotify: Spotify, query: str, kind: SearchKind) -> Item:
     """The search result that is meant. Raises Refusal where there is none."""
+    if not clip(query):
+        raise Refusal("invalid_argument", "`query` is blank. Give words, such as a title and its artist.")
     results = await spotify.search(query, [kind], limit=10)
     page: Any = getattr(results, f"{kind}s")
     found = best(query, page.items) if page is not None else None

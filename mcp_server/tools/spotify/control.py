@@ -80,9 +80,14 @@ async def spotify_control_playback(
         if not is_so(action, after, device_id):
             raise
         return _answer(Controlled(action=action, changed=False, confirmed=True, playback=now(after)))
+    back = _undo(action, before)
     return _answer(
         Controlled(
-            action=action, changed=True, confirmed=confirmed, playback=now(state), undo=_undo(action, before)
+            action=action,
+            changed=True,
+            confirmed=confirmed,
+            playback=now(state),
+            undo=back.at(account) if back else None,
         )
     )
 

@@ -13,30 +13,35 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import PlaylistItems, PlaylistName, SnapshotId
-from mcp_server.tools.spotify.batches import Partly, in_batches, rest_text
+from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.playlists import Named, named
 from mcp_server.tools.spotify.refs import references
 from mcp_server.tools.spotify.undo import Undo
-from mcp_server.tools.spotify.versions import editable
+from mcp_server.tools.spotify.versions import MOST_GLANCED_AT, editable, holding
 from mcp_server.tools.text import quoted
 from providers.spotify import ReferenceKind
 from providers.spotify.record import PLAYLISTS, PLAYLISTS_EDIT
 
 ADDABLE: tuple[ReferenceKind, ...] = ("track", "episode")
 NEEDS = PLAYLISTS | PLAYLISTS_EDIT
+_UNREAD = (
+    f"Removing takes out every copy of an item, and with more than {MOST_GLANCED_AT} items it was not looked "
+    "whether some were there before."
+)
 Place = Annotated[int, Field(ge=0, le=20_000)]
 
 
 class Added(Partly):
-    """What was added; `undo` removes it, and what of it was there before."""
+    """What was added; `undo` removes what of it was not there before."""
 
     playlist: Named
     added: int
     position: Annotated[int, Field(description="Of the first one.")]
     snapshot_id: str | None = None
     undo: Undo | None = None
+    not_undoable: Annotated[str | None, Field(description="What `undo` does not remove.")] = None
 
 
 class Moved(BaseModel):
@@ -78,18 +83,22 @@ async def spotify_add_to_playlist(
             "Nothing was changed.",
         )
 
+    stood = await holding(spotify, before, uris)
+
     async def send(batch: Sequence[str], done: int) -> str:
         at = None if position is None else position + done
         return await spotify.add_items(target.id, batch, position=at)
 
     outcome = await in_batches(uris, send)
     outcome.require_some()
+    back, lost = _taking_out(target.uri, outcome, stood)
     added = Added(
         playlist=named(before),
         added=len(outcome.done),
         position=size if position is None else position,
         snapshot_id=outcome.snapshot_id or None,
-        undo=_taking_out(target.uri, outcome.done, outcome.snapshot_id) if outcome.done else None,
+        undo=back.at(account) if back else None,
+        not_undoable=lost,
         **outcome.fields(),
     )
     return answer(added, _added_text(added))
@@ -147,7 +156,7 @@ async def spotify_reorder_playlist(
         playlist=named(before),
         moved=True,
         snapshot_id=after or None,
-        undo=Undo(tool="spotify_reorder_playlist", arguments=back) if after else None,
+        undo=Undo(tool="spotify_reorder_playlist", arguments=back).at(account) if after else None,
     )
     what = "1 item" if range_length == 1 else f"{range_length} items"
     return answer(
@@ -157,16 +166,27 @@ async def spotify_reorder_playlist(
     )
 
 
-def _taking_out(uri: str, uris: Sequence[str], snapshot_id: str) -> Undo:
-    version = {"snapshot_id": snapshot_id} if snapshot_id else {}
-    return Undo(
-        tool="spotify_remove_from_playlist",
-        arguments={"playlist": uri, "items": list(dict.fromkeys(uris)), **version},
-    )
+def _taking_out(uri: str, outcome: Outcome, stood: set[str] | None) -> tuple[Undo | None, str | None]:
+    """The call that takes them out again, and what it leaves in: Spotify removes every copy of an item."""
+    if stood is None:
+        return None, _UNREAD
+    fresh = [each for each in dict.fromkeys(outcome.done) if each not in stood]
+    again = len(set(outcome.done)) - len(fresh)
+    lost = f"{_copies(again)} there before, and removing takes out every copy." if again else None
+    if not fresh:
+        return None, lost
+    version = {"snapshot_id": outcome.snapshot_id} if outcome.snapshot_id else {}
+    arguments = {"playlist": uri, "items": fresh, **version}
+    return Undo(tool="spotify_remove_from_playlist", arguments=arguments), lost
+
+
+def _copies(count: int) -> str:
+    return "1 of the items was" if count == 1 else f"{count} of the items were"
 
 
 def _added_text(added: Added) -> str:
     count = "1 item" if added.added == 1 else f"{added.added} items"
     where = f" at position {added.position}" if added.added else ""
     head = f"Added {count} to {quoted(added.playlist.name)}{where}. {added.playlist.url}"
-    return head + rest_text(added)
+    lost = f" Can't be undone: {added.not_undoable}" if added.not_undoable else ""
+    return head + lost + rest_text(added)

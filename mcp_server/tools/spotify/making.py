@@ -80,7 +80,7 @@ async def spotify_create_playlist(
 ) -> Annotated[CallToolResult, Created]:
     """Make a Spotify playlist for the person, empty or with items in this order."""
     uris = [each.uri for each in references(items or (), ADDABLE)]
-    if not name.strip():
+    if not clip(name):
         raise Refusal("invalid_argument", "`name` is blank. Give the playlist a name.")
     made = await spotify.create_playlist(name, public=public, description=description)
     outcome = await _filled(spotify, made, uris)
@@ -89,7 +89,7 @@ async def spotify_create_playlist(
         public=public,
         added=len(outcome.done),
         snapshot_id=outcome.snapshot_id or clip(made.snapshot_id) or None,
-        undo=Undo(tool="spotify_remove_from_library", arguments={"items": [clip(made.uri)]}),
+        undo=Undo(tool="spotify_remove_from_library", arguments={"items": [clip(made.uri)]}).at(account),
         **outcome.fields(),
     )
     kind = "public" if public else "private"
@@ -131,7 +131,7 @@ async def spotify_update_playlist(
     wanted = Details(name=name, description=description, public=public, collaborative=collaborative)
     if wanted == Details():
         raise Refusal("invalid_argument", "Give at least one of name, description, public, collaborative.")
-    if name is not None and not name.strip():
+    if name is not None and not clip(name):
         raise Refusal("invalid_argument", "`name` is blank. Give the playlist a name.")
     target = await find_playlist(spotify, playlist)
     whole = await spotify.playlist(target.id)
@@ -148,7 +148,7 @@ async def spotify_update_playlist(
         changed=bool(changed),
         before=Details(**before),
         after=Details(**changed),
-        undo=Undo(tool="spotify_update_playlist", arguments={"playlist": target.uri, **back})
+        undo=Undo(tool="spotify_update_playlist", arguments={"playlist": target.uri, **back}).at(account)
         if back
         else None,
     )

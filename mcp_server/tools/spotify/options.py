@@ -18,10 +18,11 @@ from mcp_server.tools.spotify.arguments import DeviceName
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import disallowed, elsewhere, on
 from mcp_server.tools.spotify.devices import only, target
+from mcp_server.tools.spotify.ends import BREAKS
 from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.watch import until
 from mcp_server.tools.text import clip, listed, quoted
-from providers.base import Code, NotFound, ProviderError, Rejected, Unavailable
+from providers.base import Code, NotFound, Rejected, Unavailable
 from providers.spotify import Device, Playback, RepeatState, Spotify
 from providers.spotify.record import CONTROL, PLAYBACK
 
@@ -46,7 +47,10 @@ class Setting(BaseModel):
     """What came of one option."""
 
     option: Option
-    outcome: Literal["set", "unchanged", "refused", "not_tried"]
+    outcome: Annotated[
+        Literal["set", "unchanged", "refused", "unsure", "not_tried"],
+        Field(description="`unsure`: Spotify's answer was lost."),
+    ]
     confirmed: Annotated[bool | None, Field(description="Whether the player already shows it.")] = None
     was: int | bool | str | None = None
     code: Code | None = None
@@ -146,10 +150,11 @@ async def spotify_set_playback_options(
     await _send_all(desk)
     await _watch(desk, pause)
     _raise_if_none(desk, me.directory)
+    back = _undo(desk)
     view = Options(
         settings=[_setting(each, me.directory) for each in desk.attempts],
         device=clip(desk.device.name, 100) or None,
-        undo=_undo(desk),
+        undo=back.at(account) if back else None,
     )
     return answer(view, _text(view, wanted))
 
@@ -173,7 +178,7 @@ async def _send_all(desk: Desk) -> None:
             attempt.fault = error
             if error.reason == "PREMIUM_REQUIRED":
                 break
-        except ProviderError as error:
+        except BREAKS as error:
             attempt.fault = error
             break
 
@@ -218,7 +223,7 @@ def _plain(desk: Desk, error: Exception) -> Exception:
 
 async def _watch(desk: Desk, pause: Pause) -> None:
     """Look until all that was accepted shows; what was lost on the way counts if it shows."""
-    lost = [each for each in desk.attempts if isinstance(each.fault, Unavailable) and each.fault.ambiguous]
+    lost = [each for each in desk.attempts if _lost(each)]
     sent = [each for each in desk.attempts if each.sent and each.fault is None] + lost
     if not sent:
         return
@@ -247,12 +252,16 @@ def _raise_if_none(desk: Desk, directory: Directory) -> None:
     raise Refusal(told[0][1].code, " ".join(f"{name}: {said.text}" for name, said in told))
 
 
+def _lost(attempt: Attempt) -> bool:
+    return isinstance(attempt.fault, Unavailable) and attempt.fault.ambiguous
+
+
 def _setting(attempt: Attempt, directory: Directory) -> Setting:
     if attempt.fault is not None:
         spoken = speak(attempt.fault, directory)
         return Setting(
             option=attempt.option,
-            outcome="refused",
+            outcome="unsure" if _lost(attempt) else "refused",
             was=attempt.was,
             code=spoken.code if spoken else "provider_error",
             why=spoken.text if spoken else None,
@@ -290,6 +299,7 @@ def _text(view: Options, wanted: dict[Option, Value | None]) -> str:
         f"Accepted{where}, but the player does not show it yet: {listed(open_)}." if open_ else "",
         f"It was so already: {listed(same)}." if same else "",
         *(f"Refused: {of(each)}. {each.why or ''}" for each in view.settings if each.outcome == "refused"),
+        *(f"Not sure: {of(each)}. {each.why or ''}" for each in view.settings if each.outcome == "unsure"),
         f"Not tried after that: {listed(left)}." if left else "",
     ]
     return " ".join(part.strip() for part in parts if part)

@@ -34,7 +34,9 @@ class Played(BaseModel):
     count: Annotated[int | None, Field(description="How many items were started.")] = None
     chosen: Annotated[Item | None, Field(description="The search result that was chosen.")] = None
     playback: Now
-    undo: Annotated[Undo | None, Field(description="Puts back what was there before.")] = None
+    undo: Annotated[Undo | None, Field(description="Puts back what played; where nothing did, pauses.")] = (
+        None
+    )
 
 
 @tool(
@@ -89,13 +91,14 @@ async def spotify_play(
     if before is not None and "interrupting_playback" in before.disallows and on(before, device_id):
         raise disallowed("starting something else")
     confirmed, state = await _start(spotify, choice, position_ms, device_id, pause)
+    back = put_back(before)
     played = Played(
         confirmed=confirmed,
         uri=choice.uri,
         count=len(choice.uris) if len(choice.uris) > 1 else None,
         chosen=choice.item,
         playback=now(state),
-        undo=put_back(before),
+        undo=back.at(account) if back else None,
     )
     return answer(played, _text(played, choice))
 

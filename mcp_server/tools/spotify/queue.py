@@ -18,7 +18,7 @@ from mcp_server.tools.spotify.commands import elsewhere, gone, on, wherever
 from mcp_server.tools.spotify.devices import meant
 from mcp_server.tools.spotify.refs import reference
 from mcp_server.tools.spotify.views import Item, item, line
-from mcp_server.tools.spotify.watch import carried_out, until
+from mcp_server.tools.spotify.watch import Lost, carried_out, until
 from providers.base import NotFound
 from providers.spotify import Playback, Queue, Reference, Spotify, parse_reference
 from providers.spotify.record import CONTROL, QUEUE
@@ -64,6 +64,8 @@ async def spotify_add_to_queue(
 
     try:
         confirmed, _ = await carried_out(lambda: _add(spotify, added.uri, device_id), watch)
+    except Lost as error:
+        raise Lost("spotify_get_queue") from error
     except NotFound as error:
         raise _inactive(error, before, device_id) from error
     return answer(Queued(confirmed=confirmed, added=added), _text(added, confirmed))

@@ -93,7 +93,7 @@ async def spotify_remove_from_playlist(
             "spotify_get_playlist.",
         )
     absent = [uri for uri in uris if uri not in present] + outcome.refused
-    return _answer(found, target.uri, outcome, absent)
+    return _answer(found, target.uri, outcome, absent, account)
 
 
 def _uris(items: Sequence[str]) -> list[str]:
@@ -127,7 +127,9 @@ class _Stood:
     positions: list[int]
 
 
-def _answer(found: Standing, uri: str, outcome: Outcome, absent: list[str]) -> CallToolResult:
+def _answer(
+    found: Standing, uri: str, outcome: Outcome, absent: list[str], account: str | None
+) -> CallToolResult:
     stood = None if found.places is None else _stood(found.places, outcome.done)
     gone = [_gone(each, stood[each] if stood else None) for each in outcome.done]
     shown = [(row, _line(row)) for row in gone]
@@ -139,7 +141,7 @@ def _answer(found: Standing, uri: str, outcome: Outcome, absent: list[str]) -> C
         not_shown=len(gone) - fit or None,
         not_found=absent or None,
         snapshot_id=outcome.snapshot_id or None,
-        undo=undo,
+        undo=[each.at(account) for each in undo],
         not_undoable=lost,
         **outcome.fields() | {"refused": None},
     )

@@ -8,6 +8,7 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
+from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import Cursor, Market
@@ -15,6 +16,7 @@ from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.paging import cursor as cursor_of
 from mcp_server.tools.spotify.paging import fitting, offset
 from mcp_server.tools.spotify.views import Item, item, line
+from mcp_server.tools.text import clip
 from providers.spotify import Page, SearchKind, SearchResults
 
 _LAST_OFFSET = 1000
@@ -59,6 +61,8 @@ async def spotify_search(
     episodes, audiobooks. To just play something use spotify_play.
     """
     begin = offset(cursor, _LAST_OFFSET)
+    if not clip(query):
+        raise Refusal("invalid_argument", "`query` is blank. Give words to search for.")
     kinds = list(dict.fromkeys(types))
     each_kind = min(limit, _MOST // len(kinds))
     results = await spotify.search(query, kinds, limit=each_kind, offset=begin or None, market=market)
@@ -70,7 +74,7 @@ async def spotify_search(
     more = any(total > after for total in totals.values()) and after + shown <= _LAST_OFFSET
     items = [view for views in rows.values() for place, view in views if place < shown]
     found = Found(items=items, totals=totals, next_cursor=cursor_of("o", after) if more else None)
-    return answer(found, _text(found))
+    return answer(found, _text(found, begin))
 
 
 def page_of(results: SearchResults, kind: SearchKind) -> Page[Any] | None:
@@ -94,7 +98,11 @@ def _room(rows: list[list[tuple[int, Item]]], each_kind: int) -> int:
     return each_kind
 
 
-def _text(found: Found) -> str:
+def _text(found: Found, begin: int) -> str:
+    if not found.items and found.next_cursor:
+        return f"Nothing to show of these. More with cursor {found.next_cursor}."
+    if not found.items and begin:
+        return "There are no more."
     if not found.items:
         return "Spotify has nothing that matches. Try fewer or other words."
     total = sum(found.totals.values())

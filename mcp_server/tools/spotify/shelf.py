@@ -13,12 +13,13 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
+from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.spotify.lookup import fetch, first, meanings
 from mcp_server.tools.spotify.shelving import Outcome, piecewise
 from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import item
 from mcp_server.tools.text import clip, listed, quoted
-from providers.base import ProviderError, RateLimited
+from providers.base import RateLimited
 from providers.spotify import Reference, ReferenceKind, Spotify
 
 KINDS: tuple[ReferenceKind, ...] = (
@@ -29,7 +30,7 @@ KINDS: tuple[ReferenceKind, ...] = (
 _NAMED = 5
 """Up to that many things are called by their names: Spotify has no call for the names of several."""
 
-Became = Literal["changed", "was_so", "refused", "not_tried"]
+Became = Literal["changed", "was_so", "refused", "unsure", "not_tried"]
 
 
 class Named(BaseModel):
@@ -45,7 +46,11 @@ class Result(Named):
     """What became of one thing."""
 
     outcome: Annotated[
-        Became, Field(description="`was_so`: nothing to change; `refused`: Spotify doesn't take it.")
+        Became,
+        Field(
+            description="`was_so`: nothing to change; `refused`: Spotify doesn't take it; `unsure`: its "
+            "answer was lost."
+        ),
     ]
 
 
@@ -100,6 +105,7 @@ async def changed(
         **dict.fromkeys(before, "was_so"),
         **dict.fromkeys(made.done, "changed"),
         **dict.fromkeys(refused, "refused"),
+        **dict.fromkeys(made.unsure, "unsure"),
         **dict.fromkeys([*looked.left, *made.left], "not_tried"),
     }
     called = await names(spotify, wanted)
@@ -119,13 +125,13 @@ def _undo(done: list[str], save: bool, account: str | None) -> Undo | None:
     if not done:
         return None
     back = "spotify_remove_from_library" if save else "spotify_save_to_library"
-    return Undo(tool=back, arguments={"items": done, **({"account": account} if account else {})})
+    return Undo(tool=back, arguments={"items": done}).at(account)
 
 
 async def _named(spotify: Spotify, wanted: Reference) -> Named:
     try:
         view = item((await first(meanings(wanted), partial(fetch, spotify)))[1])
-    except ProviderError:  # the change is made or the look is had: a name is only a help
+    except BREAKS:  # the change is made or the look is had: a name is only a help
         return _nameless(wanted)
     return Named(uri=wanted.uri, name=view.name or None, by=view.by or None, url=view.url)
 
@@ -147,18 +153,21 @@ def _text(result: Changed, made: Outcome, save: bool) -> str:
         "changed": "saved" if save else "removed",
         "was_so": "saved already" if save else "not in the library anyway",
         "refused": "refused by Spotify",
+        "unsure": "perhaps saved" if save else "perhaps removed",
         "not_tried": "not tried",
     }
     counts = Counter(each.outcome for each in result.items)
     head = listed(f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome])
     rows = lines_of(result.items, [words[each.outcome] for each in result.items])
     tail = [f"Undo: {result.undo.tool} with what was {words['changed']}."] if result.undo else []
-    if counts["not_tried"]:
-        tail.append(f"{_why(made)} Repeat the call for what was not tried.")
+    if open_ := [words[each] for each in ("unsure", "not_tried") if counts[each]]:
+        tail.append(f"{_why(made)} Repeat the call for what was {' or '.join(open_)}.")
     return "\n".join([f"{head}.", *rows, *tail])
 
 
 def _why(made: Outcome) -> str:
     if isinstance(made.stopped, RateLimited):
         return f"Spotify asks to wait {math.ceil(made.stopped.retry_after)} seconds."
+    if isinstance(made.stopped, GRANT_ENDED):
+        return "Spotify must be connected again first."
     return "Spotify refused too many of them." if made.stopped is None else "Spotify gave no usable answer."

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
-from providers.base import NotFound, ProviderError, Rejected
+from mcp_server.tools.spotify.ends import BREAKS
+from providers.base import NotFound, ProviderError, Rejected, Unavailable
 
 MOST_CALLS = 16
 """One bad URI among forty costs thirteen."""
@@ -19,20 +21,21 @@ _ABOUT_ONE = frozenset({"HTTP_400", "HTTP_403", "FORBIDDEN"})
 class Outcome:
     """What became of each URI: it was `done`, it was `refused`, or it was `left` untried, in their order.
 
-    `stopped` is the error that ended it early, if one did.
+    Those are `unsure` to which the answer was lost. `stopped` is the error that ended it early, if one did.
     """
 
     done: list[str] = field(default_factory=list)
     refused: dict[str, ProviderError] = field(default_factory=dict)
+    unsure: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
-    stopped: ProviderError | None = None
+    stopped: Exception | None = None
 
 
 async def piecewise(call: Callable[[Sequence[str]], Awaitable[object]], uris: Sequence[str]) -> Outcome:
     """Make `call` for all the URIs at once, and where that is refused for ever smaller groups of them.
 
     A kind that Spotify does not take is told from the others first, then halves are tried; at most MOST_CALLS
-    calls are made. Raises ProviderError where nothing was done for another reason than one URI.
+    calls are made. Raises what stopped it, an error of the provider or the vault, where nothing was done.
     """
     outcome = Outcome()
     waiting = deque([list(uris)] if uris else [])
@@ -42,10 +45,13 @@ async def piecewise(call: Callable[[Sequence[str]], Awaitable[object]], uris: Se
         group = waiting.popleft()
         try:
             await call(group)
-        except ProviderError as error:
+        except BREAKS as error:
             if not _about_one(error):
                 outcome.stopped = error
-                waiting.appendleft(group)
+                if isinstance(error, Unavailable) and error.ambiguous:
+                    outcome.unsure = group
+                else:
+                    waiting.appendleft(group)
                 break
             if len(group) == 1:
                 outcome.refused[group[0]] = error
@@ -59,7 +65,7 @@ async def piecewise(call: Callable[[Sequence[str]], Awaitable[object]], uris: Se
     return outcome
 
 
-def _about_one(error: ProviderError) -> bool:
+def _about_one(error: Exception) -> TypeGuard[ProviderError]:
     return isinstance(error, NotFound) or (isinstance(error, Rejected) and error.reason in _ABOUT_ONE)
 
 

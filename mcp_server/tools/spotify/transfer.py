@@ -62,7 +62,10 @@ async def spotify_transfer_playback(
         )
     except (NotFound, Unavailable, Lost) as error:
         raise _no_session(error, goal) from error
-    return _answer(Moved(changed=True, confirmed=confirmed, playback=now(state), undo=_undo(before, goal)))
+    back = _undo(before, goal, play)
+    return _answer(
+        Moved(changed=True, confirmed=confirmed, playback=now(state), undo=back.at(account) if back else None)
+    )
 
 
 def _there(state: Playback, goal: Device, play: bool) -> bool:
@@ -90,10 +93,11 @@ def _no_session(error: NotFound | Unavailable | Lost, goal: Device) -> Exception
     )
 
 
-def _undo(before: Playback | None, goal: Device) -> Undo | None:
+def _undo(before: Playback | None, goal: Device, play: bool) -> Undo | None:
+    """What was paused is paused again, there: moved back it would play on."""
     if before is None or before.device is None or not usable(before.device):
         return None
-    if before.device.id == goal.id:
+    if before.device.id == goal.id or (play and not before.is_playing):
         return Undo(tool="spotify_control_playback", arguments={"action": "pause"})
     return Undo(tool="spotify_transfer_playback", arguments={"device": before.device.id})
 

@@ -12,3 +12,7 @@ class Undo(BaseModel):
 
     tool: str
     arguments: dict[str, Any]
+
+    def at(self, account: str | None) -> Undo:
+        """The same call, about the account of that label: what was changed there is taken back there."""
+        return Undo(tool=self.tool, arguments={**self.arguments, "account": account}) if account else self

@@ -7,6 +7,7 @@ edit carries the version that was found, so that one made at the same moment is 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from mcp_server.errors import Refusal
@@ -15,6 +16,9 @@ from providers.spotify import Playlist, Spotify
 
 MOST_LOOKED_AT = 1000
 """Items that are read before an edit; each fifty are a request."""
+
+MOST_GLANCED_AT = 250
+"""The same before an addition, which needs it only for its undo."""
 
 _PAGE = 50
 
@@ -61,6 +65,14 @@ async def standing(spotify: Spotify, id_: str, snapshot_id: str | None) -> Stand
         "conflict",
         "Somebody else is changing this playlist right now. Nothing was changed. Try again in a moment.",
     )
+
+
+async def holding(spotify: Spotify, playlist: Playlist, uris: Collection[str]) -> set[str] | None:
+    """Which of these stand in it; None where it is too long to look. Raises ProviderError."""
+    if (playlist.size or 0) > MOST_GLANCED_AT:
+        return None
+    places = await _places(spotify, playlist.id or "") if playlist.size else []
+    return {uri for uri, _ in places} & set(uris)
 
 
 async def _places(spotify: Spotify, id_: str) -> list[tuple[str, str]]:

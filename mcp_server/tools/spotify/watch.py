@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from mcp_server.errors import Refusal
 from mcp_server.ladder import Sleep
-from providers.base import ProviderError, Unavailable
+from mcp_server.tools.spotify.ends import BREAKS
+from providers.base import Unavailable
 from providers.spotify import Playback, Spotify
 
 _GAPS = (0.3, 0.5, 0.6)
@@ -19,11 +20,11 @@ Seen = TypeVar("Seen")
 class Lost(Refusal):
     """A command got no answer, and its effect does not show."""
 
-    def __init__(self) -> None:
+    def __init__(self, look: str = "spotify_get_playback") -> None:
         super().__init__(
             "provider_error",
             "Spotify did not answer the command, and the player does not show it. It may still come: look "
-            "with spotify_get_playback before you repeat it.",
+            f"with {look} before you repeat it.",
         )
 
 
@@ -46,7 +47,7 @@ async def until(
         await pause(gap)
         try:
             state = await look()
-        except ProviderError:
+        except BREAKS:
             break
         if done(state):
             return True, state
