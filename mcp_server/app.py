@@ -7,9 +7,8 @@ Stateless and JSON only: any worker can serve any request, and a restart loses n
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from types import ModuleType
 
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from starlette.applications import Starlette
@@ -56,12 +55,10 @@ class McpApp:
         await self._alone(scope, receive, send)
 
 
-def build(
-    house: House, modules: Iterable[ModuleType] = MODULES, kind: type[ValetServer] = ValetServer
-) -> McpApp:
-    """The MCP server of that house, with the tools of those modules."""
+def build(house: House, toolbox: Toolbox | None = None, kind: type[ValetServer] = ValetServer) -> McpApp:
+    """The MCP server of that house, with the tools of that toolbox; without one, with all there are."""
     ladder = Ladder(house.links, house.directory, house.public_url, house.patience)
-    server = kind(house, Toolbox(modules), ladder)
+    server = kind(house, toolbox or Toolbox(MODULES), ladder)
     settings = security(house.public_url, house.origins)
     server.streamable_http_app(
         json_response=True,
@@ -77,11 +74,6 @@ def build(
     app = Bearer(app, house)
     app = Door(app, settings)
     return McpApp(server, _cors(app, house))
-
-
-def titles(modules: Iterable[ModuleType] = MODULES) -> dict[str, str]:
-    """What the tools of those modules are called by people, by their names."""
-    return {tool.name: tool.title or tool.name for tool in Toolbox(modules).tools}
 
 
 def _cors(app: ASGIApp, house: House) -> ASGIApp:

@@ -150,10 +150,20 @@ class Toolbox:
         return entry is not None and entry.spec.held_by(scopes) and (ui or not entry.spec.app_only)
 
 
+def titles(modules: Iterable[ModuleType]) -> dict[str, str]:
+    """What the tools of those modules are called by people, by their names."""
+    return {function.__name__: spec.title for module in modules for function, spec in _marked(module)}
+
+
 def _collect(module: ModuleType) -> list[Entry]:
+    return [Entry(_build(function, spec), spec) for function, spec in _marked(module)]
+
+
+def _marked(module: ModuleType) -> list[tuple[Callable[..., Any], Spec]]:
+    """The module's own tools, in the order of its source."""
     # A copy: where hints are read for the first time, pydantic may put a generic's form into the module.
     return [
-        Entry(_build(function, spec), spec)
+        (function, spec)
         for function in list(vars(module).values())
         if (spec := getattr(function, _MARK, None)) is not None and function.__module__ == module.__name__
     ]

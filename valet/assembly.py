@@ -17,6 +17,8 @@ from starlette.responses import Response
 import connect.app
 import mcp_server.app
 import mcp_server.house
+import mcp_server.toolbox
+import mcp_server.tools
 from connect.admission import Admission, Guests
 from connect.authorize import Authorize
 from connect.fetch import Fetcher, PublicFetcher
@@ -245,7 +247,7 @@ def _app(
             *Revoke(roster, tokens, gate, audit).routes(),
         ],
         diary=diary,
-        titles=mcp_server.app.titles(),
+        titles=mcp_server.toolbox.titles(mcp_server.tools.MODULES),
         owner_links_enabled=settings.loopback,
         gate=gate,
         premises=_premises(settings, operated),

@@ -112,4 +112,4 @@ class Everything(ValetServer):
 
 def build_everything(house: House) -> McpApp:
     """What `mcp_server.app.build` builds, with the fixtures beside the tools of the product."""
-    return build(house, [*MODULES, tools], Everything)
+    return build(house, Toolbox([*MODULES, tools]), Everything)

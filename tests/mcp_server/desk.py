@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import ModuleType
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from mcp_server.buckets import Buckets
 from mcp_server.house import House
 from mcp_server.ladder import Patience
 from mcp_server.ports import ConnectLinks, Directory, Secrets, TokenCheck
+from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.base import Account, App, TokenSet
 from providers.http import Http
@@ -168,6 +170,12 @@ class Browser:
         return ElicitResult(action=self.action)  # type: ignore[arg-type]
 
 
+@cache
+def _toolbox(modules: tuple[ModuleType, ...]) -> Toolbox:
+    """Made once: it says what there is and holds nothing, and its schemas are the most work of a server."""
+    return Toolbox(modules)
+
+
 @asynccontextmanager
 async def serving(
     database: Database,
@@ -216,7 +224,7 @@ async def serving(
         patience=Patience(looks=looks, gap=0.5, sleep=pause),
         pause=pause,
     )
-    app = build(house, modules)
+    app = build(house, _toolbox(tuple(modules)))
     try:
         async with app.lifespan():
             yield Desk(database, vault, flows, spotify, app, diary, witness, activity, pauses)
