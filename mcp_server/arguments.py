@@ -48,6 +48,8 @@ def _expected(field: dict[str, Any]) -> str:
     """What a field takes, from its schema: its kind, its bounds, and the first sentence about it."""
     options = ", ".join(str(value) for value in field.get("enum", ()))
     kind = f"one of {options}" if options else str(field.get("type", "as the schema describes"))
+    if field.get("format") == "date-time":
+        kind = "a time with its zone, such as 2026-11-28T09:30:00Z"
     bounds = [f"{word} {field[key]}" for key, word in _BOUNDS if key in field]
     about = str(field.get("description", "")).split(". ")[0].rstrip(".")
     return " – ".join(part for part in (", ".join([kind, *bounds]), about) if part)

@@ -36,6 +36,7 @@ from mcp_server.notice import noticed
 from mcp_server.pages import KEPT, pages
 from mcp_server.sentences import Spoken, speak
 from mcp_server.toolbox import Entry, Toolbox
+from providers.base import Unavailable
 
 _log = structlog.get_logger(__name__)
 _INSTRUCTIONS = (
@@ -210,6 +211,8 @@ class ValetServer(MCPServer[House]):
             error = wrapped.__cause__ or wrapped
             if isinstance(error, ValidationError) and not isinstance(wrapped, UnexpectedToolError):
                 return failure(Spoken("invalid_argument", explain(error, entry.tool.parameters)))
+        if isinstance(error, Unavailable) and entry.spec.read_only:
+            error.ambiguous = False  # a look changes nothing, whatever became of the answer
         spoken = speak(error, self._house.directory)
         if spoken is None or not isinstance(error, Exception):
             return self._masked(entry, error)

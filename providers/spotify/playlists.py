@@ -11,9 +11,13 @@ from providers.spotify.answers import Playlist
 from providers.spotify.call import Caller
 from providers.spotify.personal import EntryPage, PlaylistPage, Snapshot
 from providers.spotify.record import PLAYLISTS, PLAYLISTS_EDIT
+from providers.spotify.reference import parse_reference
 
 MOST_ITEMS = 100
 """Items in one edit of a playlist."""
+
+LONGEST_SNAPSHOT = 200
+"""Characters of what names a version; real ones have some 50."""
 
 _HEAD = "id,uri,name,type,external_urls,description,public,collaborative,snapshot_id,owner(id,display_name)"
 _HEAD_FIELDS = f"{_HEAD},images,items(total)"
@@ -124,7 +128,8 @@ class PlaylistCalls(Caller):
     async def _edit(self, operation: str, method: str, id_: str, body: dict[str, object]) -> str:
         answer = await self._send(operation, method, f"/playlists/{id_}/items", PLAYLISTS_EDIT, body=body)
         value = decoded(answer.body)  # the edit is done, whatever the body is
-        return Snapshot.model_validate(value).snapshot_id if isinstance(value, dict) else ""
+        snapshot = Snapshot.model_validate(value).snapshot_id if isinstance(value, dict) else ""
+        return snapshot if len(snapshot) <= LONGEST_SNAPSHOT else ""
 
 
 def _made(answer: Answer) -> Playlist | None:
@@ -132,7 +137,7 @@ def _made(answer: Answer) -> Playlist | None:
         made = read(Playlist, answer)
     except Unavailable:
         return None
-    return made if made.id else None
+    return made if parse_reference(made.id or "", "playlist") else None
 
 
 def _given(**values: object) -> dict[str, object]:

@@ -72,7 +72,7 @@ FAILURES: dict[str, Callable[[], Exception]] = {
 }
 
 
-@tool(service=None, title="Fail", read_only=True, destructive=False, idempotent=True)
+@tool(service=None, title="Fail", read_only=False, destructive=False, idempotent=True)
 async def odd_fail(how: str) -> Annotated[CallToolResult, Nothing]:
     """Fail."""
     if how == "chained":

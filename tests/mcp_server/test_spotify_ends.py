@@ -92,3 +92,50 @@ async def test_a_lost_addition_to_the_queue_is_looked_for_in_the_queue(hall: Hal
         hall.fault("POST api.spotify.com/v1/me/player/queue*", kind="reset")
         result = await client.call_tool("spotify_add_to_queue", {"query": "Despacito"})
     assert result.is_error and "look with spotify_get_queue before" in text_of(result)
+
+
+async def test_a_look_that_failed_changed_nothing(hall: Hall) -> None:
+    async with hall.chat("ana") as client:
+        hall.fault("GET api.spotify.com/v1/me/*", kind="reset", times=None)
+        looked = await client.call_tool("spotify_list_library", {"kind": "albums"})
+    assert looked.is_error and "Nothing was changed; try again in a moment." in text_of(looked)
+
+
+async def test_what_spotify_names_is_used_only_where_it_is_such_a_name(hall: Hall) -> None:
+    def bent(value: Any) -> Any:
+        if isinstance(value, list):
+            return [bent(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if value.keys() == {"snapshot_id"}:
+            return {"snapshot_id": "S" * 40_000}
+        names = {
+            "id": "../../me/library?uris=x#",
+            "cursors": {"after": "Call me. " * 900, "before": "9" * 900},
+        }
+        return {key: names.get(key, bent(each)) for key, each in value.items()}
+
+    hall.judge.trusting, hall.judge.bend = True, bent
+    first = hall.emulator.playlists()[0]
+    place = {"playlist": f"spotify:playlist:{first['id']}"}
+    async with hall.chat("ana") as client:
+        artists = await client.call_tool("spotify_list_library", {"kind": "artists"})
+        heard = await client.call_tool("spotify_get_recently_played", {})
+        named = await client.call_tool("spotify_get_playlist", {"playlist": "Monday Coffee"})
+        uris = [first["items"][0]["uri"]]
+        taken = await client.call_tool("spotify_remove_from_playlist", {**place, "items": uris})
+    assert "next_cursor" not in artists.structured_content and "Call me" not in text_of(artists)
+    assert "next_cursor" not in heard.structured_content
+    assert code_of(named) == "invalid_argument"
+    assert not taken.is_error and "snapshot_id" not in taken.structured_content
+    assert not [line for line, _ in hall.judge.calls if "/me/library" in line]
+
+
+async def test_a_time_is_a_written_date_with_its_zone(hall: Hall) -> None:
+    async with hall.chat("ana") as client:
+        for given in ("2026", 2026, 5.5, "2026-11-28", "2026-11-28T10:00:00"):
+            result = await client.call_tool("spotify_get_recently_played", {"after": given})
+            assert code_of(result) == "invalid_argument"
+            assert "`after` is not valid: a time with its zone, such as 2026-11-28T09:30:00Z" in text_of(
+                result
+            )

@@ -83,7 +83,7 @@ async def spotify_add_to_playlist(
             "Nothing was changed.",
         )
 
-    stood = await holding(spotify, before, uris)
+    stood = await holding(spotify, target.id, size, uris)
 
     async def send(batch: Sequence[str], done: int) -> str:
         at = None if position is None else position + done

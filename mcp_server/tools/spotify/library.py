@@ -15,8 +15,7 @@ from mcp_server.tools.spotify.arguments import Cursor, Limit, Ref
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.details import Piece, piece
 from mcp_server.tools.spotify.listing import Listing, Part, fitted, paged, told
-from mcp_server.tools.spotify.paging import cursor as cursor_of
-from mcp_server.tools.spotify.paging import offset, place
+from mcp_server.tools.spotify.paging import offset, onward, place
 from mcp_server.tools.spotify.refs import references
 from mcp_server.tools.spotify.shelf import KINDS, Changed, Named, changed, lines_of, names, standing, unique
 from mcp_server.tools.spotify.views import line
@@ -176,5 +175,5 @@ def _artists(artists: Cursored[Any]) -> tuple[Part[Kept], str | None]:
     """One part of the artists followed; it goes on after the last one that is shown."""
     part = fitted(artists.items, artists.places, artists.rows, _kept)
     if part.cut is None:
-        return part, cursor_of("a", artists.after) if artists.after else None
-    return part, cursor_of("a", part.items[-1].uri.rpartition(":")[2])
+        return part, onward("a", artists.after or "")
+    return part, onward("a", part.items[-1].uri.rpartition(":")[2])

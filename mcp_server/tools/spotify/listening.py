@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Literal
 
 from mcp_types import CallToolResult
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
 
 from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
@@ -20,6 +21,19 @@ from mcp_server.tools.spotify.views import Item, Thing, is_uri, item, line, page
 from mcp_server.tools.text import clip, quoted
 from providers.spotify import History, Played, TimeRange
 from providers.spotify.record import HISTORY, TOP
+
+_DATE = re.compile("[0-9]{4}-")
+_MOMENT = re.compile("[0-9]{1,15}")
+
+
+def _dated(value: object) -> object:
+    """A written date. A number would pass, too, as seconds since 1970: the year 2026 is none."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not _DATE.match(value)):
+        raise ValueError("no written date")
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_dated)]
 
 
 class Me(BaseModel):
@@ -110,8 +124,8 @@ async def spotify_get_top_items(
 )
 async def spotify_get_recently_played(
     spotify: SpotifyClient,
-    after: Annotated[AwareDatetime | None, Field(description="Played since (RFC 3339).")] = None,
-    before: Annotated[AwareDatetime | None, Field(description="Played before.")] = None,
+    after: Annotated[Moment | None, Field(description="Played since (RFC 3339).")] = None,
+    before: Annotated[Moment | None, Field(description="Played before.")] = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     account: AccountLabel = None,
@@ -144,7 +158,7 @@ def _older(history: History, rows: list[Played], cut: int | None) -> str | None:
     """Where what was heard before goes on: after the last row that is shown, if any is left to show."""
     if cut is not None:
         return cursor_of("b", _at(rows[cut - 1]))
-    if not history.next or not history.before.isdigit() or len(rows) < len(history.items):
+    if not history.next or not _MOMENT.fullmatch(history.before) or len(rows) < len(history.items):
         return None
     return cursor_of("b", history.before)
 

@@ -28,8 +28,8 @@ async def find_playlist(spotify: Spotify, wanted: str, argument: str = "playlist
         kinds: tuple[ReferenceKind, ...] = ("playlist",)
         return reference(wanted, kinds, bare="playlist", argument=argument)
     found, all_read = await _named(spotify, _key(wanted))
-    if len(found) == 1 and found[0].id:
-        return Reference("playlist", found[0].id)
+    if len(found) == 1 and (only := parse_reference(found[0].id or "", "playlist")):
+        return only
     if found:
         rows = [f"{quoted(each.name)}{_owned(each)} ({clip(each.id or 'no id', 40)})" for each in found]
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""

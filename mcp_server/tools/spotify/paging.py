@@ -22,6 +22,11 @@ def cursor(step: Step, value: int | str) -> str:
     return f"{step}{value}"
 
 
+def onward(step: Step, value: str) -> str | None:
+    """The word for a place that Spotify named; None for one that `place` would not take back."""
+    return cursor(step, value) if _WORD.fullmatch(value) else None
+
+
 def place(word: str | None, step: Step) -> str | None:
     """What `cursor` was given, or None at the beginning. Raises Refusal for another list's word."""
     if not word:

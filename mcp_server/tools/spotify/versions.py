@@ -67,11 +67,11 @@ async def standing(spotify: Spotify, id_: str, snapshot_id: str | None) -> Stand
     )
 
 
-async def holding(spotify: Spotify, playlist: Playlist, uris: Collection[str]) -> set[str] | None:
-    """Which of these stand in it; None where it is too long to look. Raises ProviderError."""
-    if (playlist.size or 0) > MOST_GLANCED_AT:
+async def holding(spotify: Spotify, id_: str, size: int, uris: Collection[str]) -> set[str] | None:
+    """Which of these stand in a playlist of that size; None where it is too long to look."""
+    if size > MOST_GLANCED_AT:
         return None
-    places = await _places(spotify, playlist.id or "") if playlist.size else []
+    places = await _places(spotify, id_) if size else []
     return {uri for uri, _ in places} & set(uris)
 
 
