@@ -266,6 +266,7 @@ async def nobody(tool: str, arguments: Json) -> Json:
 async def window(chromium: Browser, served: Origins, *, still: bool = False) -> AsyncIterator[Chat]:
     """A window of its own. What is shown in it goes between `begin` and `end`."""
     context = await chromium.new_context(viewport=SIZE, reduced_motion="reduce", color_scheme="light")
+    context.set_default_timeout(120_000)  # a loaded machine may take its time
     try:
         chat = Chat(await context.new_page(), served, still=still)
         await chat.listen()

@@ -217,6 +217,27 @@ async def test_connecting_from_the_player(chat: Chat, deck: Deck) -> None:
     await expect(chat.at("#offer")).to_be_hidden()
 
 
+async def test_another_link_leaves_the_way_on(chat: Chat, deck: Deck) -> None:
+    """The first link may have run out by the time the person says that they are done."""
+    deck.failing["spotify_player_state"] = {
+        **UNCONNECTED,
+        "_meta": {
+            **UNCONNECTED["_meta"],
+            "valet/connect": {"provider": "spotify", "title": "Spotify", "url": f"{CONNECT_URL}2"},
+        },
+    }
+    await chat.show("player.html", UNCONNECTED)
+    await chat.button("Open the connect page").click()
+    await chat.button("I’m done").click()
+    await expect(chat.at("#note")).to_contain_text("not connected yet")
+    await chat.button("Open the connect page").click()
+    await expect(chat.button("Open it again")).to_be_visible()
+    assert chat.opened == [CONNECT_URL, f"{CONNECT_URL}2"]
+    deck.failing.clear()
+    await chat.button("I’m done").click()
+    await expect(chat.at("#title")).to_have_text("Despacito")
+
+
 async def test_the_link_is_found_in_the_text_where_the_host_keeps_nothing_else(chat: Chat) -> None:
     await chat.show("player.html", {**UNCONNECTED, "_meta": {}})
     await chat.button("Open the connect page").click()
