@@ -98,10 +98,6 @@ class PlaylistCalls(Caller):
         body = _given(uris=list(uris), position=position)
         return await self._edit("add_items", "POST", id_, body)
 
-    async def replace_items(self, id_: str, uris: Sequence[str]) -> str:
-        """PUT /playlists/{id}/items: these, at most 100, take the place of all that is in it."""
-        return await self._edit("replace_items", "PUT", id_, {"uris": list(uris)})
-
     async def remove_items(self, id_: str, uris: Sequence[str], *, snapshot_id: str | None = None) -> str:
         """DELETE /playlists/{id}/items: at most 100 URIs, each wherever it stands."""
         body = _given(items=[{"uri": uri} for uri in uris], snapshot_id=snapshot_id)
