@@ -7,7 +7,6 @@ import struct
 
 import pytest
 
-from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
@@ -19,11 +18,6 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
     process.reset()
     process.settings(lag_ms=0)
     return process
-
-
-@pytest.fixture
-def ana(emulator: EmulatorProcess) -> Wire:
-    return Wire(emulator, spec.available(), "ana")
 
 
 # The catalogue

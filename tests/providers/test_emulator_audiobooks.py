@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
@@ -24,18 +23,8 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
 
 
 @pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.available(), account)
-
-
-@pytest.fixture
 def ben(as_: Callable[[str], Wire]) -> Wire:
     return as_("ben")
-
-
-@pytest.fixture
-def ana(as_: Callable[[str], Wire]) -> Wire:
-    return as_("ana")
 
 
 def test_a_book_is_found_and_read_with_its_chapters(ben: Wire) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -20,9 +19,9 @@ NOWHERE = "0" * 22
 
 
 @pytest.fixture(scope="module")
-def ana() -> Iterator[Wire]:
-    with EmulatorProcess() as emulator:
-        yield Wire(emulator, CONTRACT, "ana")
+def ana(process: EmulatorProcess) -> Wire:
+    process.reset()
+    return Wire(process, CONTRACT, "ana")
 
 
 def test_every_operation_of_the_file_is_served_or_forbidden(ana: Wire) -> None:

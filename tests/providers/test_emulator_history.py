@@ -10,7 +10,6 @@ import pytest
 from providers.emulator.clock import Clock
 from providers.emulator.settings import Settings
 from providers.emulator.spotify.upstream import Spotify
-from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
@@ -23,16 +22,6 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
     process.reset()
     process.settings(lag_ms=0)
     return process
-
-
-@pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.available(), account)
-
-
-@pytest.fixture
-def ana(as_: Callable[[str], Wire]) -> Wire:
-    return as_("ana")
 
 
 def play(wire: Wire, *names: str) -> list[str]:

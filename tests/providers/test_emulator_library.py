@@ -10,22 +10,11 @@ import pytest
 from providers.emulator.clock import Clock
 from providers.emulator.settings import Settings
 from providers.emulator.spotify.upstream import Spotify
-from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
 NOWHERE = "0" * 22
 KINDS = ("tracks", "albums", "shows", "episodes", "audiobooks")
-
-
-@pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.available(), account)
-
-
-@pytest.fixture
-def ana(as_: Callable[[str], Wire]) -> Wire:
-    return as_("ana")
 
 
 def library(wire: Wire, method: str, *uris: str) -> None:

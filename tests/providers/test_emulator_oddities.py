@@ -15,11 +15,6 @@ from tests.support.emulator import EmulatorProcess
 LOCAL = "spotify:local:The+Paper+Lanterns:Attic+Tapes:Rain+on+the+Skylight:187"
 
 
-@pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.available(), account)
-
-
 def real(name: str) -> Any:
     path = spec.folder() / "answers" / f"{name}.json"
     if not path.exists():

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.providers import spec
 from tests.providers.wire import Wire
 from tests.support.emulator import EmulatorProcess
 
@@ -32,16 +31,6 @@ def emulator(process: EmulatorProcess) -> EmulatorProcess:
     process.reset()
     process.settings(lag_ms=0)
     return process
-
-
-@pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    return lambda account: Wire(emulator, spec.available(), account)
-
-
-@pytest.fixture
-def ana(as_: Callable[[str], Wire]) -> Wire:
-    return as_("ana")
 
 
 def done(wire: Wire, method: str, path: str, body: Any = None) -> None:

@@ -7,15 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.providers import spec
 from tests.providers.lists import JPEG, done, id_of, names, truly, uris
 from tests.providers.wire import Wire
-from tests.support.emulator import EmulatorProcess
-
-
-@pytest.fixture
-def ana(emulator: EmulatorProcess) -> Wire:
-    return Wire(emulator, spec.available(), "ana")
 
 
 def test_a_playlist_is_public_and_empty_where_nothing_else_is_said(ana: Wire) -> None:

@@ -14,6 +14,7 @@ from tests.support.emulator import EmulatorProcess
 
 @pytest.fixture(scope="module")
 def ana(process: EmulatorProcess) -> Wire:
+    process.reset()
     return Wire(process, spec.available(), "ana")
 
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
-import pytest
-
-from tests.providers import spec
 from tests.providers.lists import JPEG, done, id_of, names, truly, uris
 from tests.providers.wire import Wire
-from tests.support.emulator import EmulatorProcess
-
-
-@pytest.fixture
-def as_(emulator: EmulatorProcess) -> Callable[[str], Wire]:
-    """Spotify's API with the token of somebody."""
-    return lambda account: Wire(emulator, spec.available(), account)
 
 
 def test_only_who_may_edit_a_playlist_sees_its_items(as_: Callable[[str], Wire]) -> None:
