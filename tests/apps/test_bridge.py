@@ -43,7 +43,8 @@ async def test_the_handshake_and_what_a_host_may_ask(chat: Chat, name: str) -> N
     assert (await chat.request("ping"))["result"] == {}
     assert (await chat.request("tools/list"))["error"]["code"] == -32601
     assert (await chat.request("constructor"))["error"]["code"] == -32601
-    await chat.tell("no-such-thing", {})
+    for nothing in ("no-such-thing", "constructor", "__proto__", "hasOwnProperty"):
+        await chat.tell(nothing, {})
     assert (await chat.request("ping"))["result"] == {}
     assert (await chat.sent("ui/notifications/size-changed"))[-1]["params"]["height"] > 40
 

@@ -54,7 +54,8 @@ async def test_pause_and_play_are_seen_at_once_and_said_aloud(chat: Chat, deck: 
 
     chat.serve = slow
     await chat.button("Pause").click()
-    await expect(chat.button("Play")).to_be_visible()
+    await expect(chat.button("Play")).to_be_enabled()
+    assert not await chat.at("#reason").is_visible(), "nothing is said of what Spotify forbids in between"
     assert deck.state["is_playing"], "the answer is not there yet"
     held.set()
     await expect(chat.at("#say")).to_have_text("Paused")
