@@ -165,6 +165,20 @@ def test_the_shape_of_every_tool(tool: dict[str, Any]) -> None:
     assert len(tool["name"]) <= 64
 
 
+LIMITS = {
+    "string": {"maxLength", "enum", "const", "format", "pattern"},
+    "integer": {"maximum"},
+    "array": {"maxItems"},
+}
+
+
+@pytest.mark.parametrize("tool", wire(), ids=lambda tool: tool["name"])
+def test_every_argument_has_a_limit_in_the_schema(tool: dict[str, Any]) -> None:
+    for schema in _schemas(tool["inputSchema"]):
+        limits = LIMITS.get(schema.get("type", ""))
+        assert limits is None or limits & schema.keys(), schema
+
+
 def test_needs_are_within_what_the_service_asks_for() -> None:
     from providers.spotify import SPOTIFY
 
