@@ -53,7 +53,7 @@ async def test_the_question_the_page_and_the_way_back(chat: Chat, deck: Home) ->
     await chat.show("connect.html", WAITING, arguments={"service": "spotify", "access": "write"})
     await expect(chat.at("h1")).to_have_text("Connect Spotify")
     await expect(chat.at("#offer p").first).to_contain_text("This chat asks to read and write.")
-    await chat.button("Open the connect page").click()
+    await chat.button("Open the connect page").dblclick()
     await expect(chat.at("#offer")).to_contain_text("It is open in your browser.")
     assert chat.opened == [CONNECT_URL]
     await chat.button("I’m done").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from mcp_server.tools.spotify.card import _media
-from mcp_server.tools.spotify.cover import LONGEST, fitting, pictures
+from mcp_server.tools.spotify.cover import LONGEST, cover_of, fitting, pictures
+from providers.media import Media
 from providers.spotify import Episode, Image, Track
 from providers.transport import Transport
 from tests.mcp_server.conftest import Serve
@@ -103,6 +105,19 @@ async def test_pictures_of_other_hosts_are_never_asked_for(serve: Serve) -> None
             assert not result.is_error
             assert "cover" not in result.structured_content
     assert all(url.startswith("https://api.spotify.com/") for url in upstream.asked)
+
+
+async def test_pictures_that_do_not_come_are_waited_for_together_and_not_for_long() -> None:
+    asked: list[str] = []
+
+    async def never(request: httpx2.Request) -> httpx2.Response:
+        asked.append(str(request.url))
+        return await asyncio.get_running_loop().create_future()  # type: ignore[no-any-return]
+
+    media = Media(Transport(httpx2.MockTransport(never)), deadline=600)
+    async with asyncio.timeout(60):
+        assert await cover_of(Track.model_validate(track()), media, None, patience=0.1) is None
+    assert asked == ["https://i.scdn.co/image/300"]
 
 
 def test_which_pictures_are_tried() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ _HEAD = len("data:image/jpeg;base64,")
 _MOST = (LONGEST - _HEAD) // 4 * 3
 """Bytes of such a picture: base64 makes four characters of three."""
 
+_PATIENCE = 3.0
+"""Seconds for all pictures that are tried: the state of the player waits for the cover."""
+
 _WIDEST = 400
 """Pixels. Spotify has 640, 300 and 64; the first is always too large in bytes, and more than a card shows."""
 
@@ -28,8 +32,10 @@ class Cover(BaseModel):
     data_uri: str | None = None
 
 
-async def cover_of(item: Playable | None, media: Media, known: str | None) -> Cover | None:
-    """The cover of a track or an episode; None where it has none, or none that can be had now.
+async def cover_of(
+    item: Playable | None, media: Media, known: str | None, patience: float = _PATIENCE
+) -> Cover | None:
+    """The cover of a track or an episode; None where it has none, or none that can be had within `patience`.
 
     `known` is the key of the cover that the page has, which then is not fetched again.
     """
@@ -39,10 +45,14 @@ async def cover_of(item: Playable | None, media: Media, known: str | None) -> Co
     key = hashlib.sha256(images[0].url.encode()).hexdigest()[:16]
     if key == known:
         return Cover(key=key)
-    for image in fitting(images):
-        picture = await media.picture(SPOTIFY, image.url, _MOST)
-        if picture is not None:
-            return Cover(key=key, data_uri=picture.data_uri)
+    try:
+        async with asyncio.timeout(patience):
+            for image in fitting(images):
+                picture = await media.picture(SPOTIFY, image.url, _MOST)
+                if picture is not None:
+                    return Cover(key=key, data_uri=picture.data_uri)
+    except TimeoutError:
+        pass
     return None
 
 
