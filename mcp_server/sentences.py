@@ -75,7 +75,7 @@ def _wanted(_: Wanted, title: str) -> Spoken:
 
 def _rate_limited(error: RateLimited, title: str) -> Spoken:
     seconds = max(1, math.ceil(error.retry_after))
-    text = f"{_too_many(error, title)} Try again in {_span(seconds)}; trying sooner does not help."
+    text = f"{_too_many(error, title)} Try again in {in_words(seconds)}; trying sooner does not help."
     return Spoken("rate_limited", text, retry_after=float(seconds))
 
 
@@ -103,7 +103,8 @@ def _clock(moment: datetime) -> str:
     return f"{shown:%H:%M} UTC on {shown.day} {shown:%B}"
 
 
-def _span(seconds: int) -> str:
+def in_words(seconds: int) -> str:
+    """A time to wait: seconds, minutes or hours, as a person would say it."""
     if seconds < 120:
         return "a second" if seconds == 1 else f"{seconds} seconds"
     return f"{round(seconds / 60)} minutes" if seconds < 7200 else f"about {round(seconds / 3600)} hours"
@@ -119,7 +120,7 @@ def _busy(error: Busy, _: str) -> Spoken:
 
 def _unavailable(error: Unavailable, title: str) -> Spoken:
     seconds = None if error.retry_after is None else max(1, math.ceil(error.retry_after))
-    when = "in a moment" if seconds is None else f"in {_span(seconds)}"
+    when = "in a moment" if seconds is None else f"in {in_words(seconds)}"
     after = (
         "It may have happened all the same: look before you repeat it."
         if error.ambiguous

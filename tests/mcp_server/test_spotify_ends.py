@@ -139,3 +139,29 @@ async def test_a_time_is_a_written_date_with_its_zone(hall: Hall) -> None:
             assert "`after` is not valid: a time with its zone, such as 2026-11-28T09:30:00Z" in text_of(
                 result
             )
+
+
+async def test_an_edit_without_a_readable_answer_asks_to_look(hall: Hall) -> None:
+    first = hall.emulator.playlists()[0]
+    whole = {"playlist": first["id"]}
+    edits: list[tuple[str, dict[str, Any]]] = [
+        ("add_to", {"items": some_uris(hall, 1)}),
+        ("remove_from", {"items": [first["items"][0]["uri"]]}),
+        ("reorder", {"range_start": 0, "insert_before": 2, "snapshot_id": first["snapshot_id"]}),
+    ]
+    async with hall.chat("ana") as client:
+        for name, arguments in edits:
+            verb = {"add_to": "POST", "remove_from": "DELETE", "reorder": "PUT"}[name]
+            hall.fault(f"{verb} api.spotify.com/v1/playlists/*/items", kind="garbage")
+            result = await client.call_tool(f"spotify_{name}_playlist", {**whole, **arguments})
+            assert not result.is_error and "could not be read: look with spotify_get" in text_of(result)
+        hall.fault("POST api.spotify.com/v1/playlists/*/items", kind="garbage")
+        made = await client.call_tool("spotify_create_playlist", {"name": "New", "items": some_uris(hall, 1)})
+    assert "could not be read: look with spotify_get_playlist whether it is so." in text_of(made)
+
+
+async def test_a_long_limit_is_told_in_hours(hall: Hall) -> None:
+    async with hall.chat("ana") as client:
+        hall.fault("POST api.spotify.com/v1/playlists/*/items", status=429, retry_after=40_000)
+        made = await client.call_tool("spotify_create_playlist", {"name": "New", "items": some_uris(hall, 1)})
+    assert made.structured_content["stopped"] == "Spotify takes no more requests for about 11 hours."

@@ -124,6 +124,15 @@ async def test_a_skip_without_an_answer_is_looked_for_and_not_repeated(hall: Hal
     assert hall.sent() == ["POST /me/player/next"], "beside the one whose answer was lost"
 
 
+async def test_a_device_is_known_by_the_name_that_was_shown(hall: Hall) -> None:
+    beam = {"id": "b", "name": "Kitchen\u200b  Beam", "type": "Speaker", "volume": 5}
+    hall.emulator.set_player(devices=[*hall.emulator.player()["devices"], beam])
+    async with hall.chat("ana") as client:
+        shown = (await call(client, "list_devices"))["devices"][-1]["name"]
+        moved = await call(client, "transfer_playback", device=shown)
+    assert (shown, moved["playback"]["device"]["id"]) == ("Kitchen Beam", "b")
+
+
 async def test_the_device_named_is_the_one_that_is_meant(hall: Hall) -> None:
     async with hall.chat("ana") as client:
         code, text = await refused(client, "control_playback", action="next", device="kitchen")

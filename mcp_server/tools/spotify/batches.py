@@ -6,6 +6,7 @@ is halved until the bad ones stand alone, within a bounded number of requests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from mcp_server.errors import Refusal
+from mcp_server.sentences import in_words
 from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
 from providers.base import RateLimited, Rejected, Unavailable
 from providers.spotify import MOST_ITEMS
@@ -72,7 +74,8 @@ class Outcome:
     def stopped(self) -> str | None:
         """Why not all was tried, in a sentence; None where it was."""
         if isinstance(self.trouble, RateLimited):
-            return f"Spotify takes no more requests for {max(1, round(self.trouble.retry_after))} seconds."
+            seconds = max(1, math.ceil(self.trouble.retry_after))
+            return f"Spotify takes no more requests for {in_words(seconds)}."
         if self.unsure:
             return "Spotify's answer was lost: look whether `unsure` is there before repeating it."
         if isinstance(self.trouble, GRANT_ENDED):
@@ -113,6 +116,13 @@ async def in_batches(uris: Sequence[str], send: Send) -> Outcome:
             outcome.done += batch
     outcome.left = [uri for batch in reversed(waiting) for uri in batch]
     return outcome
+
+
+def unread(snapshot_id: str | None) -> str:
+    """What an edit says whose answer names no version: it was taken, and whether it was made is not known."""
+    if snapshot_id:
+        return ""
+    return " Spotify's answer could not be read: look with spotify_get_playlist whether it is so."
 
 
 def some(uris: Sequence[str], room: int = 4_000) -> str:

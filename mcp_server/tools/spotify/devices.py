@@ -18,11 +18,11 @@ async def named(spotify: Spotify, wanted: str) -> Device:
     Raises Refusal naming those there are.
     """
     devices = await spotify.devices()
-    key = wanted.strip().casefold()
+    key = _shown(wanted)
     matches = (
         [each for each in devices if each.id == wanted.strip()]
-        or [each for each in devices if each.name.casefold() == key]
-        or [each for each in devices if key and key in each.name.casefold()]
+        or [each for each in devices if _shown(each.name) == key]
+        or [each for each in devices if key and key in _shown(each.name)]
     )
     if len(matches) == 1 and usable(matches[0]):
         return matches[0]
@@ -38,6 +38,11 @@ async def named(spotify: Spotify, wanted: str) -> Device:
         )
         raise Refusal("no_active_device", f"Several devices fit that name: {ids}. Give the id as `device`.")
     raise Refusal("no_active_device", f"No device of that name is online. {_choices(devices)}")
+
+
+def _shown(name: str) -> str:
+    """A name as it is compared: as a model was shown it, in any case."""
+    return clip(name, 100).casefold()
 
 
 async def only(spotify: Spotify) -> Device:

@@ -13,7 +13,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import PlaylistItems, PlaylistName, SnapshotId
-from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text
+from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, unread
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.playlists import Named, named
@@ -162,7 +162,8 @@ async def spotify_reorder_playlist(
     return answer(
         moved,
         f"Moved {what} of {quoted(before.name)} from position {range_start} to {back['range_start']}. "
-        f"snapshot_id is now {moved.snapshot_id or 'unknown'}. {moved.playlist.url}",
+        f"snapshot_id is now {moved.snapshot_id or 'unknown'}. {moved.playlist.url}"
+        + unread(moved.snapshot_id),
     )
 
 
@@ -189,4 +190,4 @@ def _added_text(added: Added) -> str:
     where = f" at position {added.position}" if added.added else ""
     head = f"Added {count} to {quoted(added.playlist.name)}{where}. {added.playlist.url}"
     lost = f" Can't be undone: {added.not_undoable}" if added.not_undoable else ""
-    return head + lost + rest_text(added)
+    return head + lost + unread(added.snapshot_id) + rest_text(added)

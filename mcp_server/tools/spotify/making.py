@@ -13,7 +13,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import PlaylistName, Ref
-from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text
+from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, unread
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
@@ -95,7 +95,8 @@ async def spotify_create_playlist(
     kind = "public" if public else "private"
     count = f" with {created.added} of {len(uris)} items" if uris else ", still empty"
     text = f"Made the {kind} playlist {quoted(created.playlist.name)}{count}. {created.playlist.url}"
-    return answer(created, text + rest_text(created))
+    doubt = unread(outcome.snapshot_id) if outcome.done else ""
+    return answer(created, text + doubt + rest_text(created))
 
 
 async def _filled(spotify: Spotify, made: Playlist, uris: Sequence[str]) -> Outcome:

@@ -15,7 +15,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import PlaylistItems, PlaylistName, SnapshotId
-from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, some
+from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, some, unread
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
@@ -215,4 +215,4 @@ def _text(removed: Removed, lines: Sequence[str]) -> str:
         parts.append(f"Not in it: {some(removed.not_found)}.")
     if removed.not_undoable:
         parts.append(f"Can't be undone: {removed.not_undoable}")
-    return " ".join([*parts, removed.playlist.url]) + rest_text(removed)
+    return " ".join([*parts, removed.playlist.url]) + unread(removed.snapshot_id) + rest_text(removed)

@@ -13,6 +13,7 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
+from mcp_server.sentences import in_words
 from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.spotify.lookup import fetch, first, meanings
 from mcp_server.tools.spotify.shelving import Outcome, piecewise
@@ -167,7 +168,7 @@ def _text(result: Changed, made: Outcome, save: bool) -> str:
 
 def _why(made: Outcome) -> str:
     if isinstance(made.stopped, RateLimited):
-        return f"Spotify asks to wait {math.ceil(made.stopped.retry_after)} seconds."
+        return f"Spotify asks to wait {in_words(max(1, math.ceil(made.stopped.retry_after)))}."
     if isinstance(made.stopped, GRANT_ENDED):
         return "Spotify must be connected again first."
     return "Spotify refused too many of them." if made.stopped is None else "Spotify gave no usable answer."
