@@ -179,6 +179,28 @@ def test_every_argument_has_a_limit_in_the_schema(tool: dict[str, Any]) -> None:
         assert limits is None or limits & schema.keys(), schema
 
 
+ADDING = {"save_to_library": True, "create_playlist": False, "add_to_playlist": False, "add_to_queue": False}
+CHANGING = {
+    "remove_from_library": True, "update_playlist": True, "reorder_playlist": False,
+    "remove_from_playlist": True,
+    "play": True, "control_playback": False, "set_playback_options": True, "transfer_playback": True,
+}  # fmt: skip
+"""What adds only, and what replaces or takes away; and whether a second call changes nothing more."""
+
+
+def test_what_a_spotify_tool_may_do_is_what_its_hints_say() -> None:
+    hints = {
+        tool["name"].removeprefix("spotify_"): tool["annotations"]
+        for tool in wire()
+        if tool["name"] in {*READ, *WRITE}
+    }
+    assert {name for name, hint in hints.items() if not hint["readOnlyHint"]} == {*ADDING, *CHANGING}
+    for name, idempotent in {**ADDING, **CHANGING}.items():
+        assert hints[name]["idempotentHint"] is idempotent, name
+        assert hints[name]["destructiveHint"] is (name in CHANGING), name
+    assert all(hint["openWorldHint"] for hint in hints.values())
+
+
 def test_needs_are_within_what_the_service_asks_for() -> None:
     from providers.spotify import SPOTIFY
 
