@@ -124,7 +124,9 @@ async def test_nothing_active_nothing_given_and_no_premium(hall: Hall) -> None:
     before = len(hall.sent())
     async with hall.chat("cleo") as client:
         assert (await refused(client, shuffle=True, repeat="off"))[0] == "premium_required"
-    assert len(hall.sent()) == before + 1, "the second is not tried"
+        assert len(hall.sent()) == before + 1, "the second is not tried"
+        # The volume of a phone can't be set either, but that is not what stands in the way.
+        assert (await refused(client, volume=5, shuffle=True))[0] == "premium_required"
 
 
 async def test_a_player_that_lags_is_not_believed(hall: Hall) -> None:

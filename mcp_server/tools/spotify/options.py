@@ -243,8 +243,9 @@ def _raise_if_none(desk: Desk, directory: Directory) -> None:
     faults = [(each.option, each.fault) for each in desk.attempts if each.fault is not None]
     if not faults or any(each.seen or (each.sent and each.fault is None) for each in desk.attempts):
         return
-    _, first = faults[0]
-    if len(faults) == 1 or not all(isinstance(fault, Refusal) for _, fault in faults):
+    # What stands in the way of all of them (no Premium, a limit) goes before what is wrong with one.
+    _, first = min(faults, key=lambda each: isinstance(each[1], Refusal))
+    if len(faults) == 1 or not isinstance(first, Refusal):
         assert first is not None
         raise first
     spoken = [(name, speak(fault, directory)) for name, fault in faults if fault is not None]
