@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from playwright.async_api import expect
 
+from mcp_server.tools.spotify.watch import Lost
 from tests.apps.deck import CONNECT_URL, NOTHING, UNCONNECTED, Deck, picture, refused, shown
 from tests.apps.host import COMMAND, EVERYTHING, Chat
 
@@ -308,11 +309,7 @@ async def test_a_command_that_fails_says_why_and_the_player_is_as_it_was(chat: C
 @pytest.mark.parametrize(
     ("code", "said", "shown"),
     [
-        (
-            "provider_error",
-            "Spotify did not answer. Look with spotify_get_playback first.",
-            "Spotify did not answer.",
-        ),
+        ("provider_error", Lost().sentence, "It may still come."),
         ("conflict", "Call connections_list.", "Spotify did not do this."),
         ("no_active_device", "Ask the person which, and give its name as `device`.", "No device is ready. "),
     ],

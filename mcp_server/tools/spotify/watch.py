@@ -23,7 +23,7 @@ class Lost(Refusal):
     def __init__(self, look: str = "spotify_get_playback") -> None:
         super().__init__(
             "provider_error",
-            "Spotify did not answer the command, and the player does not show it. It may still come: look "
+            "Spotify did not answer the command, and the player does not show it. It may still come. Look "
             f"with {look} before you repeat it.",
         )
 
