@@ -91,7 +91,7 @@ async def test_a_lost_addition_to_the_queue_is_looked_for_in_the_queue(hall: Hal
     async with hall.chat("ana") as client:
         hall.fault("POST api.spotify.com/v1/me/player/queue*", kind="reset")
         result = await client.call_tool("spotify_add_to_queue", {"query": "Despacito"})
-    assert result.is_error and "look with spotify_get_queue before" in text_of(result)
+    assert result.is_error and "Look with spotify_get_queue before" in text_of(result)
 
 
 async def test_a_look_that_failed_changed_nothing(hall: Hall) -> None:

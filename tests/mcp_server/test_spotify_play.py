@@ -172,7 +172,7 @@ async def test_a_command_without_an_answer_is_looked_for(hall: Hall) -> None:
         hall.fault("PUT api.spotify.com/v1/me/player/play*", kind="close")
         code, text = await refused(client, query="Jóga")
         assert code == "provider_error"
-        assert "look with spotify_get_playback before you repeat it" in text
+        assert "Look with spotify_get_playback before you repeat it" in text
         assert hall.emulator.player()["current_name"] == "Das Model"
 
 

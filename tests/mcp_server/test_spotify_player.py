@@ -119,7 +119,7 @@ async def test_a_skip_without_an_answer_is_looked_for_and_not_repeated(hall: Hal
         assert done["confirmed"] and done["playback"]["item"]["name"] == "Feeling Good"
         hall.fault("POST api.spotify.com/v1/me/player/next*", kind="status", status=502)
         code, text = await refused(client, "control_playback", action="next")
-        assert code == "provider_error" and "look with spotify_get_playback" in text
+        assert code == "provider_error" and "Look with spotify_get_playback" in text
         assert hall.emulator.player()["current_name"] == "Feeling Good"
     assert hall.sent() == ["POST /me/player/next"], "beside the one whose answer was lost"
 
