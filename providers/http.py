@@ -275,6 +275,8 @@ class Http:
         A time that the upstream did not name is a guess of ours, and so no reason to pause anybody else.
         """
         named = told(answer.headers, self._now())
+        if reason == QUOTA and named == 0:  # no quota comes back at once: that is no time
+            named = None
         guess = QUOTA_PAUSE if reason == QUOTA else DEFAULT_RETRY_AFTER
         seconds, until = guess if named is None else named, None
         lasting = reason == QUOTA or (named is not None and named > LONGEST_WAIT)

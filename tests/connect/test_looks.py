@@ -17,6 +17,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page
 
 import connect
+from providers.spotify import SPOTIFY
 from tests.connect.stage import APPS, Stage, staged
 from tests.connect.visits import VISITS, Visit
 from tests.support.chromium import launched
@@ -221,8 +222,8 @@ async def test_everything_works_without_script_and_without_a_mouse(
         await _there_and_back(stage, keys, "Continue to Spotify")
         await keys.press("Connect this account")
         assert "Claude wants to use your Spotify" in await keys.heading()
-        may = "control the music on your devices, and change your library and your playlists."
-        await keys.to(f"Read and write It may also {may}", "radio")
+        may = SPOTIFY.service("spotify").write.sentence
+        await keys.to(f"Read and write It may also {may[0].lower()}{may[1:]}", "radio")
         await stage.page.keyboard.press("ArrowUp")
         await keys.press("Allow")
         assert await keys.heading() == "Going back to Claude…"

@@ -43,7 +43,8 @@ async def test_items_go_to_a_place_or_to_the_end_and_out_again(hall: Hall, mode:
     episode = next(uri for uri in uris(hall, "Loose Ends", "emil") if ":episode:" in uri)
     async with hall.chat("ana", mode) as client:
         first = await client.call_tool(
-            ADD, {"playlist": "monday", "items": [one.rpartition(":")[2], link, episode], "position": 2}
+            ADD,
+            {"playlist": "monday coffee", "items": [one.rpartition(":")[2], link, episode], "position": 2},
         )
         assert uris(hall, "Monday Coffee") == [*before[:2], one, two, episode, *before[2:]]
         found = first.structured_content
@@ -54,7 +55,7 @@ async def test_items_go_to_a_place_or_to_the_end_and_out_again(hall: Hall, mode:
         )
         await undone(client, first)
         assert uris(hall, "Monday Coffee") == before
-        last = await client.call_tool(ADD, {"playlist": "monday", "items": [one]})
+        last = await client.call_tool(ADD, {"playlist": "monday coffee", "items": [one]})
     assert last.structured_content["position"] == 6
     assert uris(hall, "Monday Coffee") == [*before, one]
 
@@ -79,8 +80,8 @@ async def test_the_looking_for_bad_ones_ends(hall: Hall) -> None:
     gone = [f"spotify:track:{number:022}" for number in range(100)]
     before = uris(hall, "Monday Coffee")
     async with hall.chat("ana") as client:
-        some = await client.call_tool(ADD, {"playlist": "monday", "items": gone})
-        none = await client.call_tool(ADD, {"playlist": "monday", "items": gone[:3]})
+        some = await client.call_tool(ADD, {"playlist": "monday coffee", "items": gone})
+        none = await client.call_tool(ADD, {"playlist": "monday coffee", "items": gone[:3]})
     found = some.structured_content
     assert found["added"] == 0
     assert found["refused"] + found["not_tried"] == gone
@@ -94,13 +95,13 @@ async def test_the_looking_for_bad_ones_ends(hall: Hall) -> None:
 async def test_what_cannot_be_added_is_refused_before_anything_is_sent(hall: Hall) -> None:
     [track] = some_uris(hall, 1)
     async with hall.chat("ana") as client:
-        beyond = await client.call_tool(ADD, {"playlist": "monday", "items": [track], "position": 7})
+        beyond = await client.call_tool(ADD, {"playlist": "monday coffee", "items": [track], "position": 7})
         assert "the playlist has 6 items, so it can be 6 at most" in text_of(beyond)
         for items in ([], [track] * 101, [track, "spotify:album:" + "1" * 22], [LOCAL], ["no such thing"]):
-            result = await client.call_tool(ADD, {"playlist": "monday", "items": items})
+            result = await client.call_tool(ADD, {"playlist": "monday coffee", "items": items})
             assert code_of(result) == "invalid_argument"
         album = await client.call_tool(
-            ADD, {"playlist": "monday", "items": [track, f"spotify:album:{'1' * 22}"]}
+            ADD, {"playlist": "monday coffee", "items": [track, f"spotify:album:{'1' * 22}"]}
         )
         assert text_of(album).startswith("`items[1]` is an album; this takes episode and track.")
         theirs = truly(hall, "Ben's Long Run", "ben")["id"]
@@ -154,7 +155,7 @@ async def test_a_long_playlist_is_read_whole(hall: Hall) -> None:
     before = uris(hall, "Everything, Twice", "dana")
     wanted = list(dict.fromkeys(before))[:30]
     async with hall.chat("dana") as client:
-        result = await client.call_tool(REMOVE, {"playlist": "everything", "items": wanted})
+        result = await client.call_tool(REMOVE, {"playlist": "everything, twice", "items": wanted})
         left = uris(hall, "Everything, Twice", "dana")
         await undone(client, result)
     assert left == [uri for uri in before if uri not in wanted]
@@ -167,12 +168,12 @@ async def test_a_long_playlist_is_read_whole(hall: Hall) -> None:
 async def test_a_version_that_is_over_is_refused(hall: Hall) -> None:
     before = truly(hall, "Monday Coffee")
     first = before["items"][0]["uri"]
-    moving = {"playlist": "monday", "range_start": 0, "insert_before": 3}
+    moving = {"playlist": "monday coffee", "range_start": 0, "insert_before": 3}
     async with hall.chat("ana") as client:
-        await client.call_tool(ADD, {"playlist": "monday", "items": some_uris(hall, 1), "position": 0})
+        await client.call_tool(ADD, {"playlist": "monday coffee", "items": some_uris(hall, 1), "position": 0})
         now = uris(hall, "Monday Coffee")
         for tool, arguments in (
-            (REMOVE, {"playlist": "monday", "items": [first]}),
+            (REMOVE, {"playlist": "monday coffee", "items": [first]}),
             (REORDER, moving),
         ):
             result = await client.call_tool(tool, {**arguments, "snapshot_id": before["snapshot_id"]})
@@ -216,7 +217,12 @@ async def test_a_range_moves_and_moves_back(hall: Hall, mode: str) -> None:
         ]:
             result = await client.call_tool(
                 REORDER,
-                {"playlist": "monday", "range_start": start, "range_length": length, "insert_before": ahead}
+                {
+                    "playlist": "monday coffee",
+                    "range_start": start,
+                    "range_length": length,
+                    "insert_before": ahead,
+                }
                 | {"snapshot_id": truly(hall, "Monday Coffee")["snapshot_id"]},
             )
             assert uris(hall, "Monday Coffee") == [before[int(place)] for place in order]
@@ -244,11 +250,11 @@ async def test_moves_that_are_none(hall: Hall) -> None:
             (0, 0, 3, "invalid_argument"),
         ]:
             move = {"range_start": start, "range_length": length, "insert_before": ahead}
-            result = await client.call_tool(REORDER, {"playlist": "monday", **move, **version})
+            result = await client.call_tool(REORDER, {"playlist": "monday coffee", **move, **version})
             assert code_of(result) == code
             assert code or result.structured_content["moved"] is False
         missing = await client.call_tool(
-            REORDER, {"playlist": "monday", "range_start": 0, "insert_before": 2}
+            REORDER, {"playlist": "monday coffee", "range_start": 0, "insert_before": 2}
         )
     assert "`snapshot_id` is required" in text_of(missing)
     assert sent(hall, "PUT") == []

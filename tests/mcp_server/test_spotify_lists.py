@@ -68,6 +68,17 @@ async def test_the_whole_name_goes_before_a_part_of_it(wanted: str, place: int) 
     assert (await find_playlist(over(library), wanted)).id == library.rows[place]["id"]
 
 
+async def test_a_part_of_a_name_is_not_enough_where_a_playlist_is_to_be_changed() -> None:
+    library = Library("Gym 2025", "Kitchen")
+    with pytest.raises(Refusal) as no:
+        await find_playlist(over(library), "kit", whole=True)
+    assert no.value.code == "invalid_argument"
+    assert "just that name" in no.value.sentence
+    assert library.rows[1]["id"] in no.value.sentence
+    assert (await find_playlist(over(library), "KITCHEN", whole=True)).id == library.rows[1]["id"]
+    assert (await find_playlist(over(library), "kit")).id == library.rows[1]["id"], "to look at, or to play"
+
+
 async def test_a_name_is_found_on_a_later_page() -> None:
     library = Library(*[f"List {place}" for place in range(120)], "Needle")
     assert (await find_playlist(over(library), "needle")).id == library.rows[120]["id"]

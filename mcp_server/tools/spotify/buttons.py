@@ -8,7 +8,7 @@ from typing import Literal
 
 from mcp_server.errors import Refusal
 from mcp_server.ladder import Sleep
-from mcp_server.tools.spotify.commands import Action, effect, is_so, require_possible, send
+from mcp_server.tools.spotify.commands import Action, as_loud, effect, is_so, require_possible, send
 from mcp_server.tools.spotify.views import usable
 from mcp_server.tools.spotify.watch import carried_out, settle
 from providers.base import NotFound, Rejected
@@ -28,9 +28,6 @@ _FORBIDDEN: dict[Button, frozenset[str]] = {
     "repeat": frozenset({"toggling_repeat_context", "toggling_repeat_track"}),
 }
 """Spotify's names in `actions.disallows`; repeat is impossible only where both its kinds are."""
-
-_STEP = 6
-"""Percent between two volumes of a device that knows sixteen of them: it takes the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +75,9 @@ class Press:
         """How to recognise that it has taken effect."""
         if self.button in _MOVES:
             return effect(_MOVES[self.button], before, self.position_ms or 0)
-        was = _volume(before)
-
-        def seen(after: Playback) -> bool:
-            now = _volume(after)
-            stepped = self.button == "volume" and now is not None and now != was
-            near = stepped and abs((now or 0) - (self.volume_percent or 0)) <= _STEP
-            return near or self._set(after)
-
-        return seen
+        if self.button == "volume":
+            return lambda after: as_loud(self.volume_percent or 0, _volume(before), _volume(after))
+        return self._set
 
     def _set(self, state: Playback) -> bool:
         if self.button == "volume":

@@ -25,6 +25,9 @@ _FORBIDDEN = {
 }
 """Spotify's names in `actions.disallows`."""
 
+_STEP = 6
+"""Percent between two volumes of a device that knows sixteen of them: it takes the nearest."""
+
 _NEAR_MS = 10_000
 """How far progress may have run on by the time the effect is looked at."""
 
@@ -151,3 +154,10 @@ def _moved_on(before: Playback | None, after: Playback, may_restart: bool) -> bo
 def on(state: Playback, device_id: str | None) -> bool:
     """Whether it plays on that device; None stands for any."""
     return device_id is None or (state.device is not None and state.device.id == device_id)
+
+
+def as_loud(wanted: int, was: int | None, now: int | None) -> bool:
+    """Whether a volume is as it was asked for, or as near to it as the device goes, where it moved."""
+    if now is None or now == was:
+        return now == wanted
+    return abs(now - wanted) <= _STEP

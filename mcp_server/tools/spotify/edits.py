@@ -73,7 +73,7 @@ async def spotify_add_to_playlist(
     already.
     """
     uris = [each.uri for each in references(items, ADDABLE)]
-    target = await find_playlist(spotify, playlist)
+    target = await find_playlist(spotify, playlist, whole=True)
     before = await editable(spotify, target.id)
     size = before.size or 0
     if position is not None and position > size:
@@ -123,7 +123,7 @@ async def spotify_reorder_playlist(
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Moved]:
     """Move neighbouring items within an own or shared Spotify playlist."""
-    target = await find_playlist(spotify, playlist)
+    target = await find_playlist(spotify, playlist, whole=True)
     before = await editable(spotify, target.id, snapshot_id)
     size, end = before.size or 0, range_start + range_length
     if end > size or insert_before > size:

@@ -18,24 +18,28 @@ _NAMED = 8
 _ADDRESS = re.compile(r"spotify:|(https?://)?open\.spotify\.com/", re.IGNORECASE)
 
 
-async def find_playlist(spotify: Spotify, wanted: str, argument: str = "playlist") -> Reference:
+async def find_playlist(
+    spotify: Spotify, wanted: str, argument: str = "playlist", *, whole: bool = False
+) -> Reference:
     """The playlist that `wanted` points to, or that has it as its name among one's own and followed ones.
 
-    The whole name goes before a part of it, in any case and accents as typed. Raises Refusal where none
-    fits, or several do: it names them with their ids.
+    The whole name goes before a part of it, in any case and accents as typed. `whole`: a part is not enough,
+    for what is found is to be changed. Raises Refusal where none fits, or several do: it names them and their
+    ids.
     """
     if _ADDRESS.match(wanted.strip()) or parse_reference(wanted, "playlist"):
         kinds: tuple[ReferenceKind, ...] = ("playlist",)
         return reference(wanted, kinds, bare="playlist", argument=argument)
     found, all_read = await _named(spotify, _key(wanted))
-    if len(found) == 1 and (only := parse_reference(found[0].id or "", "playlist")):
+    partly = whole and found and _key(found[0].name) != _key(wanted)
+    if len(found) == 1 and not partly and (only := parse_reference(found[0].id or "", "playlist")):
         return only
     if found:
         rows = [f"{quoted(each.name)}{_owned(each)} ({clip(each.id or 'no id', 40)})" for each in found]
         more = f" and {len(rows) - _NAMED} more" if len(rows) > _NAMED else ""
+        fit = "No playlist has just that name. It is a part of these" if partly else "Several fit that name"
         raise Refusal(
-            "invalid_argument",
-            f"Several playlists fit that name: {listed(rows[:_NAMED])}{more}. Give the id as `{argument}`.",
+            "invalid_argument", f"{fit}: {listed(rows[:_NAMED])}{more}. Give the id as `{argument}`."
         )
     if _key(wanted) == "liked songs":
         raise Refusal("not_found", "Liked Songs is no playlist; see spotify_list_library for it.")

@@ -134,7 +134,7 @@ async def spotify_update_playlist(
         raise Refusal("invalid_argument", "Give at least one of name, description, public, collaborative.")
     if name is not None and not clip(name):
         raise Refusal("invalid_argument", "`name` is blank. Give the playlist a name.")
-    target = await find_playlist(spotify, playlist)
+    target = await find_playlist(spotify, playlist, whole=True)
     whole = await spotify.playlist(target.id)
     await _require_own(spotify, whole)
     _require_one_kind(whole, wanted)

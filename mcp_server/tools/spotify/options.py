@@ -16,7 +16,7 @@ from mcp_server.sentences import speak
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.arguments import DeviceName
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.commands import disallowed, elsewhere, on
+from mcp_server.tools.spotify.commands import as_loud, disallowed, elsewhere, on
 from mcp_server.tools.spotify.devices import only, target
 from mcp_server.tools.spotify.ends import BREAKS
 from mcp_server.tools.spotify.undo import Undo
@@ -38,9 +38,6 @@ _FORBIDDEN = {
 """Spotify's names in `actions.disallows`."""
 
 _REPEATS = frozenset(get_args(RepeatState))
-
-_STEP = 6
-"""Percent between two volumes of a device that knows sixteen of them: it takes the nearest."""
 
 
 class Setting(BaseModel):
@@ -78,8 +75,8 @@ class Attempt:
 
     def met(self, now: Value | None) -> bool:
         """Whether that is what was asked for."""
-        if self.option == "volume" and isinstance(now, int) and now != self.was:
-            return abs(now - int(self.value)) <= _STEP
+        if self.option == "volume":
+            return as_loud(int(self.value), _whole(self.was), _whole(now))
         return now == self.value
 
 
@@ -106,6 +103,10 @@ class Desk:
             rows = await self.spotify.devices()
             device = next((each for each in rows if each.id == self.device.id), None)
         return values(state, device)
+
+
+def _whole(value: Value | None) -> int | None:
+    return value if isinstance(value, int) else None
 
 
 def values(state: Playback | None, device: Device | None) -> dict[Option, Value | None]:

@@ -80,7 +80,7 @@ async def spotify_remove_from_playlist(
     playlist use spotify_remove_from_library.
     """
     uris = _uris(items)
-    target = await find_playlist(spotify, playlist)
+    target = await find_playlist(spotify, playlist, whole=True)
     found = await standing(spotify, target.id, snapshot_id)
     present = uris if found.places is None else _present(uris, found.places)
     outcome = await _remove(spotify, target.id, present, found.playlist.snapshot_id)
