@@ -1,6 +1,6 @@
 # Valet: everything a newcomer types. `make` alone lists the targets.
 PYTHON ?= python3
-WORKERS ?= 2
+WORKERS ?= 3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
