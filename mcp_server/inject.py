@@ -63,7 +63,7 @@ async def pause(context: Context[House, Any]) -> Sleep:
 
 AccountLabel = Annotated[
     str | None,
-    Field(description="Its label.", max_length=60),
+    Field(description="Label, if several.", max_length=60),
 ]
 """The one argument that a client resolver takes from the tool."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 Cursor = Annotated[str | None, Field(max_length=50, description="`next_cursor`.")]
-Limit = Annotated[int, Field(ge=1, le=50, description="How many.")]
+Limit = Annotated[int, Field(ge=1, le=50)]
 Ref = Annotated[str, Field(max_length=300)]
 Market = Annotated[
     str | None,

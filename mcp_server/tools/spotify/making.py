@@ -25,7 +25,7 @@ from providers.spotify import Playlist, Spotify
 from providers.spotify.record import PLAYLISTS_EDIT
 
 # Spotify's reference names no limits; its apps take this much (a name of 100, a description of 300).
-Name = Annotated[str, Field(max_length=100, description="Its name.")]
+Name = Annotated[str, Field(max_length=100)]
 Description = Annotated[str, Field(min_length=1, max_length=300, description="A line about it.")]
 
 

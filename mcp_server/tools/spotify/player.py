@@ -102,7 +102,7 @@ async def spotify_list_devices(
 )
 async def spotify_get_queue(
     spotify: SpotifyClient,
-    limit: Annotated[int, Field(ge=1, le=20, description="How many.")] = 10,
+    limit: Annotated[int, Field(ge=1, le=20)] = 10,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Upcoming]:
     """See what plays next: what the person queued, then the rest of the album or playlist."""

@@ -89,7 +89,7 @@ async def spotify_list_playlists(
     cursor: Cursor = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Playlists]:
-    """List the playlists in the person's Spotify library: their own and those they follow."""
+    """List the person's Spotify playlists: their own and those they follow."""
     me = (await spotify.profile()).id if owned_only else None
     found, total, after = await _library(spotify, offset(cursor), limit, me)
     shown = [(row := listed(each), listed_line(row)) for _, each in found]
