@@ -7,6 +7,7 @@ would see are walked by our small browser. Every step prints what came back.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,7 +94,9 @@ class Trial:
             async with Client(transport, elicitation_callback=self._elicit) as client:
                 self.client = client
                 tools = (await client.list_tools()).tools
-                self.say("tools", ", ".join(tool.name for tool in tools))
+                groups = Counter(tool.name.partition("_")[0] for tool in tools)
+                shares = ", ".join(f"{count} of {name}" for name, count in groups.items())
+                self.say("tools", f"{len(tools)}: {shares}")
                 return await scene.play(self, query)
 
     async def call(self, tool: str, arguments: dict[str, Any], *, connect_as: str) -> CallToolResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import socket
 import time
@@ -17,7 +18,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from providers.registry import PROVIDERS
-from tests.support.emulator import EmulatorProcess
+from tests.support.emulator import ROOT, EmulatorProcess
 from tests.support.ports import free_port, reserved
 from tests.support.valet import ValetProcess
 from valet import entries
@@ -71,6 +72,8 @@ def test_try_plays_and_says_each_step(demo: ValetProcess, emulator: EmulatorProc
             assert step in ran.stdout
         assert ran.stderr == ""
     assert "connected" not in ran.stdout
+    [tools] = re.findall(r"^ +tools .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert tools in ran.stdout.splitlines(), "the README shows what it says today"
 
 
 def test_try_fails_plainly_when_the_player_does_not_play(
