@@ -331,7 +331,7 @@ def test_a_day_later_tomorrow_is_furnished_again(tmp_path: Path) -> None:
     with EmulatorProcess(state) as emulator:
         made = CalendarWire(emulator).insert(TEA)
     data = json.loads(state.read_text())
-    calendars = data["upstreams"]["google"]["calendars"]
+    calendars = data["upstreams"]["google"]["apis"]["calendar"]
     calendars["furnished"] -= 3 * 86400
     dentist = next(
         event for event in calendars["calendars"][0]["events"].values() if event["summary"] == "Dentist"

@@ -1,14 +1,16 @@
-"""What Google's APIs say when they refuse: the classic body, with `errors[].domain` and `.reason`."""
+"""What Google's APIs say when they refuse, in both shapes there are.
+
+The older one has `errors[].domain` and `.reason`; APIs that speak google.rpc have `status` and `details[]`
+(google.rpc.Status, google.rpc.ErrorInfo).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 Json = dict[str, Any]
+INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 REALM = 'Bearer realm="https://accounts.google.com/"'
 
 REASONS = {
@@ -26,6 +28,21 @@ LIMITS = {
     "quotaExceeded": "Calendar usage limits exceeded.",
     "dailyLimitExceeded": "Daily Limit Exceeded",
 }
+STATUS = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    405: "UNIMPLEMENTED",
+    409: "ABORTED",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+}
+"""google.rpc.Code by HTTP status (google/rpc/code.proto)."""
+
 """Reasons of the domain usageLimits, with their messages (developers.google.com, Calendar: handle errors)."""
 
 
@@ -68,10 +85,17 @@ def classic(
     return {"error": {"code": code, "message": message, "errors": [error], **(more or {})}}
 
 
-async def answer(request: Request, error: Exception) -> Response:
-    """The exception handler."""
-    assert isinstance(error, ApiError)
-    return JSONResponse(error.body, error.code, error.headers)
+def modern(body: Json) -> Json:
+    """The same in the newer shape: `status`, and the reason of a limit as an ErrorInfo."""
+    error = {name: value for name, value in body["error"].items() if name != "errors"}
+    reason = body["error"]["errors"][0]["reason"]
+    error.setdefault("status", STATUS.get(error["code"], "UNKNOWN"))
+    if reason in LIMITS and "details" not in error:
+        error |= {"code": 429, "status": "RESOURCE_EXHAUSTED"}
+        error["details"] = [
+            {"@type": INFO, "reason": "RATE_LIMIT_EXCEEDED", "domain": "googleapis.com", "metadata": {}}
+        ]
+    return {"error": error}
 
 
 def unauthenticated(*, missing: bool) -> ApiError:
@@ -88,7 +112,7 @@ def unauthenticated(*, missing: bool) -> ApiError:
 def insufficient(method: str, scopes: Iterable[str]) -> ApiError:
     """403: the token holds none of the scopes that `method` accepts."""
     info = {
-        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "@type": INFO,
         "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
         "domain": "googleapis.com",
         "metadata": {"method": method, "service": f"{method.partition('.')[0]}-json.googleapis.com"},

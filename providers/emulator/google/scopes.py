@@ -65,6 +65,11 @@ SCOPES: dict[str, str] = {
 }
 
 
+def full(scope: str) -> str:
+    """A scope with its prefix; one that is an address has none."""
+    return scope if "://" in scope else PREFIX + scope
+
+
 def normal(asked: str) -> list[str]:
     """The scopes of a request in their long form, each once."""
     return list(dict.fromkeys(ALIASES.get(scope, scope) for scope in asked.split()))

@@ -1,9 +1,8 @@
-"""Google's state as one thing: people, calendars, signing keys, ledger."""
+"""Google's state as one thing: people, APIs, quotas, signing keys, ledger. An API is one line in `APIS`."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -11,19 +10,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from providers.emulator.clock import Clock
 from providers.emulator.google.accounts import AUTHORIZE, REVOKE, RULES, TOKEN, Accounts
-from providers.emulator.google.calendar.agenda import agenda
+from providers.emulator.google.api import Api
 from providers.emulator.google.calendar.api import CalendarApi
-from providers.emulator.google.calendar.data import furnish
-from providers.emulator.google.calendar.model import Calendars
-from providers.emulator.google.errors import ApiError, answer, classic
+from providers.emulator.google.errors import ApiError, classic, modern
 from providers.emulator.google.identity import Keys
 from providers.emulator.google.people import Person, people
+from providers.emulator.google.quota import Quota
 from providers.emulator.google.scopes import SCOPES
 from providers.emulator.oauth import CodeFlow
+from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-IDS = re.compile(r"/(calendars|events|calendarList|acl|settings)/(?!(?:import|quickAdd|watch)$)[^/]+")
+APIS: tuple[type[Api], ...] = (CalendarApi,)
+PAGES = frozenset(
+    {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
+)
 
 
 class Google(Upstream):
@@ -31,15 +34,7 @@ class Google(Upstream):
 
     name = "google"
     title = "Google"
-    hosts = frozenset(
-        {
-            "accounts.google.com",
-            "myaccount.google.com",
-            "oauth2.googleapis.com",
-            "openidconnect.googleapis.com",
-            "www.googleapis.com",
-        }
-    )
+    hosts = PAGES.union(*(api.hosts for api in APIS))
     authorize = AUTHORIZE
     token = TOKEN
     revocation = REVOKE
@@ -47,49 +42,84 @@ class Google(Upstream):
     rules = RULES
     people: dict[str, Person]
 
+    def __init__(self, clock: Clock, settings: Settings) -> None:
+        self.apis = tuple(make(self) for make in APIS)
+        self.quota = Quota(clock, (bucket for api in self.apis for bucket in api.buckets))
+        super().__init__(clock, settings)
+
     def settle(self, now: float) -> None:
-        """Everybody with their calendars as at the beginning, and a signing key of a new kind."""
+        """Everybody with what is theirs as at the beginning, and a signing key of a new kind."""
         self.people = people()
         self.keys = Keys()
-        self.calendars = Calendars(self.clock)
-        furnish(self.calendars, self.people, now)
+        self.quota.clear()
+        for api in self.apis:
+            api.settle(now)
 
     def make_flow(self) -> CodeFlow:
         """Google's parameters, pages and identities."""
         return Accounts(self)
 
     def routes(self) -> Sequence[Route]:
-        """Accounts and Calendar."""
-        return [*self.flow.routes(), *CalendarApi(self).routes()]
+        """Accounts and every API."""
+        return [*self.flow.routes(), *(route for api in self.apis for route in api.routes())]
 
     def errors(self) -> Mapping[type[Exception], ErrorHandler]:
-        """Refusals in Google's classic shape."""
-        return {ApiError: answer}
+        """Refusals in the shape of the API that was asked."""
+        return {ApiError: self._refused}
+
+    async def _refused(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        body = self._shaped(request.scope["path"], error.body)
+        return JSONResponse(body, body["error"]["code"], error.headers)
+
+    def _shaped(self, path: str, body: Json) -> Json:
+        api = self._api(path)
+        return modern(body) if api is not None and api.modern else body
+
+    def _api(self, path: str) -> Api | None:
+        return next((api for api in self.apis if api.owns(path)), None)
 
     def error(self, status: int, message: str, reason: str | None = None) -> Json:
         """The classic body."""
         return classic(status, message, reason)
 
+    def fault(self, path: str, status: int, reason: str | None) -> Json:
+        """The body of an injected fault, in the shape of the API that was asked."""
+        return self._shaped(path, super().fault(path, status, reason))
+
     def unrouted(self, request: Request, error: HTTPException) -> Response:
         """404 and 405 of the APIs; the pages' hosts say it in plain text."""
-        if not request.scope["path"].startswith("/www.googleapis.com/"):
+        path = request.scope["path"]
+        if path.lstrip("/").partition("/")[0] in PAGES:
             return PlainTextResponse(error.detail, error.status_code, error.headers)
-        return JSONResponse(classic(error.status_code, error.detail), error.status_code, error.headers)
+        body = self._shaped(path, classic(error.status_code, error.detail))
+        return JSONResponse(body, error.status_code, error.headers)
 
     def template(self, path: str) -> str:
-        """Ids of calendars and events."""
-        return IDS.sub(r"/\1/{id}", path)
+        """`path` without ids, as its API knows them."""
+        api = self._api(path)
+        return path if api is None else api.template(path)
 
     def reads(self) -> Reads:
-        """`calendar/mail`: who was written to, and about what; `calendar/agenda`: what somebody has on."""
-        return {
-            "calendar/mail": lambda query: self.calendars.mail,
-            "calendar/agenda": lambda query: agenda(self.calendars, self.people, query),
+        """What the APIs show, and `google/quota`: units used."""
+        merged: dict[str, Callable[[Mapping[str, str]], Any]] = {
+            "google/quota": lambda query: self.quota.used()
         }
+        for api in self.apis:
+            merged |= api.reads()
+        return merged
 
     def writes(self) -> Writes:
-        """`google/keys/rotate`: another key signs identities from now on."""
-        return {"google/keys/rotate": lambda body: {"kid": self.keys.rotate()}}
+        """What the APIs change; `google/quota` sets limits, by bucket; `google/keys/rotate`: another key
+        signs identities from now on.
+        """
+        merged: dict[str, Callable[[Json], Any]] = {
+            "google/keys/rotate": lambda body: {"kid": self.keys.rotate()},
+            "google/quota": self.quota.limit,
+        }
+        for api in self.apis:
+            merged |= api.writes()
+        return merged
 
     def accounts(self) -> list[Json]:
         """Everybody, with the ids the APIs give them."""
@@ -103,7 +133,7 @@ class Google(Upstream):
                 "hd": person.domain,
                 "zone": person.zone,
                 "note": person.note,
-                "calendars": self.calendars.names(person.key),
+                **{name: value for api in self.apis for name, value in api.shown(person).items()},
             }
             for person in self.people.values()
         ]
@@ -122,10 +152,13 @@ class Google(Upstream):
     # Persistence
 
     def dump(self) -> Json:
-        """Ledger and calendars; the signing key is a new one after every start."""
-        return {**super().dump(), "calendars": self.calendars.dump()}
+        """Ledger and APIs; the signing key is a new one after every start."""
+        return {**super().dump(), "apis": {api.name: api.dump() for api in self.apis}}
 
     def load(self, data: Mapping[str, Any]) -> None:
-        """What `dump` gave."""
+        """What `dump` gave; of a version that had fewer APIs, the others are as at the beginning."""
         super().load(data)
-        self.calendars.load(data["calendars"])
+        kept = data.get("apis") or {"calendar": data["calendars"]}
+        for api in self.apis:
+            if api.name in kept:
+                api.load(kept[api.name])

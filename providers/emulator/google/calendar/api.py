@@ -2,41 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from providers.emulator.google import query
+from providers.emulator.google.api import Api
 from providers.emulator.google.calendar import model, times
+from providers.emulator.google.calendar.agenda import agenda
+from providers.emulator.google.calendar.data import furnish
 from providers.emulator.google.calendar.listing import Search
 from providers.emulator.google.calendar.methods import SERVED, UNBUILT
-from providers.emulator.google.calendar.model import REMINDERS, Calendar
+from providers.emulator.google.calendar.model import REMINDERS, Calendar, Calendars
 from providers.emulator.google.calendar.writing import Writing
 from providers.emulator.google.errors import ApiError, invalid
-from providers.emulator.google.guard import Handler, guarded, unbuilt
+from providers.emulator.google.guard import Handler
 from providers.emulator.google.people import Person
+from providers.emulator.google.quota import Bucket
+from providers.emulator.upstream import Reads
 
-if TYPE_CHECKING:
-    from providers.emulator.google.upstream import Google
-
-HOST = "/www.googleapis.com/calendar/v3"
+BASE = "/www.googleapis.com/calendar/v3"
+IDS = re.compile(r"/(calendars|events|calendarList|acl|settings)/(?!(?:import|quickAdd|watch)$)[^/]+")
 Json = dict[str, Any]
 ROLES = ("freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
-class CalendarApi:
-    """The routes; state lives in `google.calendars`."""
+class CalendarApi(Api):
+    """Lists of calendars, and events."""
 
-    def __init__(self, google: Google) -> None:
-        self._google = google
+    name = "calendar"
+    base = BASE
+    hosts = frozenset({"www.googleapis.com"})
+    served = SERVED
+    unbuilt = UNBUILT
+    ids = IDS
+    buckets = (Bucket("calendar", 600),)
 
-    def routes(self) -> list[Route]:
-        """What this file answers: what is served, and 501 for the rest of the API."""
-        writing = Writing(self._google)
-        handlers: dict[str, Handler] = {
+    state: Calendars
+
+    def settle(self, now: float) -> None:
+        """Everybody's calendars as of today."""
+        self.state = Calendars(self.google.clock)
+        furnish(self.state, self.google.people, now)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What is served."""
+        writing = Writing(self)
+        return {
             "calendar.calendarList.list": self._calendars,
             "calendar.calendarList.get": self._calendar,
             "calendar.events.list": self._events,
@@ -45,15 +61,28 @@ class CalendarApi:
             "calendar.events.patch": writing.patch,
             "calendar.events.delete": writing.delete,
         }
-        return [
-            *(Route(HOST + path, guarded(self._google, name, handlers[name], scopes), methods=[method])
-              for name, method, path, scopes in SERVED),
-            *(Route(HOST + path, guarded(self._google, "calendar", unbuilt), methods=[method])
-              for method, path in UNBUILT),
-        ]  # fmt: skip
+
+    def reads(self) -> Reads:
+        """`calendar/mail`: who was written to, and about what; `calendar/agenda`: what somebody has on."""
+        return {
+            "calendar/mail": lambda query: self.state.mail,
+            "calendar/agenda": lambda query: agenda(self.state, self.google.people, query),
+        }
+
+    def shown(self, person: Person) -> Json:
+        """Ids of somebody's calendars by name."""
+        return {"calendars": self.state.names(person.key)}
+
+    def dump(self) -> Json:
+        """The calendars."""
+        return self.state.dump()
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """What `dump` gave."""
+        self.state.load(data)
 
     async def _calendars(self, request: Request, person: Person) -> Response:
-        calendars = self._google.calendars
+        calendars = self.state
         if "syncToken" in request.query_params:
             raise ApiError(
                 410,
@@ -73,23 +102,23 @@ class CalendarApi:
         return JSONResponse(query.selected(request, answer))
 
     async def _calendar(self, request: Request, person: Person) -> Response:
-        calendars = self._google.calendars
+        calendars = self.state
         calendar, entry = calendars.open(person, request.path_params["calendar"])
         return JSONResponse(query.selected(request, model.listed(calendar, entry)))
 
     async def _events(self, request: Request, person: Person) -> Response:
-        calendar, entry = self._google.calendars.open(person, request.path_params["calendar"])
+        calendar, entry = self.state.open(person, request.path_params["calendar"])
         reader = zone(request, calendar)
         most = query.whole(request, "maxAttendees", 1000, 1000)
         size = query.whole(request, "maxResults", 250, 2500)
         some, token = query.page(request, Search(request).found(calendar), size)
         answer = {
             "kind": "calendar#events",
-            "etag": self._google.calendars.version(calendar),
+            "etag": self.state.version(calendar),
             "summary": calendar.summary,
             "updated": max(
                 (e["updated"] for e in calendar.events.values()),
-                default=model.stamp(self._google.clock.now()),
+                default=model.stamp(self.google.clock.now()),
             ),
             "timeZone": str(reader),
             "accessRole": entry.role,
@@ -100,7 +129,7 @@ class CalendarApi:
         return JSONResponse(query.selected(request, answer))
 
     async def _event(self, request: Request, person: Person) -> Response:
-        calendar, _ = self._google.calendars.open(person, request.path_params["calendar"])
+        calendar, _ = self.state.open(person, request.path_params["calendar"])
         event = found(calendar, request)
         most = query.whole(request, "maxAttendees", 1000, 1000)
         row = model.shown(event, calendar, person, zone(request, calendar), most)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from providers.emulator.google.api import rest
+
 CALENDAR = "/calendars/{calendar}"
 EVENTS = f"{CALENDAR}/events"
 EVENT = f"{EVENTS}/{{event}}"
@@ -45,9 +47,4 @@ REST = f"""
 """
 """The API has these; the emulator answers 501 until it does."""
 
-UNBUILT: tuple[tuple[str, str], ...] = tuple(
-    (verb, path)
-    for verbs, *paths in (line.split() for line in REST.strip().splitlines())
-    for path in paths
-    for verb in verbs.split(",")
-)
+UNBUILT = rest(REST)

@@ -14,17 +14,17 @@ from providers.emulator.google.errors import ApiError
 from providers.emulator.google.people import Person
 
 if TYPE_CHECKING:
-    from providers.emulator.google.upstream import Google
+    from providers.emulator.google.calendar.api import CalendarApi
 
 Json = dict[str, Any]
 UPDATES = ("all", "externalOnly", "none")
 
 
 class Writing:
-    """The handlers; state lives in `google.calendars`."""
+    """The handlers; the state is the API's."""
 
-    def __init__(self, google: Google) -> None:
-        self._google = google
+    def __init__(self, api: CalendarApi) -> None:
+        self._api = api
 
     async def insert(self, request: Request, person: Person) -> Response:
         """A new event. An id used before is a duplicate, whatever became of its event."""
@@ -35,7 +35,7 @@ class Writing:
         event = drafts.merged(before, body, calendar.tz, person, meet=_meet(request))
         if id_ in calendar.events:
             raise ApiError(409, "The requested identifier already exists.", "duplicate")
-        self._google.calendars.put(calendar, event)
+        self._api.state.put(calendar, event)
         self._write_mail(request, person, "invitation", event)
         return self._answer(request, person, calendar, event)
 
@@ -50,7 +50,7 @@ class Writing:
         else:
             moved = any(event[name] != before[name] for name in ("start", "end"))
             event["sequence"] = before["sequence"] + (1 if moved else 0)
-            self._google.calendars.put(calendar, event)
+            self._api.state.put(calendar, event)
         self._write_mail(request, person, "update", event)
         return self._answer(request, person, calendar, event)
 
@@ -66,7 +66,7 @@ class Writing:
         query.choice(request, "sendUpdates", UPDATES)
         query.flag(request, "sendNotifications")
         query.whole(request, "conferenceDataVersion", 0, 1, 0)
-        return self._google.calendars.open(person, request.path_params["calendar"], write=True)
+        return self._api.state.open(person, request.path_params["calendar"], write=True)
 
     def _present(self, request: Request, calendar: Calendar) -> Json:
         """The event to change. Raises ApiError: 404, 410 where it is deleted, 412 where it moved on."""
@@ -82,7 +82,7 @@ class Writing:
 
     def _cancel(self, calendar: Calendar, event: Json) -> None:
         for one in [event, *calendar.exceptions(event["id"])]:
-            self._google.calendars.put(calendar, {**one, "status": "cancelled"})
+            self._api.state.put(calendar, {**one, "status": "cancelled"})
 
     def _begun(self, id_: str, calendar: Calendar, person: Person) -> Json:
         organizer = {"email": calendar.id}
@@ -91,7 +91,7 @@ class Writing:
         return {
             "id": id_,
             "status": "confirmed",
-            "created": model.stamp(self._google.clock.now()),
+            "created": model.stamp(self._api.google.clock.now()),
             "creator": {"email": person.email},
             "organizer": organizer,
             "iCalUID": f"{id_}@google.com",
@@ -112,10 +112,10 @@ class Writing:
             whom = "all"
         guests = [guest["email"] for guest in event.get("attendees", []) if guest["email"] != person.email]
         if whom == "externalOnly":
-            known = {somebody.email for somebody in self._google.people.values()}
+            known = {somebody.email for somebody in self._api.google.people.values()}
             guests = [email for email in guests if email not in known]
         if whom in {"all", "externalOnly"} and guests:
-            self._google.calendars.mail.append(
+            self._api.state.mail.append(
                 {"account": person.key, "what": what, "event": event["id"], "to": guests}
             )
 
