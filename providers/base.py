@@ -141,13 +141,15 @@ class Access:
 class Service:
     """One thing a person switches on: `read`, or `read` and `write` (write includes read).
 
-    Our scopes are `<name>:read` and `<name>:write`.
+    Our scopes are `<name>:read` and `<name>:write`. What is in `later` is not asked for when the service is
+    connected: a tool that needs it asks then.
     """
 
     name: str
     title: str
     read: Access
     write: Access
+    later: tuple[Access, ...] = ()
 
     def upstream(self, access: Literal["read", "write"]) -> frozenset[str]:
         """Upstream scopes that `access` needs; write includes read."""

@@ -20,7 +20,7 @@ import json as jsonlib
 import random as randomlib
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -49,8 +49,8 @@ from providers.waiting import DEFAULT_RETRY_AFTER, LONGEST_WAIT, Allowance, name
 
 log = structlog.get_logger(__name__)
 
-Params = Mapping[str, str | int | bool | None]
-"""Query parameters; None means the parameter is left out."""
+Params = Mapping[str, str | int | bool | Sequence[str] | None]
+"""Query parameters; several values repeat the parameter, None means it is left out."""
 
 READ_RETRIES = 2
 FIRST_PAUSE = 0.5
@@ -96,6 +96,14 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A body that is no JSON, with its media type. Its repr shows none of it."""
+
+    kind: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class _Call:
     provider: Provider
     method: str
@@ -103,6 +111,9 @@ class _Call:
     operation: str
     body: object = field(repr=False)
     scopes: frozenset[str]
+    content: Content | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    most: int | None = None
 
     def unavailable(self, detail: str, *, ambiguous: bool, retry_after: float | None = None) -> Unavailable:
         return Unavailable(
@@ -180,16 +191,21 @@ class Http:
         credential: CredentialSource | SecretStr | None = None,
         params: Params | None = None,
         json: object = None,
+        content: Content | None = None,
+        headers: Mapping[str, str] | None = None,
         scopes: frozenset[str] = frozenset(),
+        most: int | None = None,
     ) -> Answer:
         """The upstream's 2xx answer to one call.
 
         `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
+        `content` goes in place of `json`; `headers` go beside our own; `most` bounds this answer's body, in
+        bytes, in place of the transport's own cap.
         A credential source is asked once more, with the refused version, after a 401. Raises ProviderError,
         and whatever the credential source raises.
         """
         target = _target(provider, url, operation, params)
-        call = _Call(provider, method, target, operation, json, scopes)
+        call = _Call(provider, method, target, operation, json, scopes, content, headers or {}, most)
         bearer = await self._bearer(call, credential, None)
         answer = await self._exchange(call, bearer)
         if answer.status == 401 and bearer is not None and bearer.version is not None:
@@ -244,7 +260,9 @@ class Http:
         started = self._clock()
         status: int | None = None
         try:
-            response = await self._transport.within(left).handle_async_request(_request(call, bearer))
+            response = await self._transport.within(left, call.most).handle_async_request(
+                _request(call, bearer)
+            )
             status = response.status_code
         except httpx2.HTTPError as error:
             return error
@@ -355,8 +373,11 @@ def _target(provider: Provider, url: str, operation: str, params: Params | None)
 
 
 def _request(call: _Call, bearer: _Bearer | None) -> httpx2.Request:
-    headers = dict(_HEADERS)
+    headers = {**_HEADERS, **call.headers}
     if bearer is not None:
         headers["Authorization"] = f"Bearer {bearer.token.get_secret_value()}"
     # httpx2 adds Content-Length: 0 to a PUT or POST without a body; some endpoints answer 411 otherwise.
+    if call.content is not None:
+        headers["Content-Type"] = call.content.kind
+        return httpx2.Request(call.method, call.url, headers=headers, content=call.content.body)
     return httpx2.Request(call.method, call.url, headers=headers, json=call.body)

@@ -74,13 +74,13 @@ class Transport:
     def within(self, seconds: float, most: int | None = None) -> Exchange:
         """An httpx2 transport whose every exchange, body included, ends within `seconds`.
 
-        It borrows the pool: closing it closes nothing. `most` is a lower cap for the body, in bytes.
+        It borrows the pool: closing it closes nothing. `most` is another cap for the body, in bytes.
         """
         return Exchange(self, seconds, most)
 
     async def carry(self, request: httpx2.Request, most: int | None = None) -> httpx2.Response:
         """Send `request` and read the whole answer. Raises httpx2.TransportError, Oversized among them."""
-        cap = self._max_body if most is None else min(most, self._max_body)
+        cap = self._max_body if most is None else most
         response = await self._inner.handle_async_request(self._addressed(request))
         body = bytearray()
         async with aclosing(response.aiter_bytes()) as chunks:
@@ -114,7 +114,7 @@ class Transport:
 
 
 class Exchange(httpx2.AsyncBaseTransport):
-    """A `Transport` on loan, with a deadline in seconds and maybe a lower cap for each exchange."""
+    """A `Transport` on loan, with a deadline in seconds and maybe another cap for each exchange."""
 
     def __init__(self, transport: Transport, seconds: float, most: int | None = None) -> None:
         self._transport = transport

@@ -7,7 +7,8 @@ It refuses to know more of an account than a tool shows: every call names the fi
 
 from providers.google.answers import Attendee, CalendarEntry, Event, EventPage, Moment
 from providers.google.calendar import Calendar, SendUpdates
-from providers.google.record import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
+from providers.google.record import GOOGLE
+from providers.google.services import CALENDAR_LIST, EVENTS, EVENTS_READ
 
 __all__ = [
     "CALENDAR_LIST",

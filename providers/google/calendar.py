@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import quote
 
-from pydantic import SecretStr
-
-from providers.base import CredentialSource, Rejected
 from providers.google.answers import CalendarEntry, CalendarPage, Event, EventPage
-from providers.google.record import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
-from providers.http import Answer, Http, Params
+from providers.google.call import Caller, segment
+from providers.google.services import CALENDAR_LIST, EVENTS, EVENTS_READ
+from providers.http import Params
 from providers.model import read
 
-API = "https://www.googleapis.com/calendar/v3"
 _PAGE = 250  # the most there is (calendarList.list, maxResults)
 _PAGES = 4
 
@@ -28,12 +24,10 @@ _EVENT = (
 )
 
 
-class Calendar:
+class Calendar(Caller):
     """Google Calendar with one person's credential. Every call raises ProviderError."""
 
-    def __init__(self, http: Http, credential: CredentialSource | SecretStr) -> None:
-        self._http = http
-        self._credential = credential
+    base = "https://www.googleapis.com/calendar/v3"
 
     async def calendars(self) -> tuple[CalendarEntry, ...]:
         """calendarList.list: the calendars in the person's list, at most 1000, the primary one first."""
@@ -76,12 +70,12 @@ class Calendar:
             "singleEvents": "true", "orderBy": "startTime", "maxResults": limit, "pageToken": page_token,
             "fields": f"timeZone,nextPageToken,items({_EVENT})",
         }  # fmt: skip
-        path = f"/calendars/{_segment(calendar_id)}/events"
+        path = f"/calendars/{segment(calendar_id)}/events"
         return read(EventPage, await self._call("events", "GET", path, params, frozenset({EVENTS_READ})))
 
     async def event(self, calendar_id: str, event_id: str) -> Event:
         """events.get. A deleted one is still there, with the status `cancelled`."""
-        path = f"/calendars/{_segment(calendar_id)}/events/{_segment(event_id)}"
+        path = f"/calendars/{segment(calendar_id)}/events/{segment(event_id)}"
         answer = await self._call("event", "GET", path, {"fields": _EVENT}, frozenset({EVENTS_READ}))
         return read(Event, answer)
 
@@ -97,36 +91,5 @@ class Calendar:
             "conferenceDataVersion": 1 if "conferenceData" in event else None,
             "fields": _EVENT,
         }
-        path = f"/calendars/{_segment(calendar_id)}/events"
+        path = f"/calendars/{segment(calendar_id)}/events"
         return read(Event, await self._call("insert", "POST", path, params, frozenset({EVENTS}), dict(event)))
-
-    async def _call(
-        self,
-        operation: str,
-        method: str,
-        path: str,
-        params: Params,
-        scopes: frozenset[str],
-        json: object = None,
-    ) -> Answer:
-        """A write is sent once: who sent it knows best whether it may be sent again."""
-        return await self._http.request(
-            GOOGLE,
-            method,
-            API + path,
-            operation=operation,
-            credential=self._credential,
-            params=params,
-            json=json,
-            scopes=scopes,
-        )
-
-
-def _segment(text: str) -> str:
-    """One segment of a path. A segment of dots alone would be another path (RFC 3986 §5.2.4)."""
-    if not text.strip("."):
-        raise Rejected(GOOGLE.name, "path", "UNSENDABLE")
-    try:
-        return quote(text, safe="")
-    except UnicodeEncodeError:  # half a surrogate pair
-        raise Rejected(GOOGLE.name, "path", "UNSENDABLE") from None

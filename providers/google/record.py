@@ -8,32 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from providers.base import Access, Account, Complaint, Dashboard, OpenId, Provider, Reason, Service, vouched
+from providers.base import Account, Complaint, Dashboard, OpenId, Provider, vouched
+from providers.google.reasons import MEANINGS
+from providers.google.services import COVERS, SERVICES
 from providers.http import decoded
 
 ISSUER = "https://accounts.google.com"
-_AUTH = "https://www.googleapis.com/auth/"
-CALENDAR_LIST = f"{_AUTH}calendar.calendarlist.readonly"
-EVENTS_READ = f"{_AUTH}calendar.events.readonly"
-EVENTS = f"{_AUTH}calendar.events"
-
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
 _LIMIT = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
 _QUOTA = {"quotaExceeded", "dailyLimitExceeded"}
 _DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
-
-MEANINGS = {
-    "accessNotConfigured": Reason(
-        "provider_error",
-        "The Google API that this needs is switched off in the Google Cloud project of this server's app. "
-        "The operator must enable it there.",
-    ),
-    "requiredAccessLevel": Reason(
-        "conflict", "The connected account may look at that calendar but not change it. Choose another one."
-    ),
-    "forbiddenForNonOrganizer": Reason("conflict", "Only the organizer of that event may change this."),
-    "timeRangeEmpty": Reason("invalid_argument", "The end must be after the start."),
-}
 
 
 def complaint(status: int, body: bytes) -> Complaint:
@@ -91,7 +75,8 @@ DASHBOARD = Dashboard(
         "Press “Create client” and choose the type “Web application”.",
         "Under “Authorized redirect URIs” add this address, letter by letter.",
         "Press “Create” and copy the client ID and the client secret. The secret is shown only then.",
-        "In the same project, enable the Google Calendar API.",
+        "In the same project, enable the APIs of what people may use: Google Calendar, Gmail, Google Drive, "
+        "Google Docs, Google Sheets, Google Tasks, People (for contacts) and YouTube Data v3.",
         "Under “Audience”, add who will use it as test users, or publish the app. While it is in testing, "
         "Google ends every connection after seven days.",
     ),
@@ -108,17 +93,18 @@ GOOGLE = Provider(
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106  an address, not a password
     revoke_url="https://oauth2.googleapis.com/revoke",
     revokes_all=True,
-    hosts=frozenset({"www.googleapis.com"}),
-    services=(
-        Service(
-            name="calendar",
-            title="Google Calendar",
-            read=Access(
-                frozenset({CALENDAR_LIST, EVENTS_READ}), "See your calendars and the events in them."
-            ),
-            write=Access(frozenset({EVENTS}), "Add, change and cancel events, and invite people to them."),
-        ),
+    hosts=frozenset(
+        {
+            "docs.googleapis.com",
+            "gmail.googleapis.com",
+            "people.googleapis.com",
+            "sheets.googleapis.com",
+            "tasks.googleapis.com",
+            "www.googleapis.com",
+            "youtube.googleapis.com",
+        }
     ),
+    services=SERVICES,
     openid=OpenId(
         keys_url="https://www.googleapis.com/oauth2/v3/certs",
         issuers=frozenset({ISSUER, "accounts.google.com"}),
@@ -135,7 +121,7 @@ GOOGLE = Provider(
     # Google has no parameter that makes it ask for the password; the chooser at least takes a click.
     again_params={"prompt": "select_account"},
     incremental=True,
-    covers={EVENTS: frozenset({EVENTS_READ})},
+    covers=COVERS,
     complaint=complaint,
     reasons=MEANINGS,
     dashboard=DASHBOARD,

@@ -13,6 +13,7 @@ import pytest
 from connect.admission import Guests
 from connect.offer import Offers
 from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE
+from providers.google.services import FREE_BUSY
 from providers.transport import Transport
 from tests.connect.inn import Browser, Form, Inn, Page
 from tests.support.emulator import EmulatorProcess as Emulator
@@ -22,6 +23,7 @@ from vault.store.database import Database
 from vault.store.grants import Grant
 from vault.store.users import User
 
+EVERYTHING = GOOGLE.least(frozenset().union(*(service.upstream("write") for service in GOOGLE.services)))
 READ = frozenset({"calendar:read"})
 WRITE = frozenset({"calendar:write"})
 REVOKE = "POST oauth2.googleapis.com/revoke"
@@ -257,7 +259,7 @@ async def test_connecting_asks_for_what_lasts(inn: Inn, google: Emulator) -> Non
     assert wanted["include_granted_scopes"] == "true"
     assert wanted["prompt"] == "consent"
     # What is covered by another scope is not asked for twice.
-    assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}
+    assert scopes(page.refresh) == {"openid", "email", *EVERYTHING}
     await browser.arrive(google.agree(page.refresh, "ana"))
     [row] = await inn.vault.list(user.id)
     assert (row.account_label, row.label) == ("ana.duarte@gmail.com", "personal")
@@ -537,7 +539,7 @@ async def test_another_account_ends_the_first_and_asks_for_all_of_it(inn: Inn, g
     assert ended(google, "emil")
     assert asked(page.refresh)["prompt"] == "consent select_account"
     assert "login_hint" not in asked(page.refresh)
-    assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS}
+    assert scopes(page.refresh) == {"openid", "email", CALENDAR_LIST, EVENTS, FREE_BUSY}
 
 
 async def test_who_deletes_everything_leaves_nothing_behind_at_google(inn: Inn, google: Emulator) -> None:

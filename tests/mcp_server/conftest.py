@@ -77,7 +77,7 @@ def emulated() -> Iterator[EmulatorProcess]:
 
 @pytest.fixture
 async def hall(serve: Serve, emulated: EmulatorProcess) -> AsyncIterator[Hall]:
-    """A server over a socket, with the emulator behind it and Spotify's contract in between."""
+    """A server over a socket, with the emulator behind it and the published contracts in between."""
     emulated.reset()
     ready: asyncio.Future[Hall] = asyncio.get_running_loop().create_future()
     over = asyncio.Event()
@@ -97,7 +97,7 @@ async def _hall(
     port = free_port()
     async with (
         Judge(emulated) as judge,
-        serve(upstream=road(judge), public_url=f"http://127.0.0.1:{port}") as desk,
+        serve(upstream=road(judge), public_url=f"http://127.0.0.1:{port}", google=True) as desk,
         open_hall(desk, emulated, judge, port) as hall,
     ):
         ready.set_result(hall)

@@ -26,6 +26,7 @@ from mcp_server.ports import ConnectLinks, Directory, Secrets, TokenCheck
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.base import Account, App, TokenSet
+from providers.google import GOOGLE
 from providers.http import Http
 from providers.registry import PROVIDERS, Registry
 from providers.spotify.record import READ, WRITE
@@ -48,6 +49,11 @@ RESOURCE = f"{PUBLIC}/mcp"
 MODERN = "2026-07-28"
 ALL_UPSTREAM = READ | WRITE
 BOTH = frozenset({"spotify:write"})
+GOOGLE_BOTH = frozenset(f"{service.name}:write" for service in GOOGLE.services)
+GOOGLE_UPSTREAM = GOOGLE.least(scope for each in GOOGLE.services for scope in each.upstream("write"))
+"""What connecting asks Google for: no restricted scope."""
+GOOGLE_LATER = frozenset(scope for each in GOOGLE.services for more in each.later for scope in more.scopes)
+"""What tools ask for when they need it."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +117,14 @@ class Desk:
         scopes: frozenset[str] = ALL_UPSTREAM,
         label: str = "private",
         token: str = "upstream-token",
+        provider: str = "spotify",
     ) -> Connection:
-        """Give somebody a Spotify connection with these upstream scopes."""
+        """Give somebody a connection with these upstream scopes, to Spotify unless another is named."""
         return await self.vault.save(
             who.user_id,
-            "spotify",
+            provider,
             "operator",
-            Account("https://accounts.spotify.com", f"account-{label}", label),
+            Account(f"https://accounts.{provider}.com", f"account-{label}", label),
             TokenSet(SecretStr(token), 3600.0, SecretStr("upstream-refresh"), scopes),
             scopes,
             None,
@@ -183,6 +190,7 @@ async def serving(
     *,
     modules: Iterable[ModuleType] = MODULES,
     apps: bool = True,
+    google: bool = False,
     looks: int = 3,
     public_url: str = PUBLIC,
     tokens: TokenCheck | None = None,
@@ -195,7 +203,7 @@ async def serving(
     audit: Audit | None = None,
 ) -> AsyncIterator[Desk]:
     """A running server. Nothing sleeps: pauses are only noted. `upstream` takes the place of the double, and
-    `audit` that of a witness who only remembers.
+    `audit` that of a witness who only remembers. `google`: it is set up beside Spotify.
     """
     pauses: list[float] = []
 
@@ -204,7 +212,8 @@ async def serving(
 
     spotify = SpotifyDouble()
     flows = Flows(database, b"k" * 32)
-    registry = Registry(PROVIDERS, {"spotify": App("operator", "emulator-client")} if apps else {})
+    named = (["spotify"] if apps else []) + (["google"] if google else [])
+    registry = Registry(PROVIDERS, {name: App("operator", "emulator-client") for name in named})
     activity = activity or Activity(database)
     diary = Diary(activity, sleep=pause, also=audit.noted if audit else None)
     witness = Witnessed()

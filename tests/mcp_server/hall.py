@@ -1,11 +1,14 @@
-"""A whole MCP server on a loopback port, with the emulator behind it and Spotify's own contract in between.
+"""A whole MCP server on a loopback port, with the emulator behind it and the published contracts in between.
 
     async with hall.chat("ana") as client:
         result = await client.call_tool("spotify_get_playback", {})
+    async with hall.chat("ana", provider="google", upstream=GOOGLE_UPSTREAM | {GMAIL_READ}) as client:
+        result = await client.call_tool("gmail_search_threads", {"query": "invoice"})
 
-The client speaks streamable HTTP over a socket. Each request that the tools send to api.spotify.com, and each
-answer to it, is judged by Spotify's OpenAPI file (tests/providers/spec.py); where that is absent they go on
-unjudged, and a test says so.
+The client speaks streamable HTTP over a socket. Each request that the tools send, and each answer to it, is
+judged: of Spotify by its OpenAPI file (tests/providers/spec.py; where that is absent they go on unjudged, and
+a test says so), of Google by its discovery documents (tests/providers/discovery.py), the scopes of the token
+included.
 """
 
 from __future__ import annotations
@@ -24,8 +27,16 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 
 from providers.transport import Transport
-from tests.mcp_server.desk import ALL_UPSTREAM, BOTH, MODERN, Desk, Resident
-from tests.providers import spec
+from tests.mcp_server.desk import (
+    ALL_UPSTREAM,
+    BOTH,
+    GOOGLE_BOTH,
+    GOOGLE_UPSTREAM,
+    MODERN,
+    Desk,
+    Resident,
+)
+from tests.providers import discovery, spec
 from tests.support.emulator import EmulatorProcess
 
 HOST = "api.spotify.com"
@@ -35,9 +46,10 @@ _REMADE = frozenset({"content-encoding", "content-length"})
 class Judge(httpx2.AsyncBaseTransport):
     """The road to the emulator. What is not valid against the contract is remembered, and fails the test.
 
-    A refusal on purpose is an answer too: it must have the shape of Spotify's errors. `calls` has each
-    request as `METHOD /path?query`, and its body. `trusting`: answers are bent on purpose, and not judged.
-    `bend` changes what a 200 says, after it was judged.
+    A refusal on purpose is an answer too: it must have the shape of the API's errors. `calls` has each
+    request as `METHOD /path?query` (of Google: `METHOD host/path?query`), and its body. `trusting`: answers
+    are bent on purpose, and not judged. `bend` changes what a 200 says, after it was judged. `scopes` are
+    those of each token of Google's.
     """
 
     def __init__(self, emulator: EmulatorProcess) -> None:
@@ -46,6 +58,7 @@ class Judge(httpx2.AsyncBaseTransport):
         self._contract = spec.available()
         self.calls: list[tuple[str, bytes]] = []
         self.faults: list[str] = []
+        self.scopes: dict[str, frozenset[str]] = {}
         self.trusting = False
         self.bend: Callable[[Any], Any] | None = None
 
@@ -57,8 +70,9 @@ class Judge(httpx2.AsyncBaseTransport):
         sent = httpx2.Request(request.method, there, headers=headers, content=body)
         answer = await self._road.handle_async_request(sent)
         content = await answer.aread()
-        if real.host == HOST:
-            self.calls.append((f"{request.method} {str(real).partition('/v1')[2]}", body))
+        if real.host == HOST or real.host.endswith(".googleapis.com"):
+            line = str(real).partition("/v1" if real.host == HOST else "://")[2]
+            self.calls.append((f"{request.method} {line}", body))
             self._judge(request, body, answer, content)
             if self.bend is not None and answer.status_code == 200 and content[:1] in {b"{", b"["}:
                 content = json.dumps(self.bend(json.loads(content))).encode()
@@ -66,17 +80,44 @@ class Judge(httpx2.AsyncBaseTransport):
         return httpx2.Response(answer.status_code, headers=kept, content=content)
 
     def _judge(self, request: httpx2.Request, body: bytes, answer: httpx2.Response, content: bytes) -> None:
-        if self._contract is None:
-            return
         try:
-            self._contract.assert_request_valid(request.method, str(request.url), request.headers, body)
-            if not self.trusting:
-                judge = spec.of_answers(request.url.params) or self._contract
-                judge.assert_answer_valid(
-                    request.method, request.url.path, answer.status_code, answer.headers, content
-                )
+            if request.url.host == HOST:
+                self._by_spotify(request, body, answer, content)
+            else:
+                self._by_google(request, body, answer, content)
         except AssertionError as fault:
             self.faults.append(str(fault))
+
+    def _by_spotify(
+        self, request: httpx2.Request, body: bytes, answer: httpx2.Response, content: bytes
+    ) -> None:
+        if self._contract is None:
+            return
+        self._contract.assert_request_valid(request.method, str(request.url), request.headers, body)
+        if not self.trusting:
+            judge = spec.of_answers(request.url.params) or self._contract
+            judge.assert_answer_valid(
+                request.method, request.url.path, answer.status_code, answer.headers, content
+            )
+
+    def _by_google(
+        self, request: httpx2.Request, body: bytes, answer: httpx2.Response, content: bytes
+    ) -> None:
+        url, path = str(request.url), request.url.raw_path.decode().partition("?")[0]
+        contract = discovery.of(url)
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        # Whether a scope is missing is for the emulator to say.
+        scopes = (
+            self.scopes.get(token, frozenset())
+            if answer.status_code != 403
+            else contract.accepted(request.method, path)
+        )
+        contract.assert_request_valid(request.method, url, request.headers, body, scopes)
+        if not self.trusting:
+            media = request.url.params.get("alt") == "media"
+            contract.assert_answer_valid(
+                request.method, path, answer.status_code, answer.headers, content, media
+            )
 
     async def __aenter__(self) -> Judge:
         return self
@@ -93,23 +134,46 @@ class Hall:
     emulator: EmulatorProcess
     judge: Judge
     url: str
-    _known: dict[tuple[str, frozenset[str], frozenset[str]], Resident] = field(default_factory=dict)
+    _known: dict[tuple[str, str, frozenset[str], frozenset[str]], Resident] = field(default_factory=dict)
 
     async def resident(
         self,
         account: str = "ana",
         *,
-        scopes: Iterable[str] = BOTH,
-        upstream: frozenset[str] = ALL_UPSTREAM,
+        provider: str = "spotify",
+        scopes: Iterable[str] | None = None,
+        upstream: frozenset[str] | None = None,
     ) -> Resident:
-        """Somebody whose chat holds `scopes`, with that emulated account connected with `upstream` scopes."""
-        key = (account, frozenset(scopes), upstream)
+        """Somebody whose chat holds `scopes`, with that emulated account connected with `upstream` scopes.
+
+        Default: everything that connecting asks for.
+        """
+        google = provider == "google"
+        ours = frozenset(scopes) if scopes is not None else GOOGLE_BOTH if google else BOTH
+        granted = upstream if upstream is not None else GOOGLE_UPSTREAM if google else ALL_UPSTREAM
+        key = (provider, account, ours, granted)
         if key not in self._known:
-            who = await self.desk.resident(key[1], resource=self.url)
-            token = await asyncio.to_thread(self.emulator.access_token, *sorted(upstream), account=account)
-            await self.desk.connect(who, scopes=upstream, label=account, token=token)
+            who = await self.desk.resident(ours, resource=self.url)
+            await self.connect(who, account, provider=provider, upstream=granted)
             self._known[key] = who
         return self._known[key]
+
+    async def connect(
+        self,
+        who: Resident,
+        account: str,
+        *,
+        provider: str,
+        upstream: frozenset[str],
+        label: str | None = None,
+    ) -> None:
+        """Connect that emulated account, called `label` (default: its key)."""
+        issued = await asyncio.to_thread(
+            self.emulator.sign_in, *sorted(upstream), account=account, upstream=provider
+        )
+        token = issued["access_token"]
+        self.judge.scopes[token] = frozenset(issued["scope"].split())
+        await self.desk.connect(who, scopes=upstream, label=label or account, token=token, provider=provider)
 
     @asynccontextmanager
     async def chat(
@@ -130,7 +194,7 @@ class Hall:
         self.emulator.fault(f"{match}", kind=kind, **values)
 
     def sent(self) -> list[str]:
-        """The requests to Spotify's API so far, without the looks at the player."""
+        """The requests to the APIs so far, without the looks at Spotify's player."""
         return [line for line, _ in self.judge.calls if not line.startswith("GET /me/player?")]
 
 

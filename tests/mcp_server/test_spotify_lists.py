@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from mcp_server.errors import Refusal
+from mcp_server.tools.room import fitting
 from mcp_server.tools.spotify.lists import MOST_READ, find_playlist
-from mcp_server.tools.spotify.paging import fitting
 from providers.http import Http
 from providers.spotify import Spotify
 from providers.transport import Transport

@@ -4,6 +4,7 @@
     contract = discovery.google("calendar.v3")
     contract.assert_request_valid("GET", "https://www.googleapis.com/calendar/v3/…", headers, b"", scopes)
     contract.assert_answer_valid("GET", "/calendar/v3/…", 200, headers, body)
+    discovery.of("https://gmail.googleapis.com/gmail/v1/users/me/labels")  # the contract of an address
 
 They stand inside google-api-python-client, for every API of Google's. What they say is held to: route,
 query parameters, body, scopes (any of a method's), answers. Beyond them: no unknown field anywhere, no
@@ -32,6 +33,17 @@ WHOLE_TYPES: dict[str, tuple[type, ...]] = {
 }
 DIGITS = {"int64": r"-?\d+", "uint64": r"\d+"}
 ERROR = {"code", "message", "errors", "status", "details"}
+APIS = (
+    "calendar.v3",
+    "gmail.v1",
+    "drive.v3",
+    "docs.v1",
+    "sheets.v4",
+    "tasks.v1",
+    "people.v1",
+    "youtube.v3",
+)
+"""The APIs that our tools call."""
 ONE_ERROR = {"domain", "reason", "message", "location", "locationType", "extendedHelp", "debugInfo"}
 
 
@@ -40,6 +52,16 @@ def google(api: str) -> Contract:
     """The contract of an API such as `calendar.v3`, read once."""
     folder = importlib.resources.files("googleapiclient") / "discovery_cache" / "documents"
     return Contract(json.loads((folder / f"{api}.json").read_text(encoding="utf-8")))
+
+
+def of(url: str) -> Contract:
+    """The contract of the API that an address belongs to. AssertionError where it is of none."""
+    parts = urlsplit(url)
+    for api in APIS:
+        contract = google(api)
+        if f"{parts.scheme}://{parts.netloc}" == contract.origin and contract.has(parts.path):
+            return contract
+    raise AssertionError(f"no API of ours has {url}")
 
 
 class Contract:
@@ -85,10 +107,21 @@ class Contract:
         assert not faults, f"{method} {url}: {faults}"
 
     def assert_answer_valid(
-        self, method: str, path: str, status: int, headers: Mapping[str, str], body: bytes
+        self,
+        method: str,
+        path: str,
+        status: int,
+        headers: Mapping[str, str],
+        body: bytes,
+        media: bool = False,
     ) -> None:
-        """`path` is the whole path, such as /calendar/v3/users/me/calendarList."""
+        """`path` is the whole path, such as /calendar/v3/users/me/calendarList.
+
+        `media`: it was asked for with alt=media, so what comes back is the thing itself and no description.
+        """
         operation = self.operation(method, path)
+        if status < 300 and _is_media(operation, media):
+            return
         lower = {name.lower(): value for name, value in headers.items()}
         if not body:
             empty = status in {204, 304} or (status < 300 and "response" not in operation)
@@ -102,6 +135,15 @@ class Contract:
             assert "response" in operation, f"{method} {path} {status} answers nothing, not {value}"
             faults = list(self._strange(operation["response"], value, ""))
         assert not faults, f"{method} {path} {status}: {faults}"
+
+    def has(self, path: str) -> bool:
+        """Whether any of its methods has that path."""
+        return any(pattern.fullmatch(path) for _, pattern, _ in self._routes)
+
+    def accepted(self, method: str, path: str) -> list[str]:
+        """The scopes of which one opens a path."""
+        found: list[str] = self.operation(method, path).get("scopes", [])
+        return found
 
     def operation(self, method: str, path: str) -> Json:
         """The method of a concrete path. AssertionError where there is none."""
@@ -228,6 +270,11 @@ class Contract:
 
     def _resolved(self, schema: Json) -> Json:
         return self._schemas[schema["$ref"]] if "$ref" in schema else schema
+
+
+def _is_media(operation: Json, asked: bool) -> bool:
+    """Whether the answer is a file: asked for as media, or of a method that answers nothing else (export)."""
+    return bool(operation.get("supportsMediaDownload")) and (asked or "response" not in operation)
 
 
 def _methods(node: Json) -> Iterator[Json]:

@@ -14,11 +14,22 @@ from pydantic import SecretStr
 from providers.base import App, Complaint, Rejected
 from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, GOOGLE, Calendar
 from providers.google.record import MEANINGS, complaint
+from providers.google.services import (
+    COVERS,
+    DRIVE_READ,
+    FREE_BUSY,
+    GMAIL_LABELS,
+    GMAIL_MODIFY,
+    GMAIL_READ,
+    GMAIL_SEND,
+)
 from providers.http import Http
 from providers.registry import Registry
 from providers.transport import Transport
 from tests.providers import discovery
 
+APIS = discovery.APIS
+NOT_OURS = {"youtube.tests.insert"}
 REGISTRY = Registry((GOOGLE,), {"google": App("operator", "id")})
 
 
@@ -65,19 +76,43 @@ def test_writing_covers_reading() -> None:
     assert GOOGLE.widened(()) == frozenset()
     assert GOOGLE.least({EVENTS, EVENTS_READ, CALENDAR_LIST}) == {EVENTS, CALENDAR_LIST}
     assert GOOGLE.least({EVENTS_READ}) == {EVENTS_READ}
-    assert REGISTRY.upstream("google", {"calendar:write"}) == {EVENTS, CALENDAR_LIST}
-    assert REGISTRY.upstream("google", {"calendar:read"}) == {EVENTS_READ, CALENDAR_LIST}
-    assert REGISTRY.satisfied("google", {EVENTS, CALENDAR_LIST}) == {"calendar:read", "calendar:write"}
+    whole = {CALENDAR_LIST, FREE_BUSY}
+    assert REGISTRY.upstream("google", {"calendar:write"}) == {EVENTS, *whole}
+    assert REGISTRY.upstream("google", {"calendar:read"}) == {EVENTS_READ, *whole}
+    assert REGISTRY.satisfied("google", {EVENTS, *whole}) == {"calendar:read", "calendar:write"}
     assert REGISTRY.satisfied("google", {EVENTS}) == frozenset()
+    assert GOOGLE.least({GMAIL_MODIFY, GMAIL_READ, GMAIL_SEND, GMAIL_LABELS}) == {GMAIL_MODIFY}
+
+
+def test_a_scope_covers_another_only_where_google_takes_it_for_every_call_of_ours() -> None:
+    methods = [operation for api in APIS for operation in discovery.google(api).operations()]
+    for wide, narrow in COVERS.items():
+        for scope in narrow:
+            takers = [each for each in methods if scope in each.get("scopes", [])]
+            assert takers, f"{scope} is in no document"
+            refusing = {each["id"] for each in takers if wide not in each["scopes"]}
+            assert refusing <= NOT_OURS, f"{wide} does not do for {scope}: {refusing}"
+
+
+def test_connecting_asks_for_no_restricted_scope() -> None:
+    """support.google.com/cloud/answer/13464325: which scopes of Gmail and Drive are restricted."""
+    asked = REGISTRY.upstream("google", REGISTRY.scopes)
+    names = {scope.rsplit("/", 1)[1] for scope in asked}
+    assert {name for name in names if name.startswith("gmail")} == {"gmail.labels", "gmail.send"}
+    assert {name for name in names if name.startswith("drive")} == {"drive.file"}
+    later = {scope for service in GOOGLE.services for more in service.later for scope in more.scopes}
+    assert later >= {GMAIL_READ, GMAIL_MODIFY, DRIVE_READ}
 
 
 def test_no_service_asks_for_more_than_its_calls_need() -> None:
-    """Each scope of the record is one that a call of ours accepts, and is there in Google's document."""
-    contract = discovery.google("calendar.v3")
-    accepted = {scope for each in contract.operations() for scope in each.get("scopes", [])}
+    """Each scope of the record is one that a call of ours accepts, and is there in Google's documents."""
+    methods = [operation for api in APIS for operation in discovery.google(api).operations()]
+    accepted = {scope for each in methods for scope in each.get("scopes", [])}
     asked = REGISTRY.upstream("google", REGISTRY.scopes)
+    asked |= {scope for service in GOOGLE.services for more in service.later for scope in more.scopes}
     assert asked <= accepted
-    assert not {scope for scope in asked if scope.endswith(("/calendar", "/calendar.readonly"))}
+    assert not {scope for scope in asked if scope.endswith(("/calendar", "/calendar.readonly", "/drive"))}
+    assert "https://mail.google.com/" not in asked
 
 
 def calendar(requests: list[httpx2.Request]) -> Calendar:

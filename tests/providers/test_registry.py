@@ -189,8 +189,13 @@ def test_a_record_keeps_the_rules(record: Provider) -> None:
         assert service.name.islower()
         # An empty set would be satisfied by any grant.
         assert service.read.scopes
-        assert service.write.scopes - service.read.scopes
-        for sentence in (service.read.sentence, service.write.sentence):
+        assert service.write.scopes
+        asked = service.upstream("write")
+        for more in service.later:
+            assert more.scopes
+            assert not more.scopes & asked, "what comes later is not asked for at once"
+        levels = (service.read, service.write, *service.later)
+        for sentence in (level.sentence for level in levels):
             assert sentence[0].isupper()
             assert sentence.endswith(".")
     assert record.client_id_setting.endswith("_CLIENT_ID")

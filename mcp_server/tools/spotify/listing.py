@@ -8,7 +8,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, Field
 
-from mcp_server.tools.spotify.paging import cursor, fitting
+from mcp_server.tools.room import fitting
+from mcp_server.tools.spotify.paging import cursor
 from mcp_server.tools.spotify.views import Item, line
 from providers.spotify import Page
 

@@ -11,8 +11,8 @@ from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
 from mcp_server.pages import PLAYER
 from mcp_server.toolbox import tool
+from mcp_server.tools.room import fitting
 from mcp_server.tools.spotify.client import SpotifyClient
-from mcp_server.tools.spotify.paging import fitting
 from mcp_server.tools.spotify.views import (
     Item,
     Now,

@@ -10,11 +10,12 @@ from pydantic import BaseModel, Field
 from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.room import ROOM, fitting, weight
 from mcp_server.tools.spotify.arguments import Cursor, Limit, PlaylistName
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.lists import find_playlist
-from mcp_server.tools.spotify.paging import ROOM, fitting, offset, weight
 from mcp_server.tools.spotify.paging import cursor as cursor_of
+from mcp_server.tools.spotify.paging import offset
 from mcp_server.tools.spotify.views import Item, item, line, link
 from mcp_server.tools.text import clip, plain, quoted
 from providers.base import Rejected

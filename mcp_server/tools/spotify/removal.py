@@ -14,12 +14,12 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.room import fitting
 from mcp_server.tools.spotify.arguments import PlaylistItems, PlaylistName, SnapshotId
 from mcp_server.tools.spotify.batches import Outcome, Partly, in_batches, rest_text, some, unread
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
-from mcp_server.tools.spotify.paging import fitting
 from mcp_server.tools.spotify.playlists import Named, named
 from mcp_server.tools.spotify.refs import references
 from mcp_server.tools.spotify.undo import Undo

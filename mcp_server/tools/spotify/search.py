@@ -11,10 +11,11 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.room import fitting
 from mcp_server.tools.spotify.arguments import Cursor, Market
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.paging import cursor as cursor_of
-from mcp_server.tools.spotify.paging import fitting, offset
+from mcp_server.tools.spotify.paging import offset
 from mcp_server.tools.spotify.views import Item, item, line
 from mcp_server.tools.text import clip
 from providers.spotify import Page, SearchKind, SearchResults

@@ -1,0 +1,55 @@
+"""Cursors of Google's lists: its page token, and how many rows of that page were shown already.
+
+A page that does not fit an answer is cut; the cursor then leads back into the same page.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from mcp_server.errors import Refusal
+
+LONGEST = 2000
+"""The most characters that a cursor may have: page tokens are Google's, and opaque."""
+
+_LARGEST_PAGE = 1000
+
+
+def cursor(page: str | None, shown: int = 0) -> str | None:
+    """The word for a place: a page by its token (None: the first), and how many of its rows are behind.
+
+    None at the end of the list, and for a token that is too long to be handed back.
+    """
+    if page is None and not shown:
+        return None
+    text = json.dumps([page, shown], separators=(",", ":"))
+    word = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return word if len(word) <= LONGEST else None
+
+
+def onward(page: str | None, shown: int, rows: int, following: str | None) -> str | None:
+    """Where a list goes on after `shown` of the `rows` of `page`; `following` is the next page's token."""
+    return cursor(page, shown) if shown < rows else cursor(following)
+
+
+def resumed(word: str | None) -> tuple[str | None, int]:
+    """What `cursor` was given; the beginning without a word. Raises Refusal."""
+    if not word:
+        return None, 0
+    try:
+        page, shown = json.loads(
+            base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+        )
+    except (binascii.Error, ValueError, TypeError, RecursionError):
+        raise _foreign() from None
+    if not (page is None or isinstance(page, str)) or not isinstance(shown, int) or isinstance(shown, bool):
+        raise _foreign()
+    if not 0 <= shown <= _LARGEST_PAGE or (page is None and not shown):
+        raise _foreign()
+    return page, shown
+
+
+def _foreign() -> Refusal:
+    return Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier call of this tool.")

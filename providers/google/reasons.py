@@ -1,0 +1,20 @@
+"""Google's machine words for a refusal, and what each comes to. Those of one API alone say which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from providers.base import Reason
+
+MEANINGS: Mapping[str, Reason] = {
+    "accessNotConfigured": Reason(
+        "provider_error",
+        "The Google API that this needs is switched off in the Google Cloud project of this server's app. "
+        "The operator must enable it there.",
+    ),
+    "requiredAccessLevel": Reason(
+        "conflict", "The connected account may look at that calendar but not change it. Choose another one."
+    ),
+    "forbiddenForNonOrganizer": Reason("conflict", "Only the organizer of that event may change this."),
+    "timeRangeEmpty": Reason("invalid_argument", "The end must be after the start."),
+}
