@@ -10,7 +10,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from mcp_server.tools import connections
-from mcp_server.tools.google import calendar
+from mcp_server.tools.google.calendar import calendars
 from mcp_server.tools.spotify import (
     card,
     catalogue,
@@ -46,5 +46,5 @@ MODULES: tuple[ModuleType, ...] = (
     transfer,
     queue,
     card,
-    calendar,
+    calendars,
 )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.errors import Refusal
-from mcp_server.tools.google.merge import Part, Place, cursor, merged, resumed
+from mcp_server.tools.google.calendar.merge import Part, Place, cursor, merged, resumed
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 Item = tuple[int, str]

@@ -1,8 +1,6 @@
-"""Google's tools: what is in a calendar, and what goes into it.
+"""Google's tools, one folder per service.
 
-This room owns how words become a time in a zone, how several calendars become one list, and how adding the
-same event twice stays one event.
+This room owns what the services share: the clients a tool is handed, and how words become a time in a zone.
 
-It refuses to guess silently: an answer names the zone it assumed. What others wrote into events travels in
-fields, as plain text, clipped.
+It refuses to mix what others wrote with prose of ours: that travels in fields, as plain text, clipped.
 """

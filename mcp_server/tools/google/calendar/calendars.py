@@ -12,12 +12,12 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.google.calendar.drafts import added, draft
+from mcp_server.tools.google.calendar.events import EventView, line, view
+from mcp_server.tools.google.calendar.merge import LONGEST_CURSOR, Place, resumed
+from mcp_server.tools.google.calendar.merge import cursor as cursor_of
+from mcp_server.tools.google.calendar.search import MOST_CALENDARS, Question, Reading, chosen, named, pages
 from mcp_server.tools.google.client import CalendarClient
-from mcp_server.tools.google.drafts import added, draft
-from mcp_server.tools.google.events import EventView, line, view
-from mcp_server.tools.google.merge import LONGEST_CURSOR, Place, resumed
-from mcp_server.tools.google.merge import cursor as cursor_of
-from mcp_server.tools.google.search import MOST_CALENDARS, Question, Reading, chosen, named, pages
 from mcp_server.tools.google.when import WHEN, Zone, local_zone, moment, ordered
 from mcp_server.tools.text import clip, listed, quoted
 from providers.google import CALENDAR_LIST, EVENTS, EVENTS_READ, CalendarEntry, SendUpdates

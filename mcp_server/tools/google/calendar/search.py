@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from mcp_server.errors import Refusal
-from mcp_server.tools.google.events import EventView, line, order, view
-from mcp_server.tools.google.merge import Part, Place, merged
+from mcp_server.tools.google.calendar.events import EventView, line, order, view
+from mcp_server.tools.google.calendar.merge import Part, Place, merged
 from mcp_server.tools.google.when import When, begins, ends, instant
 from mcp_server.tools.text import listed, quoted
 from providers.base import NotFound, Rejected, ScopeMissing
