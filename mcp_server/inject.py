@@ -15,6 +15,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
 
+from mcp_server.asking import Asking
 from mcp_server.call import Call
 from mcp_server.errors import Refusal
 from mcp_server.house import House
@@ -60,6 +61,15 @@ async def pause(context: Context[House, Any]) -> Sleep:
     """How to wait."""
     return context.request_context.lifespan_context.pause
 
+
+async def asking(context: Context[House, Any]) -> Asking:
+    """How a tool that sends, shares, invites or deletes asks its person first."""
+    return Asking()
+
+
+Confirm = Annotated[Asking, Resolve(asking)]
+"""`await confirm(title, lines)` after all checks and before the first write; see `Asking`. Such a tool is
+marked `asks=True`."""
 
 AccountLabel = Annotated[
     str | None,

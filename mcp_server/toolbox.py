@@ -28,7 +28,8 @@ class Spec:
     """What one decorator line says.
 
     `needs` are upstream scopes; `open_world`: it reaches beyond Valet. `app` is the page that renders its
-    answers, `visibility` who may call it: the model, pages, or (None) both.
+    answers, `visibility` who may call it: the model, pages, or (None) both. `asks`: it sends, shares, invites
+    or deletes, and asks the person first where they have switched that on (`mcp_server/asking.py`).
     """
 
     service: str | None
@@ -41,6 +42,7 @@ class Spec:
     open_world: bool
     app: str | None = None
     visibility: tuple[Visibility, ...] | None = None
+    asks: bool = False
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -99,6 +101,7 @@ def tool(
     open_world: bool = True,
     app: str | None = None,
     visibility: tuple[Visibility, ...] | None = None,
+    asks: bool = False,
 ) -> Callable[[Function], Function]:
     """Mark an async function as a tool: its name, docstring and type hints are what the model sees."""
     spec = Spec(
@@ -112,6 +115,7 @@ def tool(
         open_world,
         app,
         visibility,
+        asks,
     )
 
     def mark(function: Function) -> Function:
@@ -152,7 +156,12 @@ class Toolbox:
 
 def titles(modules: Iterable[ModuleType]) -> dict[str, str]:
     """What the tools of those modules are called by people, by their names."""
-    return {function.__name__: spec.title for module in modules for function, spec in _marked(module)}
+    return {name: spec.title for name, spec in specs(modules).items()}
+
+
+def specs(modules: Iterable[ModuleType]) -> dict[str, Spec]:
+    """What their decorators say of the tools of those modules, by their names."""
+    return {function.__name__: spec for module in modules for function, spec in _marked(module)}
 
 
 def _collect(module: ModuleType) -> list[Entry]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from types import ModuleType
+from typing import Any, get_type_hints
 
 import pytest
 from mcp.client import Client
 
+from mcp_server.inject import Confirm
 from mcp_server.schema import lean
-from mcp_server.toolbox import Toolbox, holds
+from mcp_server.toolbox import Toolbox, holds, specs
 from mcp_server.tools import MODULES
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, chat
@@ -95,6 +97,14 @@ async def test_the_list_is_private_and_not_kept(serve: Serve) -> None:
             listed = await client.list_tools()
     assert listed.cache_scope == "private"
     assert listed.ttl_ms == 0
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_tool_that_can_ask_is_marked_so_and_only_such_a_tool(module: ModuleType) -> None:
+    for name, spec in specs([module]).items():
+        taken = get_type_hints(getattr(module, name), include_extras=True).values()
+        assert (Confirm in taken) == spec.asks, name
+        assert not (spec.asks and spec.read_only), name
 
 
 def wire() -> list[dict[str, Any]]:
