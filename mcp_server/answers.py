@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ContentBlock, TextContent
 from pydantic import BaseModel
 
 from mcp_server.sentences import Spoken
@@ -13,10 +13,13 @@ ERROR = "valet/error"
 CONNECT = "valet/connect"
 
 
-def answer(model: BaseModel, text: str) -> CallToolResult:
-    """A result: `text` for a reader, `model` as structured content. Absent fields are left out."""
+def answer(model: BaseModel, text: str, *more: ContentBlock) -> CallToolResult:
+    """A result: `text` for a reader, `model` as structured content, `more` beside the text (a resource link).
+
+    Absent fields are left out.
+    """
     content = model.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=content)
+    return CallToolResult(content=[TextContent(type="text", text=text), *more], structured_content=content)
 
 
 def failure(spoken: Spoken) -> CallToolResult:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
 from mcp_server.polls import Polls
-from mcp_server.ports import ConnectLinks, Diary, Directory, Secrets, TokenCheck, Witness
+from mcp_server.ports import ConnectLinks, Diary, Directory, FileLinks, Secrets, TokenCheck, Witness
 from providers.http import Http
 
 
@@ -28,6 +28,7 @@ class House:
     tokens: TokenCheck
     vault: Secrets
     links: ConnectLinks
+    files: FileLinks
     directory: Directory
     http: Http
     diary: Diary

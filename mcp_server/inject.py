@@ -18,6 +18,7 @@ from pydantic import Field
 from mcp_server.asking import Asking
 from mcp_server.call import Call
 from mcp_server.errors import Refusal
+from mcp_server.filelinks import Linker
 from mcp_server.house import House
 from mcp_server.ladder import Sleep
 from mcp_server.ports import ConnectLinks, Directory, Secrets, Witness
@@ -71,6 +72,13 @@ Confirm = Annotated[Asking, Resolve(asking)]
 """`await confirm(title, lines)` after all checks and before the first write; see `Asking`. Such a tool is
 marked `asks=True`."""
 
+
+async def transfers(context: Context[House, Any]) -> Linker:
+    """Who makes links for files, in the name of this call."""
+    house = context.request_context.lifespan_context
+    return Linker(house.files, house.public_url, Call.within(context))
+
+
 AccountLabel = Annotated[
     str | None,
     Field(description="Label, if several.", max_length=60),
@@ -98,6 +106,7 @@ def connected(
 
 Me = Annotated[Person, Resolve(person)]
 Pause = Annotated[Sleep, Resolve(pause)]
+Transfers = Annotated[Linker, Resolve(transfers)]
 
 
 async def _source(context: Context[House, Any], provider: str, account: str | None) -> CredentialSource:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from providers.base import Credential, Provider, Service
+from providers.base import Credential, Parcel, Provider, Service
 from vault.audit.events import Event
 from vault.revocation import Ended
 from vault.store.connections import Connection
 from vault.store.standings import Ending
 from vault.store.tokens import Principal
+from vault.transfers import Offered
 
 
 class TokenCheck(Protocol):
@@ -63,6 +64,15 @@ class ConnectLinks(Protocol):
 
     async def tell_finished(self, *, user_id: UUID, grant_id: UUID, provider: str, label: str | None) -> bool:
         """Whether that person finished such a flow lately; True once for each."""
+
+
+class FileLinks(Protocol):
+    """Links for files in and out."""
+
+    async def offer(
+        self, *, user: UUID, grant: UUID, connection: UUID, scopes: Iterable[str], parcel: Parcel
+    ) -> Offered:
+        """A link for that file, good once, while the grant holds one of these scopes. Raises Busy."""
 
 
 class Directory(Protocol):

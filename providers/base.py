@@ -21,6 +21,7 @@ from providers.errors import (
     ScopeMissing,
     Unavailable,
 )
+from providers.parcel import Direction, Parcel
 
 if TYPE_CHECKING:
     from providers.http import Http
@@ -39,10 +40,12 @@ __all__ = [
     "Credential",
     "CredentialSource",
     "Dashboard",
+    "Direction",
     "ErrorReader",
     "GrantRejected",
     "NotFound",
     "OpenId",
+    "Parcel",
     "Provider",
     "ProviderError",
     "RateLimited",

@@ -76,7 +76,9 @@ from vault.store.setups import Setups
 from vault.store.standings import Standings
 from vault.store.states import States
 from vault.store.tokens import Tokens
+from vault.store.transfers import TransferRows
 from vault.store.users import Users
+from vault.transfers import Transfers
 from vault.vault import Vault, open_vault
 
 McpBuilder = Callable[[mcp_server.house.House], mcp_server.app.McpApp]
@@ -225,6 +227,7 @@ def _app(
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     diary, audit = notes
     clients, tokens = Clients(database), Tokens(database)
+    files = Transfers(TransferRows(database), vault)
     flows = Flows(database, vault.derive("flow-handle"))
     admission = _admission(settings, database, vault)
     gate = Gate(_limits(database, vault), settings.proxies, audit)
@@ -254,7 +257,7 @@ def _app(
         witness=audit,
     )
     mcp = build_mcp(
-        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, registry, http, diary, audit)
+        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, files, registry, http, notes)
     )
 
     @asynccontextmanager
@@ -292,17 +295,19 @@ def _tools_house(
     checked: Welcomed,
     vault: Vault,
     flows: Flows,
+    files: Transfers,
     registry: Registry,
     http: Http,
-    diary: Diary,
-    audit: Audit,
+    notes: tuple[Diary, Audit],
 ) -> mcp_server.house.House:
+    diary, audit = notes
     return mcp_server.house.House(
         public_url=origin,
         version=version("valet"),
         tokens=checked,
         vault=vault,
         links=flows,
+        files=files,
         directory=registry,
         http=http,
         diary=diary,
@@ -338,6 +343,7 @@ def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]
         Clients(database),
         Documents(database),
         PersonalTokens(database),
+        TransferRows(database),
         Activity(database),
         _limits(database, vault),
     )

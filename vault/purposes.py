@@ -26,5 +26,8 @@ SUCCESSOR = "successor"
 CALLED = "audit-key"
 """`audit_keys.sealed`: the key that a person is called by in the audit."""
 
+TRANSFER = "transfer"
+"""`transfers.sealed`: which file a link is for, and whose link it is."""
+
 WAITING: Mapping[str, str] = MappingProxyType({"connect": ACCOUNT, "link": IDENTITY})
 """As what `pendings.sealed` rests, by the row's `purpose`."""

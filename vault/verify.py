@@ -26,7 +26,7 @@ from vault.errors import Malformed, Sealed, Tampered, UnknownKey
 from vault.ids import operator_id
 from vault.keyring import KeyRing
 from vault.operator import Operator
-from vault.purposes import CALLED, PAGES, SUCCESSOR, TRIP, WAITING
+from vault.purposes import CALLED, PAGES, SUCCESSOR, TRANSFER, TRIP, WAITING
 from vault.records import open_tokens
 from vault.secret import wipe
 from vault.store.apps import AppRows, SealedApp
@@ -46,6 +46,7 @@ SEALED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "pages": ("pendings.params",),
         "successors": ("refresh_tokens.successor",),
         "audit keys": ("audit_keys.sealed",),
+        "transfers": ("transfers.sealed",),
     }
 )
 """Every kind of sealed record, in the order they are opened, and the columns where it rests."""
@@ -166,6 +167,7 @@ class Verifier:
                 await self._each("pages", watch, _by_key(rows.pages), self._page),
                 await self._each("successors", watch, _by_key(rows.successors), self._successor),
                 await self._each("audit keys", watch, _by_id(rows.called), self._called),
+                await self._each("transfers", watch, _by_key(rows.transfers), self._transfer),
             ]
         finally:
             if self._operator is not None:
@@ -223,6 +225,9 @@ class Verifier:
 
     async def _called(self, row: Called) -> None:
         self._open(CALLED, row.id, row.sealed)
+
+    async def _transfer(self, row: Small) -> None:
+        self._open(TRANSFER, row.record, row.sealed)
 
     async def _waits(self, row: Small) -> None:
         purpose = WAITING.get(row.said)

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 from pydantic import SecretStr
 
+from providers.base import Parcel
 from tests.connect.inn import ALL, Browser, Inn
 from vault.errors import Busy
 from vault.ids import new_id
@@ -18,7 +19,9 @@ from vault.opaque import digest, mint
 from vault.store.clients import Client
 from vault.store.pendings import Pending, Pendings
 from vault.store.tokens import Issued, Tokens
+from vault.store.transfers import TransferRows
 from vault.store.users import User
+from vault.transfers import Transfers
 
 HERE, DELETE = "/account/data", "/account/data/delete"
 
@@ -41,6 +44,7 @@ SECTIONS = {
     "refresh_tokens": "tokens",
     "activity": "activity",
     "audit_keys": "keys",
+    "transfers": "file_links",
 }
 
 
@@ -99,6 +103,12 @@ class Planted:
             user_id=self.user.id, client_id=client.id, grant_id=grant.id, provider="spotify", ours=ALL,
             upstream=frozenset(), label=None,
         )  # fmt: skip
+        connection = (await inn.vault.list(self.user.id))[0]
+        offered = await Transfers(TransferRows(inn.database), inn.vault).offer(
+            user=self.user.id, grant=grant.id, connection=connection.id, scopes=ALL,
+            parcel=Parcel("download", "google", "drive_file", "secret-name.txt", {"file": "secret-id"}),
+        )  # fmt: skip
+        self.secrets |= {offered.handle.get_secret_value(), "secret-name.txt", "secret-id"}
         inn.diary.note(
             user_id=self.user.id, action="spotify_play", client_id=client.id, client_name=client.name,
             grant_id=grant.id, provider="spotify", account="private", milliseconds=5,

@@ -42,6 +42,8 @@ from vault.store.connections import Connection
 from vault.store.database import Database
 from vault.store.flows import Flows
 from vault.store.tokens import Tokens
+from vault.store.transfers import TransferRows
+from vault.transfers import Transfers
 from vault.vault import Vault
 
 PUBLIC = "http://127.0.0.1:8420"
@@ -223,6 +225,7 @@ async def serving(
         tokens=tokens or Tokens(database),
         vault=secrets_of or vault,
         links=links or flows,
+        files=Transfers(TransferRows(database), vault),
         directory=directory or registry,
         http=Http(upstream or Transport(spotify), sleep=pause),
         diary=diary,
@@ -259,7 +262,7 @@ async def chat(
 
 def text_of(result: Any) -> str:
     """All text a model reads in a result."""
-    return "\n".join(block.text for block in result.content)
+    return "\n".join(block.text for block in result.content if block.type == "text")
 
 
 def code_of(result: Any) -> str | None:

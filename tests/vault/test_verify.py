@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from providers.base import Parcel
 from tests.conftest import _copy as copy_of
 from tests.conftest import _drop as drop
 from tests.vault.upstreams import FakeUpstream, connect, run
@@ -24,6 +25,8 @@ from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.store.pendings import Pending, Pendings
 from vault.store.states import State, States
+from vault.store.transfers import TransferRows
+from vault.transfers import Transfers
 from vault.vault import Vault, open_vault
 from vault.verify import SEALED, Verdict, Verifier
 
@@ -34,7 +37,7 @@ HASHES = {
     "flows.handle_hash", "identities.claims", "identities.subject_index", "limits.key", "owner_links.hash",
     "pendings.account_index", "pendings.browser_hash", "pendings.hash", "refresh_tokens.hash",
     "refresh_tokens.successor_hash", "schema_migrations.checksum", "sessions.hash", "setups.browser_hash",
-    "setups.hash", "setups.session_hash", "states.browser_hash", "states.hash",
+    "setups.hash", "setups.session_hash", "states.browser_hash", "states.hash", "transfers.hash",
 }  # fmt: skip
 
 
@@ -73,7 +76,7 @@ async def plant(database: Database, vault: Vault, upstream: FakeUpstream) -> UUI
     """A person with one record of every kind, `canary` in each label."""
     owner = new_id()
     await run(database, "INSERT INTO users (id, display_name) VALUES (%s, 'canary')", owner)
-    await connect(vault, upstream, owner, "canary")
+    connection = await connect(vault, upstream, owner, "canary")
     await vault.apps.save(owner, "spotify", "canary-id", None, "canary")
     record = new_id()
     sealed = vault.seal(purposes.TRIP, record, b"canary")
@@ -84,7 +87,11 @@ async def plant(database: Database, vault: Vault, upstream: FakeUpstream) -> UUI
         waits = Pending(purpose, owner, record, vault.seal(kind, record, b"canary"), {})
         await Pendings(database).add(digest(mint().get_secret_value()), b"b" * 32, waits)
     await answered(database, vault, owner)
-    await successor(database, vault, owner)
+    grant = await successor(database, vault, owner)
+    await Transfers(TransferRows(database), vault).offer(
+        user=owner, grant=grant, connection=connection.id, scopes=["drive:read"],
+        parcel=Parcel("download", "google", "drive_file", "canary", {"file": "canary"}),
+    )  # fmt: skip
     called = vault.seal(purposes.CALLED, owner, b"canary")
     await run(database, "INSERT INTO audit_keys (user_id, sealed) VALUES (%s, %s)", owner, called)
     return owner
@@ -99,7 +106,7 @@ async def answered(database: Database, vault: Vault, owner: UUID) -> None:
     assert await Pendings(database).refuse(key, browser, owner, "connect")
 
 
-async def successor(database: Database, vault: Vault, owner: UUID) -> None:
+async def successor(database: Database, vault: Vault, owner: UUID) -> UUID:
     client, grant, family, record = f"canary-{new_id()}", new_id(), new_id(), new_id()
     await run(
         database,
@@ -119,11 +126,12 @@ async def successor(database: Database, vault: Vault, owner: UUID) -> None:
         " VALUES (%s, %s, %s, now() + interval '1 day', now(), %s)",
         digest(mint().get_secret_value()), record, family, vault.seal(purposes.SUCCESSOR, record, b"canary"),
     )  # fmt: skip
+    return grant
 
 
 EVERYTHING = {
     "data keys": 3, "connections": 1, "apps": 1, "trips": 1, "waiting": 2, "pages": 1, "successors": 1,
-    "audit keys": 1,
+    "audit keys": 1, "transfers": 1,
 }  # fmt: skip
 
 
@@ -141,7 +149,7 @@ async def test_everything_opens(
     verdicts = await Verifier(database, FileKeyRing(path)).verify(lambda *at: seen.append(at))
     assert {verdict.kind: verdict.opened for verdict in verdicts} == EVERYTHING
     assert all(not verdict.refused and not verdict.ids for verdict in verdicts)
-    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10, 11]
+    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10, 11, 12]
     assert all(at <= total for at, total in seen)
     assert capsys.readouterr().out == ""
 
@@ -173,7 +181,7 @@ def test_every_purpose_of_the_operators_key_is_opened() -> None:
                 assert given in named, f"{file} seals as {given}"
 
 
-OPERATORS = ("trips", "waiting", "pages", "successors", "audit keys")
+OPERATORS = ("trips", "waiting", "pages", "successors", "audit keys", "transfers")
 # Each edit is of every row of its table.
 EDITS: dict[str, tuple[str, dict[str, str]]] = {
     "a bit of every body": (
@@ -226,6 +234,10 @@ EDITS: dict[str, tuple[str, dict[str, str]]] = {
     "an audit key that is something else": (
         "UPDATE audit_keys SET sealed = (SELECT sealed FROM states LIMIT 1)",
         {"audit keys": "tampered"},
+    ),
+    "a link of another record": (
+        "UPDATE transfers SET record_id = gen_random_uuid()",
+        {"transfers": "tampered"},
     ),
     "an edited wrap of a connection's key": (
         "UPDATE deks SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"

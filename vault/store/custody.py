@@ -170,6 +170,15 @@ class Custody:
             limit,
         )
 
+    async def transfers(self, after: bytes, limit: int) -> list[Small]:
+        """`transfers.sealed`, by hash."""
+        return await self._small(
+            "SELECT hash AS key, record_id AS record, '' AS said, sealed FROM transfers"
+            " WHERE hash > %(after)s ORDER BY hash LIMIT %(limit)s",
+            after,
+            limit,
+        )
+
     async def called(self, after: UUID, limit: int) -> list[Called]:
         """`audit_keys.sealed`, by person."""
         async with self._database.connection() as link, link.cursor(row_factory=class_row(Called)) as cursor:
@@ -203,7 +212,7 @@ class Custody:
                 " + (SELECT count(*) FROM apps) + (SELECT count(*) FROM states)"
                 " + (SELECT count(*) FROM pendings)"
                 " + (SELECT count(*) FROM refresh_tokens WHERE successor IS NOT NULL)"
-                " + (SELECT count(*) FROM audit_keys)"
+                " + (SELECT count(*) FROM audit_keys) + (SELECT count(*) FROM transfers)"
             )
             row = await cursor.fetchone()
         return 0 if row is None else int(row[0])

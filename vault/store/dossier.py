@@ -156,6 +156,12 @@ async def _of_chats(link: Link, user_id: UUID) -> dict[str, Rows]:
             "  FROM codes k JOIN grants g ON g.id = k.grant_id WHERE g.user_id = %(user_id)s"
             " ORDER BY created_at, token",
         ),
+        "file_links": await _rows(
+            link,
+            user_id,
+            "SELECT grant_id AS chat, direction, scopes, created_at, expires_at, consumed_at FROM transfers"
+            " WHERE user_id = %(user_id)s ORDER BY created_at, record_id",
+        ),
         "requests": await _rows(
             link,
             user_id,
