@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import usable
+from mcp_server.tools.undo import Undo
 from providers.spotify import Playback, parse_reference
 
 

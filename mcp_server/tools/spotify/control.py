@@ -16,9 +16,9 @@ from mcp_server.tools.spotify.arguments import DeviceName, Position
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import Action, effect, gone, is_so, on, require_possible, send
 from mcp_server.tools.spotify.devices import meant
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Now, now, sentence
 from mcp_server.tools.spotify.watch import carried_out, settle
+from mcp_server.tools.undo import Undo
 from providers.base import NotFound, Rejected
 from providers.spotify import Playback
 from providers.spotify.record import CONTROL, PLAYBACK

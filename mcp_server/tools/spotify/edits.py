@@ -18,9 +18,9 @@ from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.playlists import Named, named
 from mcp_server.tools.spotify.refs import references
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.versions import MOST_GLANCED_AT, editable, holding
 from mcp_server.tools.text import quoted
+from mcp_server.tools.undo import Undo
 from providers.spotify import ReferenceKind
 from providers.spotify.record import PLAYLISTS, PLAYLISTS_EDIT
 

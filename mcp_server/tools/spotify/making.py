@@ -19,8 +19,8 @@ from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.playlists import Named, head, named
 from mcp_server.tools.spotify.refs import references
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.text import clip, quoted
+from mcp_server.tools.undo import Undo
 from providers.spotify import Playlist, Spotify
 from providers.spotify.record import PLAYLISTS_EDIT
 

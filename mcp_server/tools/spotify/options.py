@@ -19,9 +19,9 @@ from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import as_loud, disallowed, elsewhere, on
 from mcp_server.tools.spotify.devices import only, target
 from mcp_server.tools.spotify.ends import BREAKS
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.watch import until
 from mcp_server.tools.text import clip, listed, quoted
+from mcp_server.tools.undo import Undo
 from providers.base import Code, NotFound, Rejected, Unavailable
 from providers.spotify import Device, Playback, RepeatState, Spotify
 from providers.spotify.record import CONTROL, PLAYBACK

@@ -18,9 +18,9 @@ from mcp_server.tools.spotify.choice import MOST, Choice, choose
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import disallowed, on, wherever
 from mcp_server.tools.spotify.devices import meant
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Item, Now, line, now, sentence
 from mcp_server.tools.spotify.watch import carried_out, settle
+from mcp_server.tools.undo import Undo
 from providers.base import NotFound, Rejected
 from providers.spotify import Playback, SearchKind, Spotify
 from providers.spotify.record import CONTROL, PLAYBACK

@@ -22,9 +22,9 @@ from mcp_server.tools.spotify.edits import ADDABLE, NEEDS
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.playlists import Named, named
 from mcp_server.tools.spotify.refs import references
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.versions import MOST_LOOKED_AT, Standing, standing
 from mcp_server.tools.text import clip, quoted
+from mcp_server.tools.undo import Undo
 from providers.spotify import MOST_ITEMS, Spotify
 
 _LOCAL = re.compile(r"spotify:local:[!-~]{1,194}")

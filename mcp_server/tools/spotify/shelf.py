@@ -17,9 +17,9 @@ from mcp_server.sentences import in_words
 from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.spotify.lookup import fetch, first, meanings
 from mcp_server.tools.spotify.shelving import Outcome, piecewise
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import item
 from mcp_server.tools.text import clip, listed, quoted
+from mcp_server.tools.undo import Undo
 from providers.base import RateLimited
 from providers.spotify import Reference, ReferenceKind, Spotify
 

@@ -14,10 +14,10 @@ from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import disallowed, on
 from mcp_server.tools.spotify.devices import named
-from mcp_server.tools.spotify.undo import Undo
 from mcp_server.tools.spotify.views import Now, now, sentence, usable
 from mcp_server.tools.spotify.watch import Lost, carried_out, settle
 from mcp_server.tools.text import quoted
+from mcp_server.tools.undo import Undo
 from providers.base import NotFound, Unavailable
 from providers.spotify import Device, Playback, Spotify
 from providers.spotify.record import CONTROL, PLAYBACK
