@@ -9,6 +9,7 @@ from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
 from mcp_server.polls import Polls
 from mcp_server.ports import ConnectLinks, Diary, Directory, FileLinks, Secrets, TokenCheck, Witness
+from mcp_server.reading.reader import Reader
 from providers.http import Http
 
 
@@ -20,7 +21,7 @@ class House:
     `request_state_keys` seal what a client carries between two rounds (the first one seals, all open),
     `session_key` signs legacy session ids; both are 32 bytes of `Vault.derive`. `origins` are browser
     origins allowed beside our own. `pause` waits between looks at a player. `buckets` bound what one
-    grant may ask, `polls` which looks of a page are noted.
+    grant may ask, `polls` which looks of a page are noted. `reader` makes text of files.
     """
 
     public_url: str
@@ -38,6 +39,7 @@ class House:
     buckets: Buckets = field(default_factory=Buckets)
     polls: Polls = field(default_factory=Polls)
     origins: tuple[str, ...] = ()
+    reader: Reader = field(default_factory=Reader)
     patience: Patience = field(default_factory=Patience)
     pause: Sleep = asyncio.sleep
 

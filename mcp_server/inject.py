@@ -22,6 +22,7 @@ from mcp_server.filelinks import Linker
 from mcp_server.house import House
 from mcp_server.ladder import Sleep
 from mcp_server.ports import ConnectLinks, Directory, Secrets, Witness
+from mcp_server.reading.reader import Reader
 from mcp_server.sentences import title_of
 from providers.base import Credential, CredentialSource, ScopeMissing
 from providers.http import Http
@@ -79,6 +80,11 @@ async def transfers(context: Context[House, Any]) -> Linker:
     return Linker(house.files, house.public_url, Call.within(context))
 
 
+async def reader(context: Context[House, Any]) -> Reader:
+    """What makes text of files."""
+    return context.request_context.lifespan_context.reader
+
+
 AccountLabel = Annotated[
     str | None,
     Field(description="Label, if several.", max_length=60),
@@ -107,6 +113,7 @@ def connected(
 Me = Annotated[Person, Resolve(person)]
 Pause = Annotated[Sleep, Resolve(pause)]
 Transfers = Annotated[Linker, Resolve(transfers)]
+ReaderOf = Annotated[Reader, Resolve(reader)]
 
 
 async def _source(context: Context[House, Any], provider: str, account: str | None) -> CredentialSource:
