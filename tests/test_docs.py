@@ -23,10 +23,13 @@ from connect.limits import RULES
 from mcp_server.buckets import BURST, PER_SECOND
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
+from providers.google import GOOGLE
 from providers.registry import PROVIDERS
 from valet import entries
 from valet.cli import app
 
+# support.google.com/cloud/answer/13464325: all of Gmail but sending and labels, all of Drive but drive.file.
+RESTRICTED = re.compile(r"gmail\.(?!send|labels)\w+|drive(?!\.file|\.appdata)[\w.]*")
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = (valet, mcp_server, connect, vault, providers)
 
@@ -170,3 +173,18 @@ def test_files_and_functions_stay_small() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 assert node.end_lineno is not None
                 assert node.end_lineno - node.lineno < 60, f"{path}: {node.name}"
+
+
+def test_what_is_asked_of_google_is_what_its_page_says() -> None:
+    """docs/google.md, "What is asked for, and when": each service's scopes; the restricted ones are bold."""
+    page, scope = read("docs/google.md"), re.compile(r"`([\w.]+)`")
+    rows = re.findall(r"^\| (Google \w+|Gmail|YouTube) \| (.*) \| (.*) \| ?(.*) ?\|$", page, re.M)
+    named = {title: [set(scope.findall(cell)) for cell in cells] for title, *cells in rows}
+    everything = set().union(*(names for cells in named.values() for names in cells))
+    for service in GOOGLE.services:
+        later = frozenset().union(*(more.scopes for more in service.later))
+        asked = (service.read.scopes, service.write.scopes, later)
+        assert named.pop(service.title) == [{each.rsplit("/", 1)[1] for each in scopes} for scopes in asked]
+    assert not named
+    bold = set(re.findall(r"\*\*`([\w.]+)`\*\*", page))
+    assert bold == {name for name in everything if RESTRICTED.fullmatch(name)}

@@ -14,6 +14,7 @@ from mcp_server.inject import Confirm
 from mcp_server.schema import lean
 from mcp_server.toolbox import Toolbox, holds, specs
 from mcp_server.tools import MODULES
+from providers.registry import PROVIDERS
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, chat
 
@@ -212,15 +213,17 @@ def test_what_a_spotify_tool_may_do_is_what_its_hints_say() -> None:
 
 
 def test_needs_are_within_what_the_service_asks_for() -> None:
-    from providers.spotify import SPOTIFY
-
-    service = SPOTIFY.service("spotify")
+    """What connecting asks for, or what is asked for later; and of the provider's least, what was asked."""
+    services = {service.name: (each, service) for each in PROVIDERS for service in each.services}
     box = Toolbox(MODULES)
     for tool in box.tools:
         entry = box.find(tool.name)
         assert entry is not None
-        if entry.spec.service == "spotify":
-            assert entry.spec.needs <= service.upstream(entry.spec.access)
+        if entry.spec.service is not None:
+            provider, service = services[entry.spec.service]
+            later = frozenset().union(*(more.scopes for more in service.later))
+            asked = provider.widened(service.upstream(entry.spec.access) | later)
+            assert entry.spec.needs <= asked, tool.name
 
 
 def test_write_includes_read_and_nothing_else_includes_anything() -> None:
