@@ -11,6 +11,9 @@ from types import ModuleType
 
 from mcp_server.tools import connections
 from mcp_server.tools.google.calendar import calendars
+from mcp_server.tools.google.tasks import changes as task_changes
+from mcp_server.tools.google.tasks import listing as task_lists
+from mcp_server.tools.google.tasks import removal as task_removal
 from mcp_server.tools.spotify import (
     card,
     catalogue,
@@ -47,4 +50,7 @@ MODULES: tuple[ModuleType, ...] = (
     queue,
     card,
     calendars,
+    task_lists,
+    task_changes,
+    task_removal,
 )

@@ -8,5 +8,7 @@ from mcp.server.mcpserver.resolve import Resolve
 
 from mcp_server.inject import connected
 from providers.google import Calendar
+from providers.google.tasks import Tasks
 
 CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]
+TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]

@@ -19,11 +19,12 @@ from providers.emulator.google.identity import Keys
 from providers.emulator.google.people import Person, people
 from providers.emulator.google.quota import Quota
 from providers.emulator.google.scopes import SCOPES
+from providers.emulator.google.tasks.api import TasksApi
 from providers.emulator.oauth import CodeFlow
 from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-APIS: tuple[type[Api], ...] = (CalendarApi,)
+APIS: tuple[type[Api], ...] = (CalendarApi, TasksApi)
 PAGES = frozenset(
     {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
 )

@@ -1,0 +1,89 @@
+"""What may stand in the way of a tool of Google's: every call of the tables that are put together here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mcp_server.toolbox import Toolbox
+from mcp_server.tools import MODULES
+from providers.google import GOOGLE
+from tests.mcp_server import test_tasks_lists as tasks
+from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
+from tests.mcp_server.hall import Hall
+
+Calls = dict[str, dict[str, Any]]
+TABLES: dict[str, Callable[[Hall], Calls]] = {"tasks": tasks.calls}
+HOSTS = {"tasks": "tasks.googleapis.com"}
+
+
+@pytest.fixture(params=sorted(TABLES))
+def service(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def specs(service: str) -> dict[str, Any]:
+    box = Toolbox(MODULES)
+    entries = [box.find(tool.name) for tool in box.tools]
+    return {each.tool.name: each.spec for each in entries if each and each.spec.service == service}
+
+
+async def test_no_tool_is_left_out_and_each_says_what_it_lacks(hall: Hall, service: str) -> None:
+    """Before anything is sent."""
+    calls, known = TABLES[service](hall), specs(service)
+    assert calls.keys() == known.keys()
+    for scope in sorted(frozenset().union(*(spec.needs for spec in known.values()))):
+        rest = frozenset(each for each in GOOGLE_UPSTREAM if scope not in GOOGLE.widened({each}))
+        async with hall.chat("ana", provider="google", upstream=rest) as client:
+            for name in [name for name in calls if scope in known[name].needs]:
+                result = await client.call_tool(name, calls[name])
+                assert code_of(result) == "scope_missing", (name, scope)
+                assert result.meta["valet/connect"]["provider"] == "google"
+    assert hall.judge.calls == []
+
+
+async def test_a_chat_that_may_only_look_is_shown_no_more(hall: Hall, service: str) -> None:
+    async with hall.chat("ana", provider="google", scopes=(f"{service}:read",)) as client:
+        listed = {tool.name for tool in (await client.list_tools()).tools}
+    reading = {name for name, spec in specs(service).items() if spec.access == "read"}
+    assert {name for name in listed if name.startswith(f"{service}_")} == reading
+
+
+async def test_limits_short_and_long_and_a_grant_that_has_died(hall: Hall, service: str) -> None:
+    """A short limit is waited for once, a long one is told."""
+    calls, every = TABLES[service](hall), f"* {HOSTS[service]}/*"
+    async with hall.chat("ana", provider="google") as client:
+        for name, arguments in calls.items():
+            hall.fault(every, status=429, retry_after=2)
+            result = await client.call_tool(name, arguments)
+            assert not result.is_error, (name, text_of(result))
+            assert hall.desk.pauses.pop() == 2.0, name
+        calls = TABLES[service](hall)
+        hall.fault(every, status=429, retry_after=600, times=None)
+        for name, arguments in calls.items():
+            result = await client.call_tool(name, arguments)
+            assert code_of(result) == "rate_limited", name
+            assert result.meta["valet/error"]["retry_after"] > 590
+        hall.emulator.clear_faults()
+        hall.emulator.revoke("ana", upstream="google")
+        for name, arguments in calls.items():
+            result = await client.call_tool(name, arguments)
+            assert code_of(result) == "reauth_required", name
+            assert result.meta["valet/connect"]["provider"] == "google"
+
+
+async def test_strange_arguments_are_named(hall: Hall, service: str) -> None:
+    calls = TABLES[service](hall)
+    async with hall.chat("ana", provider="google") as client:
+        listed = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
+        for name, arguments in calls.items():
+            strange: list[dict[str, Any]] = [{"user_id": "ben"}, {"account": "ben"}, {"account": "\u202e"}]
+            strange += [{"limit": 0}] if "limit" in listed[name] else []
+            strange += [{"cursor": "z7"}] if "cursor" in listed[name] else []
+            for wrong in strange:
+                result = await client.call_tool(name, {**arguments, **wrong})
+                assert code_of(result) == "invalid_argument", (name, wrong)
+                assert next(iter(wrong)) in text_of(result)
+    assert hall.judge.calls == []
