@@ -15,7 +15,10 @@ from providers.emulator.faults import Fault
 from providers.emulator.journal import Entry, route
 from providers.emulator.world import World
 
-BODY_LIMIT = 1_000_000
+BODY_LIMIT = 64_000_000
+SHOWN = 1_000_000
+"""Bytes of a body that the journal keeps."""
+
 GARBAGE = b"<!doctype html><title>Sorry</title><h1>Upstream connect error</h1>"
 
 Json = dict[str, Any]
@@ -42,7 +45,7 @@ class Gate:
         template = upstream.template(scope["path"]) if upstream else scope["path"]
         purpose = route(scope["method"], template, note)
         private = upstream is not None and upstream.is_oauth(scope["path"])
-        entry = self._write_down(scope, note if private else body.decode(errors="replace"))
+        entry = self._write_down(scope, note if private else body[:SHOWN].decode(errors="replace"))
         self._world.journal.count(purpose)
         fault = self._world.faults.take(purpose)
         entry.fault = fault.kind if fault else None
@@ -155,13 +158,13 @@ class _Replay:
 
 
 async def _read(receive: Receive) -> bytes:
-    body = b""
+    body = bytearray()
     while len(body) < BODY_LIMIT:
         message: dict[str, Any] = dict(await receive())
         body += message.get("body", b"")
         if not message.get("more_body"):
             break
-    return body
+    return bytes(body)
 
 
 def _note(body: bytes) -> str:

@@ -44,6 +44,9 @@ APIS = (
     "youtube.v3",
 )
 """The APIs that our tools call."""
+WRITTEN = {"drive.permissions.create emailAddress", "drive.permissions.create domain"}
+"""Fields that a document calls read-only and the method needs: whom to share with
+(developers.google.com/workspace/drive/api/guides/manage-sharing)."""
 ONE_ERROR = {"domain", "reason", "message", "location", "locationType", "extendedHelp", "debugInfo"}
 
 
@@ -236,7 +239,7 @@ class Contract:
     ) -> Iterator[str]:
         """What a value has that its schema has not. `asked`: it is the request of that method."""
         schema = self._resolved(schema)
-        if asked and _read_only(schema) and at:
+        if asked and _read_only(schema) and at and f"{asked} {at[1:]}" not in WRITTEN:
             yield f"{at} is read-only"
         kind = schema.get("type", "any")
         if kind == "any" or (value is None and nulls):
@@ -259,7 +262,7 @@ class Contract:
             if found is None:
                 yield f"{at}.{name} is unknown"
             else:
-                if asked and _read_only(properties.get(name, {})):
+                if asked and _read_only(properties.get(name, {})) and f"{asked} {name}" not in WRITTEN:
                     yield f"{at}.{name} is read-only"
                 if "unless a time zone is explicitly specified" in found.get("description", ""):
                     found = {**found, "format": None if value.get("timeZone") else found["format"]}

@@ -20,7 +20,9 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """Ranges are cut to these: nothing happens outside."""
 
-UNBOUND = frozenset({"alt", "fields", "key", "maxResults", "pageToken", "prettyPrint", "quotaUser", "userIp"})
+UNBOUND = frozenset(
+    {"alt", "fields", "key", "maxResults", "pageSize", "pageToken", "prettyPrint", "quotaUser", "userIp"}
+)
 """Parameters that may differ from page to page."""
 
 
