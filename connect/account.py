@@ -13,8 +13,9 @@ from starlette.routing import Route
 from connect.pages import Refusal, Step
 from connect.session import Desk, to_signin
 from connect.words import Line, lines
-from providers.base import Provider
+from providers.base import Provider, Service
 from providers.registry import Registry, UnknownName
+from vault.approvals import Approvals
 from vault.diary import Diary
 from vault.errors import LabelTaken, NotConnected
 from vault.health import Health, health
@@ -45,6 +46,14 @@ class Card:
     manage_url: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What people want to be asked about, and the `services` with tools that ask."""
+
+    approvals: Approvals
+    services: frozenset[str]
+
+
 class AccountPage:
     """`/`, `/account` and what its buttons do."""
 
@@ -55,17 +64,20 @@ class AccountPage:
         registry: Registry,
         vault: Vault,
         diary: Diary,
+        asks: Asks,
     ) -> None:
         self._desk = desk
         self._registry = registry
         self._vault = vault
         self._diary = diary
+        self._asks = asks
 
     def routes(self) -> list[Route]:
         """Pages for GET, buttons for POST."""
         return [
             Route("/", self.root, methods=["GET"]),
             Route("/account", self.page, methods=["GET"]),
+            Route("/account/asks", self.switch, methods=["POST"]),
             Route("/disconnect/{connection:uuid}", self.ask, methods=["GET"]),
             Route("/disconnect/{connection:uuid}", self.disconnect, methods=["POST"]),
             Route("/accounts/{connection:uuid}/name", self.name, methods=["POST"]),
@@ -83,10 +95,14 @@ class AccountPage:
         if guest.user is None:
             return to_signin("/account")
         held = await self._vault.list(guest.user.id)
+        asking = self._asking()
         return self._desk.page(
             guest,
             "account.html",
             tab="connections",
+            asking=asking,
+            asked=await self._asks.approvals.services(guest.user.id) if asking else (),
+            saved=request.query_params.get("saved") == "1",
             cards=[self._card(connection, held) for connection in held],
             offers=[(p, any(c.provider == p.name for c in held)) for p in self._registry.configured],
             unset=self._registry.unset,
@@ -154,6 +170,27 @@ class AccountPage:
         except NotConnected:
             raise _no_such_connection() from None
         return RedirectResponse(f"/account?changed={wanted}", 303)
+
+    async def switch(self, request: Request) -> Response:
+        """Say which services chats must ask about first."""
+        guest = await self._desk.guest(request)
+        if guest.user is None:
+            return to_signin("/account")
+        fields = await self._desk.form(request, guest)
+        shown = {service.name for service in self._asking()}
+        on = {name for name in shown if fields.get(f"ask-{name}") == "yes"}
+        await self._asks.approvals.switch(guest.user.id, on, shown - on)
+        self._diary.note(user_id=guest.user.id, action="asks_changed")
+        return RedirectResponse("/account?saved=1#asks", 303)
+
+    def _asking(self) -> list[Service]:
+        """The services set up here whose tools can ask first."""
+        return [
+            service
+            for provider in self._registry.configured
+            for service in provider.services
+            if service.name in self._asks.services
+        ]
 
     async def _own(self, user: User, wanted: UUID) -> Connection:
         for connection in await self._vault.list(user.id):

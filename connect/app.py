@@ -17,10 +17,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ExceptionHandler, Scope
 
-from connect.account import AccountPage
+from connect.account import AccountPage, Asks
 from connect.activity import ActivityPage
 from connect.admission import Admission
 from connect.appcheck import AppCheck
+from connect.approve import ApprovePage
 from connect.chats import ChatsPage
 from connect.confirm import Confirm
 from connect.consent import Answers, Consent
@@ -119,6 +120,7 @@ def build(
     protocol: Iterable[BaseRoute],
     diary: Diary,
     titles: Mapping[str, str],
+    asks: Asks,
     owner_links_enabled: bool,
     gate: Gate,
     premises: Premises,
@@ -128,7 +130,8 @@ def build(
 
     `public_url` has no trailing slash. `authorize` turns a consent into an answer to the client;
     `protocol` are the routes of the authorization server (metadata, register, authorize, token, revoke).
-    `diary` takes note of what people do here; `titles` are the titles of tools by their names.
+    `diary` takes note of what people do here; `titles` are the titles of tools by their names, `asks`
+    what people want to be asked about.
     Owner links may be on only while the bind address and `public_url` are both loopback. `premises` is what
     the operator's setup shows. `witness` hears of what `diary`, which is each person's own, is not told.
     """
@@ -153,7 +156,8 @@ def build(
             *signin.routes(),
             *consent.routes(),
             *_link(house, signin, join).routes(),
-            *_account(house, titles, check, public_url),
+            *_account(house, titles, check, public_url, asks),
+            *ApprovePage(desk=desk, approvals=asks.approvals, diary=diary).routes(),
             *_setup(house, check, premises, public_url),
             *join.routes(),
             *protocol,
@@ -233,7 +237,9 @@ def _link(house: _House, signin: SignIn, join: Join) -> Link:
     )
 
 
-def _account(house: _House, titles: Mapping[str, str], check: AppCheck, public_url: str) -> list[Route]:
+def _account(
+    house: _House, titles: Mapping[str, str], check: AppCheck, public_url: str, asks: Asks
+) -> list[Route]:
     """The pages under /account."""
     desk, stores, registry, diary = house.desk, house.stores, house.registry, house.diary
     vault = house.vault
@@ -254,7 +260,7 @@ def _account(house: _House, titles: Mapping[str, str], check: AppCheck, public_u
         public_url=public_url,
     )
     return [
-        *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary).routes(),
+        *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary, asks=asks).routes(),
         *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
         *tokens.routes(),
         *ways.routes(),

@@ -218,7 +218,7 @@ def safe_next(path: str | None) -> str:
     odd = any(part in parts.path for part in ("..", "//", "%"))
     if parts.scheme or parts.netloc or parts.fragment or odd:
         return HOME
-    known = parts.path in {"/account", "/consent"}
+    known = parts.path in {"/account", "/consent", "/approve"}
     known |= parts.path.startswith(("/account/", "/connect/", "/disconnect/"))
     return path if known else HOME
 

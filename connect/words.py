@@ -34,6 +34,9 @@ DEEDS = {
     "app_changed": "Own app's secret changed",
     "app_removed": "Own app removed",
     "exported": "Your data downloaded",
+    "call_approved": "You said yes to a chat",
+    "call_declined": "You said no to a chat",
+    "asks_changed": "When to be asked first changed",
 }
 """What people do on our pages, by the word that is noted of it."""
 
@@ -51,6 +54,8 @@ _OUTCOMES = {
     "conflict": "Not possible at that moment",
     "invalid_argument": "The chat asked in a way that made no sense",
     "provider_error": "The provider did not answer as it should",
+    "approval_needed": "Asked you first",
+    "declined": "You said no",
     "cancelled": "The chat did not wait for the answer",
 }
 

@@ -24,10 +24,14 @@ _MODERN = "2026-07-28"
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the chat program can do for a person: open a link in the browser, render an MCP App."""
+    """What the chat program can do for a person: open a link in the browser, render an MCP App, show forms.
+
+    The last counts in the modern era only.
+    """
 
     url: bool = False
     ui: bool = False
+    form: bool = False
 
     @classmethod
     def of(cls, capabilities: ClientCapabilities | None) -> Host:
@@ -40,6 +44,7 @@ class Host:
         return cls(
             url=elicitation is not None and elicitation.url is not None,
             ui=_renders((capabilities.extensions or {}).get(EXTENSION_ID)),
+            form=elicitation is not None and (elicitation.form is not None or elicitation.url is None),
         )
 
 
@@ -51,7 +56,9 @@ class Call:
     sets `tool` before the tool's resolvers run, and `shortfall` (our scopes) when the call goes beyond
     the principal's scopes. `recheck` reads the token's row again. `answered`: the person has just finished
     what this call asked them for. `connection`: the account that a credential was handed out for, or that was
-    ended; `ending`: its permission ends before long, and its person may have to be told.
+    ended; `ending`: its permission ends before long, and its person may have to be told. Of a tool that
+    asks: `name`, and `exact` for its checked arguments; `agreed` is the mark of what its person has said yes
+    to, in this very request.
     """
 
     principal: Principal
@@ -62,6 +69,9 @@ class Call:
     answered: bool = False
     connection: UUID | None = None
     ending: bool = False
+    name: str = ""
+    exact: Callable[[], Any] = field(default=dict, repr=False)
+    agreed: bytes = field(default=b"", repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def attach(self, scope: Scope) -> None:

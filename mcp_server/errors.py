@@ -3,6 +3,7 @@
 Refusal(code, sentence)      a tool's own no, spoken as it stands
 Unconfigured(provider)       the operator has not set this provider up
 Wanted(...)                  `connections_connect` needs the person's browser
+Asked(...)                   the person wants to say yes to this call first
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable
 from mcp_types import CallToolResult
 
 from providers.base import Code, Provider
+from vault.store.approvals import Deed
 
 
 class Refusal(Exception):
@@ -51,3 +53,13 @@ class Wanted(Exception):
         self.upstream = upstream
         self.answer = answer
         self.label = label
+
+
+class Asked(Exception):
+    """The person must say yes to `deed` first. `title` is ours; `lines`, which they are shown, are theirs."""
+
+    def __init__(self, deed: Deed, title: str, lines: tuple[tuple[str, str], ...]) -> None:
+        super().__init__(deed.tool)
+        self.deed = deed
+        self.title = title
+        self.lines = lines

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from mcp_server.buckets import Buckets
 from mcp_server.ladder import Patience, Sleep
 from mcp_server.polls import Polls
-from mcp_server.ports import ConnectLinks, Diary, Directory, FileLinks, Secrets, TokenCheck, Witness
+from mcp_server.ports import (
+    Approvals,
+    ConnectLinks,
+    Diary,
+    Directory,
+    FileLinks,
+    Secrets,
+    TokenCheck,
+    Witness,
+)
 from mcp_server.reading.reader import Reader
 from providers.http import Http
 
@@ -30,6 +39,7 @@ class House:
     vault: Secrets
     links: ConnectLinks
     files: FileLinks
+    approvals: Approvals
     directory: Directory
     http: Http
     diary: Diary

@@ -15,7 +15,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
 
-from mcp_server.asking import Asking
+from mcp_server.asking import Asking, asking
 from mcp_server.call import Call
 from mcp_server.errors import Refusal
 from mcp_server.filelinks import Linker
@@ -62,11 +62,6 @@ async def person(context: Context[House, Any]) -> Person:
 async def pause(context: Context[House, Any]) -> Sleep:
     """How to wait."""
     return context.request_context.lifespan_context.pause
-
-
-async def asking(context: Context[House, Any]) -> Asking:
-    """How a tool that sends, shares, invites or deletes asks its person first."""
-    return Asking()
 
 
 Confirm = Annotated[Asking, Resolve(asking)]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 from providers.base import Credential, Parcel, Provider, Service
+from vault.approvals import Preview
 from vault.audit.events import Event
 from vault.revocation import Ended
+from vault.store.approvals import Decision, Deed
 from vault.store.connections import Connection
 from vault.store.standings import Ending
 from vault.store.tokens import Principal
@@ -73,6 +75,28 @@ class FileLinks(Protocol):
         self, *, user: UUID, grant: UUID, connection: UUID, scopes: Iterable[str], parcel: Parcel
     ) -> Offered:
         """A link for that file, good once, while the grant holds one of these scopes. Raises Busy."""
+
+
+class Approvals(Protocol):
+    """What people say to single calls."""
+
+    async def wanted(self, user_id: UUID, service: str) -> bool:
+        """Whether the person wants to be asked about that service. Raises Busy."""
+
+    def deed(self, user_id: UUID, grant_id: UUID, tool: str, connection: UUID | None, exactly: Any) -> Deed:
+        """One call of one chat; `exactly` is all that it would do, as JSON."""
+
+    async def ask(self, deed: Deed, preview: Preview) -> str:
+        """The handle of a question about just that call, new or still open. Raises PersonGone, Busy."""
+
+    async def settle(self, deed: Deed) -> Decision | None:
+        """Use up the person's answer to just that call, for one caller; None: there is none. Raises Busy."""
+
+    async def agree(self, handle: str, deed: Deed) -> bool:
+        """Use up that question where it is open and about just that call; for one caller. Raises Busy."""
+
+    async def drop(self, handle: str, user_id: UUID, grant_id: UUID) -> bool:
+        """End a chat's question that its person has said no to in the chat. Raises Busy."""
 
 
 class Directory(Protocol):

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import structlog
@@ -26,10 +27,12 @@ from mcp_types import INVALID_PARAMS, INVALID_REQUEST, CallToolResult, InputRequ
 from pydantic import AnyUrl, ValidationError
 
 from mcp_server.answers import failure
+from mcp_server.approver import Approver
 from mcp_server.arguments import explain
+from mcp_server.asking import QUESTION
 from mcp_server.call import Call, host_behind
 from mcp_server.crash import report
-from mcp_server.errors import Unconfigured
+from mcp_server.errors import Asked, Unconfigured
 from mcp_server.house import House
 from mcp_server.ladder import MENDABLE, Ladder
 from mcp_server.notice import noticed
@@ -56,6 +59,7 @@ class ValetServer(MCPServer[House]):
         self._house = house
         self._toolbox = toolbox
         self._ladder = ladder
+        self._approver = Approver(house.approvals, house.public_url)
         apps = pages()
         self._extended = {apps.identifier: apps.settings()}
         root = logging.getLogger()
@@ -162,10 +166,10 @@ class ValetServer(MCPServer[House]):
         self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any], call: Call
     ) -> CallToolResult | InputRequiredResult:
         try:
-            early = await self._ladder.resume(context)
+            early = await self._ladder.resume(context) or await self._approver.resume(context)
             self._require_app(entry)
             _require_scopes(call, entry)  # after the wait: the grant may have been raised or cut meanwhile
-            return early or await self._run(entry, arguments, context)
+            return early or await self._run_or_ask(entry, arguments, context)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 - the seam: nothing unspoken may pass it
@@ -202,6 +206,17 @@ class ValetServer(MCPServer[House]):
         except KeyError:
             return None
 
+    async def _run_or_ask(
+        self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        if entry.spec.asks:
+            call = Call.within(context)
+            call.name, call.exact = entry.tool.name, partial(entry.exact, arguments)
+        try:
+            return await self._run(entry, arguments, context)
+        except Asked as asked:
+            return await self._approver.ask(context, asked)
+
     async def _run(
         self, entry: Entry, arguments: dict[str, Any], context: Context[House, Any]
     ) -> CallToolResult | InputRequiredResult:
@@ -211,6 +226,8 @@ class ValetServer(MCPServer[House]):
             error = wrapped.__cause__ or wrapped
             if isinstance(error, ValidationError) and not isinstance(wrapped, UnexpectedToolError):
                 return failure(Spoken("invalid_argument", explain(error, entry.tool.parameters)))
+        if isinstance(error, Asked):
+            raise error
         if isinstance(error, Unavailable) and entry.spec.read_only:
             error.ambiguous = False  # a look changes nothing, whatever became of the answer
         spoken = speak(error, self._house.directory)
@@ -281,7 +298,7 @@ def _refusal(error: MCPError, call: Call) -> str:
 
 def _outcome(result: CallToolResult | InputRequiredResult) -> str:
     if isinstance(result, InputRequiredResult):
-        return "input_required"
+        return "approval_needed" if QUESTION in (result.input_requests or {}) else "input_required"
     if not result.is_error:
         return "ok"
     return str((result.meta or {}).get("valet/error", {}).get("code", "error"))

@@ -132,6 +132,14 @@ class Entry:
     tool: Tool
     spec: Spec
 
+    def exact(self, arguments: dict[str, Any]) -> Any:
+        """The arguments as the tool gets them, defaults filled in, as JSON: the same for what means the same.
+
+        Raises ValidationError.
+        """
+        model = self.tool.fn_metadata.arg_model.model_validate(arguments)
+        return model.model_dump(mode="json", by_alias=True)
+
 
 class Toolbox:
     """The tools of some modules, in the order of the modules and of their source."""
@@ -157,6 +165,11 @@ class Toolbox:
 def titles(modules: Iterable[ModuleType]) -> dict[str, str]:
     """What the tools of those modules are called by people, by their names."""
     return {name: spec.title for name, spec in specs(modules).items()}
+
+
+def asking(modules: Iterable[ModuleType]) -> frozenset[str]:
+    """The services with tools that send, share, invite or delete, and ask first where that is switched on."""
+    return frozenset(spec.service for spec in specs(modules).values() if spec.asks and spec.service)
 
 
 def specs(modules: Iterable[ModuleType]) -> dict[str, Spec]:

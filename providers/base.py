@@ -101,8 +101,10 @@ Code = Literal[
     "conflict",
     "invalid_argument",
     "provider_error",
+    "approval_needed",
+    "declined",
 ]
-"""The closed list of what a refused call can come to."""
+"""The closed list of what a refused call can come to; the last two say what its person wants."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import mcp_server.app
 import mcp_server.house
 import mcp_server.toolbox
 import mcp_server.tools
+from connect.account import Asks
 from connect.admission import Admission, Guests
 from connect.authorize import Authorize
 from connect.fetch import Fetcher, PublicFetcher
@@ -49,6 +50,7 @@ from valet.links import mint_owner_link, mint_setup_link
 from valet.personal import Welcomed
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
+from vault.approvals import Approvals
 from vault.audit.audit import Audit
 from vault.caretaker import Caretaker
 from vault.census import Census
@@ -58,6 +60,7 @@ from vault.outcomes import Report
 from vault.purposes import SUCCESSOR
 from vault.rings.choose import open_ring
 from vault.store.activity import Activity
+from vault.store.approvals import ApprovalRows
 from vault.store.audit import AuditRows
 from vault.store.clients import Clients
 from vault.store.database import Database
@@ -229,6 +232,7 @@ def _app(
     clients, tokens = Clients(database), Tokens(database)
     files = Transfers(TransferRows(database), vault)
     flows = Flows(database, vault.derive("flow-handle"))
+    approvals = Approvals(ApprovalRows(database), vault)
     admission = _admission(settings, database, vault)
     gate = Gate(_limits(database, vault), settings.proxies, audit)
     authorize = Authorize(origin, resource, registry.offered, roster, flows, _error_page, gate)
@@ -251,14 +255,14 @@ def _app(
         ],
         diary=diary,
         titles=mcp_server.toolbox.titles(mcp_server.tools.MODULES),
+        asks=Asks(approvals, mcp_server.toolbox.asking(mcp_server.tools.MODULES)),
         owner_links_enabled=settings.loopback,
         gate=gate,
         premises=_premises(settings, operated),
         witness=audit,
     )
-    mcp = build_mcp(
-        _tools_house(origin, Welcomed(tokens, admission.recheck), vault, flows, files, registry, http, notes)
-    )
+    checked, waiting = Welcomed(tokens, admission.recheck), (flows, files, approvals)
+    mcp = build_mcp(_tools_house(origin, checked, vault, waiting, registry, http, notes))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -294,13 +298,13 @@ def _tools_house(
     origin: str,
     checked: Welcomed,
     vault: Vault,
-    flows: Flows,
-    files: Transfers,
+    waiting: tuple[Flows, Transfers, Approvals],
     registry: Registry,
     http: Http,
     notes: tuple[Diary, Audit],
 ) -> mcp_server.house.House:
     diary, audit = notes
+    flows, files, approvals = waiting
     return mcp_server.house.House(
         public_url=origin,
         version=version("valet"),
@@ -308,6 +312,7 @@ def _tools_house(
         vault=vault,
         links=flows,
         files=files,
+        approvals=approvals,
         directory=registry,
         http=http,
         diary=diary,
@@ -335,6 +340,7 @@ def _sweeps(database: Database, vault: Vault, registry: Registry) -> list[Sweep]
         States(database),
         Offers(pendings=pendings, vault=vault, registry=registry),
         pendings,
+        Approvals(ApprovalRows(database), vault),
         OwnerLinks(database),
         Setups(database),
         Tokens(database),

@@ -20,6 +20,9 @@ IDENTITY = "pending-identity"
 PAGES = "pending-pages"
 """`pages` in `pendings.params`: the pages to return to."""
 
+PREVIEW = "call-preview"
+"""`approvals.sealed`: what a person is shown of a call before they say yes or no to it."""
+
 SUCCESSOR = "successor"
 """`refresh_tokens.successor`: the refresh token that came next, while its predecessor is in its grace."""
 

@@ -26,7 +26,7 @@ from vault.errors import Malformed, Sealed, Tampered, UnknownKey
 from vault.ids import operator_id
 from vault.keyring import KeyRing
 from vault.operator import Operator
-from vault.purposes import CALLED, PAGES, SUCCESSOR, TRANSFER, TRIP, WAITING
+from vault.purposes import CALLED, PAGES, PREVIEW, SUCCESSOR, TRANSFER, TRIP, WAITING
 from vault.records import open_tokens
 from vault.secret import wipe
 from vault.store.apps import AppRows, SealedApp
@@ -47,6 +47,7 @@ SEALED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "successors": ("refresh_tokens.successor",),
         "audit keys": ("audit_keys.sealed",),
         "transfers": ("transfers.sealed",),
+        "questions": ("approvals.sealed",),
     }
 )
 """Every kind of sealed record, in the order they are opened, and the columns where it rests."""
@@ -168,6 +169,7 @@ class Verifier:
                 await self._each("successors", watch, _by_key(rows.successors), self._successor),
                 await self._each("audit keys", watch, _by_id(rows.called), self._called),
                 await self._each("transfers", watch, _by_key(rows.transfers), self._transfer),
+                await self._each("questions", watch, _by_key(rows.previews), self._preview),
             ]
         finally:
             if self._operator is not None:
@@ -219,6 +221,9 @@ class Verifier:
 
     async def _trip(self, row: Small) -> None:
         self._open(TRIP, row.record, row.sealed)
+
+    async def _preview(self, row: Small) -> None:
+        self._open(PREVIEW, row.record, row.sealed)
 
     async def _successor(self, row: Small) -> None:
         self._open(SUCCESSOR, row.record, row.sealed)

@@ -19,6 +19,7 @@ import httpx2
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
+from connect.account import Asks
 from connect.address import Proxies
 from connect.admission import Admission, Guests
 from connect.app import Stores, build
@@ -39,10 +40,12 @@ from providers.spotify import record as spotify
 from providers.transport import Transport
 from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
+from vault.approvals import Approvals
 from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.opaque import digest
 from vault.rings.file import FileKeyRing
+from vault.store.approvals import ApprovalRows
 from vault.store.audit import AuditRows
 from vault.store.clients import Client, Clients, Kind
 from vault.store.database import Database
@@ -242,6 +245,7 @@ class Inn:
         self.operated = OperatorApps(apps) if operated is None else operated
         self.registry = Registry((*PROVIDERS, HOUSE), self.operated, own)
         self.flows = Flows(database, vault.derive("flow-handle"))
+        self.approvals = Approvals(ApprovalRows(database), vault)
         self.clients = Clients(database)
         self.stores = Stores.of(database, self.flows)
         self.admission = Admission(
@@ -277,6 +281,7 @@ class Inn:
             protocol=self.authorize.routes(),
             diary=self.diary,
             titles={"spotify_play": "Play on Spotify"},
+            asks=Asks(self.approvals, frozenset({"calendar", "gmail", "tasks", "spotify"})),
             owner_links_enabled=owner_links,
             gate=self.gate,
             premises=Premises(

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from providers.base import Parcel
 from tests.connect.inn import ALL, Browser, Inn
+from vault.approvals import Preview
 from vault.errors import Busy
 from vault.ids import new_id
 from vault.opaque import digest, mint
@@ -45,6 +46,8 @@ SECTIONS = {
     "activity": "activity",
     "audit_keys": "keys",
     "transfers": "file_links",
+    "asks": "asks",
+    "approvals": "questions",
 }
 
 
@@ -109,6 +112,12 @@ class Planted:
             parcel=Parcel("download", "google", "drive_file", "secret-name.txt", {"file": "secret-id"}),
         )  # fmt: skip
         self.secrets |= {offered.handle.get_secret_value(), "secret-name.txt", "secret-id"}
+        await inn.approvals.switch(self.user.id, {"gmail"}, ())
+        deed = inn.approvals.deed(
+            self.user.id, grant.id, "gmail_send_message", connection.id, ["secret-body"]
+        )
+        shown = Preview("Send this mail", (("To", "secret-recipient"),))
+        self.secrets |= {await inn.approvals.ask(deed, shown), "secret-body", "secret-recipient"}
         inn.diary.note(
             user_id=self.user.id, action="spotify_play", client_id=client.id, client_name=client.name,
             grant_id=grant.id, provider="spotify", account="private", milliseconds=5,

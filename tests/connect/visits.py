@@ -13,8 +13,10 @@ from pydantic import SecretStr
 
 from tests.connect.inn import ALL, READ
 from tests.connect.stage import APPS, EVERYTHING, Stage
+from tests.connect.test_approve import asks
 from tests.connect.test_join import CONFIRM, ask, set_out
 from valet.links import mint_setup_link
+from vault.approvals import Preview
 from vault.ids import operator_id
 from vault.opaque import digest, mint
 from vault.store.users import User
@@ -47,6 +49,61 @@ def visit(
         return go
 
     return add
+
+
+# Asking first
+
+
+async def _question(stage: Stage, user: User, preview: Preview) -> str:
+    _, path = await asks(stage.inn, user, preview)
+    return path
+
+
+@visit("approve.html")
+async def a_question(stage: Stage) -> None:
+    _, user = await stage.guest()
+    await stage.google(user)
+    lines = (
+        ("To", "ben@example.com, eve@example.com"),
+        ("Subject", "Monday"),
+        ("Begins", "See you at nine."),
+    )
+    await stage.open(await _question(stage, user, Preview("Send this mail", lines)))
+
+
+@visit("approve.html")
+async def a_question_with_too_much_in_it(stage: Stage) -> None:
+    _, user = await stage.guest()
+    await stage.google(user, "a.very.long.address.that.goes.on.and.on@subdomain.of.a.long.example.com")
+    lines = [
+        (f"Word number {n}", ("x" * 1999, "مرحبا بالعالم " * 100, "<b>bold</b>")[n % 3]) for n in range(20)
+    ]
+    await stage.open(await _question(stage, user, Preview("Invite to this event", tuple(lines))))
+
+
+@visit("approve.html")
+async def a_question_that_was_answered(stage: Stage) -> None:
+    _, user = await stage.guest()
+    await stage.open(await _question(stage, user, Preview("Delete this event", (("Title", "Dentist"),))))
+    await stage.press("Yes, do this")
+
+
+@visit("message.html")
+async def a_question_to_somebody_else(stage: Stage) -> None:
+    _, user = await stage.inn.guest("ben")
+    path = await _question(stage, user, Preview("Delete this event", ()))
+    await stage.guest()
+    await stage.open(path)
+
+
+@visit("account.html")
+async def where_to_be_asked(stage: Stage) -> None:
+    _, user = await stage.guest()
+    await stage.google(user)
+    await stage.inn.approvals.switch(user.id, {"gmail"}, ())
+    await stage.open("/account")
+    await stage.press("Save")
+    await stage.open("/account?saved=1")
 
 
 # Signing in

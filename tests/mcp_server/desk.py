@@ -33,11 +33,13 @@ from providers.spotify.record import READ, WRITE
 from providers.transport import Transport
 from tests.mcp_server.spotifydouble import SpotifyDouble
 from tests.support.witness import Witnessed
+from vault.approvals import Approvals
 from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.store.activity import Activity
+from vault.store.approvals import ApprovalRows
 from vault.store.connections import Connection
 from vault.store.database import Database
 from vault.store.flows import Flows
@@ -75,6 +77,7 @@ class Desk:
     database: Database
     vault: Vault
     flows: Flows
+    approvals: Approvals
     spotify: SpotifyDouble
     app: McpApp
     diary: Diary
@@ -213,7 +216,7 @@ async def serving(
         pauses.append(seconds)
 
     spotify = SpotifyDouble()
-    flows = Flows(database, b"k" * 32)
+    flows, approvals = Flows(database, b"k" * 32), Approvals(ApprovalRows(database), vault)
     named = (["spotify"] if apps else []) + (["google"] if google else [])
     registry = Registry(PROVIDERS, {name: App("operator", "emulator-client") for name in named})
     activity = activity or Activity(database)
@@ -226,6 +229,7 @@ async def serving(
         vault=secrets_of or vault,
         links=links or flows,
         files=Transfers(TransferRows(database), vault),
+        approvals=approvals,
         directory=directory or registry,
         http=Http(upstream or Transport(spotify), sleep=pause),
         diary=diary,
@@ -239,7 +243,7 @@ async def serving(
     app = build(house, _toolbox(tuple(modules)))
     try:
         async with app.lifespan():
-            yield Desk(database, vault, flows, spotify, app, diary, witness, activity, pauses)
+            yield Desk(database, vault, flows, approvals, spotify, app, diary, witness, activity, pauses)
     finally:
         await diary.close()
 

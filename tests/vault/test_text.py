@@ -13,10 +13,12 @@ from pydantic import SecretStr
 
 from providers.base import Account, TokenSet
 from tests.vault.upstreams import FakeUpstream, scalar
+from vault.approvals import Approvals, Preview
 from vault.ids import new_id
 from vault.opaque import digest
 from vault.rings.file import FileKeyRing
 from vault.store.activity import Activity, Note
+from vault.store.approvals import ApprovalRows
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
 from vault.store.documents import Documents
@@ -50,6 +52,7 @@ HOSTILE = [
 OURS = {
     "meta.name", "meta.value", "deks.purpose", "deks.kek_ref", "connections.status", "connections.reason",
     "clients.kind", "clients.auth_method", "flows.kind", "states.purpose", "schema_migrations.name",
+    "approvals.decision",
     "activity.client_kind", "audit.event", "audit.outcome", "audit.tool", "audit.provider", "audit.detail",
 }  # fmt: skip
 
@@ -136,6 +139,15 @@ async def kept(database: Database, vault: Vault, text: str, user: UUID, grant: U
     """Apps, and what was done."""
     app = await vault.apps.save(user, text, text, SecretStr(text), text)
     assert (app.provider, app.client_id) == (text, text)
+    approvals = Approvals(ApprovalRows(database), vault)
+    await approvals.switch(user, {text}, ())
+    assert await approvals.services(user) == {text} and await approvals.wanted(user, text)
+    handle = await approvals.ask(
+        approvals.deed(user, grant, text, None, [text]), Preview(text, ((text, text),))
+    )
+    question = await approvals.look(handle, user)
+    assert question is not None and question.preview == Preview(text, ((text, text),))
+    assert (question.row.tool, question.row.client_id, question.row.redirect_uri) == (text,) * 3
     # The client of that id was registered above: its kind and its address are looked up.
     note = Note(user, text, text, grant, text, text, text, text)
     await Activity(database).write([note])

@@ -18,10 +18,12 @@ from tests.conftest import _copy as copy_of
 from tests.conftest import _drop as drop
 from tests.vault.upstreams import FakeUpstream, connect, run
 from vault import purposes, verify
+from vault.approvals import Approvals, Preview
 from vault.ids import new_id
 from vault.opaque import digest, mint
 from vault.rings.edit import RingFile
 from vault.rings.file import FileKeyRing
+from vault.store.approvals import ApprovalRows
 from vault.store.database import Database
 from vault.store.pendings import Pending, Pendings
 from vault.store.states import State, States
@@ -38,6 +40,7 @@ HASHES = {
     "pendings.account_index", "pendings.browser_hash", "pendings.hash", "refresh_tokens.hash",
     "refresh_tokens.successor_hash", "schema_migrations.checksum", "sessions.hash", "setups.browser_hash",
     "setups.hash", "setups.session_hash", "states.browser_hash", "states.hash", "transfers.hash",
+    "approvals.hash", "approvals.mark",
 }  # fmt: skip
 
 
@@ -92,6 +95,9 @@ async def plant(database: Database, vault: Vault, upstream: FakeUpstream) -> UUI
         user=owner, grant=grant, connection=connection.id, scopes=["drive:read"],
         parcel=Parcel("download", "google", "drive_file", "canary", {"file": "canary"}),
     )  # fmt: skip
+    approvals = Approvals(ApprovalRows(database), vault)
+    deed = approvals.deed(owner, grant, "gmail_send_message", connection.id, ["canary"])
+    await approvals.ask(deed, Preview("Send this mail", (("To", "canary"),)))
     called = vault.seal(purposes.CALLED, owner, b"canary")
     await run(database, "INSERT INTO audit_keys (user_id, sealed) VALUES (%s, %s)", owner, called)
     return owner
@@ -131,7 +137,7 @@ async def successor(database: Database, vault: Vault, owner: UUID) -> UUID:
 
 EVERYTHING = {
     "data keys": 3, "connections": 1, "apps": 1, "trips": 1, "waiting": 2, "pages": 1, "successors": 1,
-    "audit keys": 1, "transfers": 1,
+    "audit keys": 1, "transfers": 1, "questions": 1,
 }  # fmt: skip
 
 
@@ -149,7 +155,7 @@ async def test_everything_opens(
     verdicts = await Verifier(database, FileKeyRing(path)).verify(lambda *at: seen.append(at))
     assert {verdict.kind: verdict.opened for verdict in verdicts} == EVERYTHING
     assert all(not verdict.refused and not verdict.ids for verdict in verdicts)
-    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10, 11, 12]
+    assert [at for at, _ in seen] == [3, 4, 5, 6, 8, 9, 10, 11, 12, 13]
     assert all(at <= total for at, total in seen)
     assert capsys.readouterr().out == ""
 
@@ -181,7 +187,7 @@ def test_every_purpose_of_the_operators_key_is_opened() -> None:
                 assert given in named, f"{file} seals as {given}"
 
 
-OPERATORS = ("trips", "waiting", "pages", "successors", "audit keys", "transfers")
+OPERATORS = ("trips", "waiting", "pages", "successors", "audit keys", "transfers", "questions")
 # Each edit is of every row of its table.
 EDITS: dict[str, tuple[str, dict[str, str]]] = {
     "a bit of every body": (
@@ -238,6 +244,10 @@ EDITS: dict[str, tuple[str, dict[str, str]]] = {
     "a link of another record": (
         "UPDATE transfers SET record_id = gen_random_uuid()",
         {"transfers": "tampered"},
+    ),
+    "a question of another record": (
+        "UPDATE approvals SET id = gen_random_uuid()",
+        {"questions": "tampered"},
     ),
     "an edited wrap of a connection's key": (
         "UPDATE deks SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"

@@ -161,6 +161,15 @@ class Custody:
             limit,
         )
 
+    async def previews(self, after: bytes, limit: int) -> list[Small]:
+        """`approvals.sealed`, by hash; what was answered has none."""
+        return await self._small(
+            "SELECT hash AS key, id AS record, '' AS said, sealed FROM approvals"
+            " WHERE hash > %(after)s AND sealed IS NOT NULL ORDER BY hash LIMIT %(limit)s",
+            after,
+            limit,
+        )
+
     async def successors(self, after: bytes, limit: int) -> list[Small]:
         """`refresh_tokens.successor`, by hash; there is one only in a token's grace."""
         return await self._small(
@@ -211,6 +220,7 @@ class Custody:
                 "SELECT (SELECT count(*) FROM deks) + (SELECT count(*) FROM connections)"
                 " + (SELECT count(*) FROM apps) + (SELECT count(*) FROM states)"
                 " + (SELECT count(*) FROM pendings)"
+                " + (SELECT count(*) FROM approvals WHERE sealed IS NOT NULL)"
                 " + (SELECT count(*) FROM refresh_tokens WHERE successor IS NOT NULL)"
                 " + (SELECT count(*) FROM audit_keys) + (SELECT count(*) FROM transfers)"
             )

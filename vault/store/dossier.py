@@ -162,6 +162,17 @@ async def _of_chats(link: Link, user_id: UUID) -> dict[str, Rows]:
             "SELECT grant_id AS chat, direction, scopes, created_at, expires_at, consumed_at FROM transfers"
             " WHERE user_id = %(user_id)s ORDER BY created_at, record_id",
         ),
+        "asks": await _rows(
+            link,
+            user_id,
+            "SELECT service, created_at FROM asks WHERE user_id = %(user_id)s ORDER BY service",
+        ),
+        "questions": await _rows(
+            link,
+            user_id,
+            "SELECT grant_id AS chat, tool, decision, created_at, expires_at, answered_at, spent_at"
+            " FROM approvals WHERE user_id = %(user_id)s ORDER BY created_at, id",
+        ),
         "requests": await _rows(
             link,
             user_id,
