@@ -11,6 +11,8 @@ from types import ModuleType
 
 from mcp_server.tools import connections
 from mcp_server.tools.google.calendar import calendars
+from mcp_server.tools.google.contacts import saving as contact_saving
+from mcp_server.tools.google.contacts import search as contact_search
 from mcp_server.tools.google.tasks import changes as task_changes
 from mcp_server.tools.google.tasks import listing as task_lists
 from mcp_server.tools.google.tasks import removal as task_removal
@@ -53,4 +55,6 @@ MODULES: tuple[ModuleType, ...] = (
     task_lists,
     task_changes,
     task_removal,
+    contact_search,
+    contact_saving,
 )

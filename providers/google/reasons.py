@@ -16,5 +16,9 @@ MEANINGS: Mapping[str, Reason] = {
         "conflict", "The connected account may look at that calendar but not change it. Choose another one."
     ),
     "forbiddenForNonOrganizer": Reason("conflict", "Only the organizer of that event may change this."),
+    # people.v1: another version than the present one; a directory where there is none
+    "FAILED_PRECONDITION": Reason(
+        "conflict", "It is not in Google as this request takes it to be. Look it up again, then repeat this."
+    ),
     "timeRangeEmpty": Reason("invalid_argument", "The end must be after the start."),
 }

@@ -21,7 +21,7 @@ _DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
 
 
 def complaint(status: int, body: bytes) -> Complaint:
-    """Google's reason, in the older form (`errors[].reason`) or the newer (`details[].reason`).
+    """Google's reason, in the older form (`errors[].reason`) or the newer (`details[].reason`, `status`).
 
     developers.google.com/workspace/calendar/api/guides/errors, google.rpc.ErrorInfo.
     """
@@ -46,6 +46,8 @@ def _words(answer: object) -> Iterator[str]:
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and isinstance(row.get("reason"), str):
                 yield row["reason"]
+    if isinstance(error.get("status"), str):
+        yield error["status"]
 
 
 def account(claims: Mapping[str, object]) -> Account:

@@ -10,13 +10,14 @@ import pytest
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.google import GOOGLE
+from tests.mcp_server import test_contacts as contacts
 from tests.mcp_server import test_tasks_lists as tasks
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
 
 Calls = dict[str, dict[str, Any]]
-TABLES: dict[str, Callable[[Hall], Calls]] = {"tasks": tasks.calls}
-HOSTS = {"tasks": "tasks.googleapis.com"}
+TABLES: dict[str, Callable[[Hall], Calls]] = {"contacts": contacts.calls, "tasks": tasks.calls}
+HOSTS = {"contacts": "people.googleapis.com", "tasks": "tasks.googleapis.com"}
 
 
 @pytest.fixture(params=sorted(TABLES))

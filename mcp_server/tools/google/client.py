@@ -8,7 +8,9 @@ from mcp.server.mcpserver.resolve import Resolve
 
 from mcp_server.inject import connected
 from providers.google import Calendar
+from providers.google.contacts import Contacts
 from providers.google.tasks import Tasks
 
 CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]
 TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]
+ContactsClient = Annotated[Contacts, Resolve(connected("google", Contacts))]

@@ -14,6 +14,7 @@ from providers.emulator.clock import Clock
 from providers.emulator.google.accounts import AUTHORIZE, REVOKE, RULES, TOKEN, Accounts
 from providers.emulator.google.api import Api
 from providers.emulator.google.calendar.api import CalendarApi
+from providers.emulator.google.contacts.api import PeopleApi
 from providers.emulator.google.drive.api import DriveApi
 from providers.emulator.google.errors import ApiError, classic, modern
 from providers.emulator.google.identity import Keys
@@ -25,7 +26,7 @@ from providers.emulator.oauth import CodeFlow
 from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-APIS: tuple[type[Api], ...] = (CalendarApi, DriveApi, TasksApi)
+APIS: tuple[type[Api], ...] = (CalendarApi, DriveApi, TasksApi, PeopleApi)
 PAGES = frozenset(
     {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
 )
