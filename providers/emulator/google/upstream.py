@@ -15,18 +15,20 @@ from providers.emulator.google.accounts import AUTHORIZE, REVOKE, RULES, TOKEN, 
 from providers.emulator.google.api import Api
 from providers.emulator.google.calendar.api import CalendarApi
 from providers.emulator.google.contacts.api import PeopleApi
+from providers.emulator.google.docs.api import DocsApi
 from providers.emulator.google.drive.api import DriveApi
 from providers.emulator.google.errors import ApiError, classic, modern
 from providers.emulator.google.identity import Keys
 from providers.emulator.google.people import Person, people
 from providers.emulator.google.quota import Quota
 from providers.emulator.google.scopes import SCOPES
+from providers.emulator.google.sheets.api import SheetsApi
 from providers.emulator.google.tasks.api import TasksApi
 from providers.emulator.oauth import CodeFlow
 from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-APIS: tuple[type[Api], ...] = (CalendarApi, DriveApi, TasksApi, PeopleApi)
+APIS: tuple[type[Api], ...] = (CalendarApi, DriveApi, DocsApi, SheetsApi, TasksApi, PeopleApi)
 PAGES = frozenset(
     {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
 )
