@@ -26,7 +26,8 @@ class Api:
     """One API. A subclass names itself, says what is there (`settle`) and what it answers (`handlers`).
 
     `name` is the key of its state. `base` is `/host/path` before every path of `served` and `unbuilt`; what
-    is uploaded has whole paths of its own (`uploads`). `modern`: its errors have a `status` and no `errors`.
+    is uploaded has whole paths of its own (`uploads`). `modern`: its errors have a `status` and no `errors`,
+    `both`: they have both.
     `media` are the methods that may be asked for with alt=media. `ids` finds what the journal shows as
     `{id}`. `buckets` are its quotas, `cost` what a method takes of which (default: 1 of the first).
     """
@@ -38,6 +39,7 @@ class Api:
     uploads: ClassVar[tuple[Method, ...]] = ()
     hosts: ClassVar[frozenset[str]]
     modern: ClassVar[bool] = False
+    both: ClassVar[bool] = False
     media: ClassVar[frozenset[str]] = frozenset()
     ids: ClassVar[re.Pattern[str] | None] = None
     buckets: ClassVar[tuple[Bucket, ...]] = ()
@@ -76,7 +78,7 @@ class Api:
 
     def owns(self, path: str) -> bool:
         """Whether `/host/path` is one of its paths."""
-        return path.startswith((f"{self.base}/", *(upload[2] for upload in self.uploads)))
+        return path.startswith((f"{self.base}/", *(upload[2].partition("{")[0] for upload in self.uploads)))
 
     def template(self, path: str) -> str:
         """`path` with ids as `{id}`."""

@@ -36,6 +36,7 @@ STATUS = {
     405: "UNIMPLEMENTED",
     409: "ABORTED",
     412: "FAILED_PRECONDITION",
+    413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",
@@ -96,6 +97,12 @@ def modern(body: Json) -> Json:
             {"@type": INFO, "reason": "RATE_LIMIT_EXCEEDED", "domain": "googleapis.com", "metadata": {}}
         ]
     return {"error": error}
+
+
+def both(body: Json) -> Json:
+    """The older shape with the `status` of the newer one."""
+    status = STATUS.get(body["error"]["code"], "UNKNOWN")
+    return {"error": {**body["error"], "status": body["error"].get("status", status)}}
 
 
 def unauthenticated(*, missing: bool) -> ApiError:

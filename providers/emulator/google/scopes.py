@@ -41,12 +41,19 @@ drive.appdata | See, create and delete its own configuration data in your Google
 drive.file | See, edit, create and delete only the Google Drive files you use with this app
 drive.metadata.readonly | See information about your Google Drive files
 drive.readonly | See and download all your Google Drive files
+gmail.addons.current.action.compose | Manage drafts and send emails when you interact with the add-on
+gmail.addons.current.message.action | View your email messages when you interact with the add-on
+gmail.addons.current.message.metadata | View your email message metadata when the add-on is running
+gmail.addons.current.message.readonly | View your email messages when the add-on is running
 gmail.compose | Manage drafts and send emails
+gmail.insert | Add emails into your Gmail mailbox
 gmail.labels | See and edit your email labels
 gmail.metadata | View your email message metadata, not the body
 gmail.modify | Read, compose and send emails from your Gmail account
 gmail.readonly | View your email messages and settings
 gmail.send | Send email on your behalf
+gmail.settings.basic | See, edit, create, or change your email settings and filters in Gmail
+gmail.settings.sharing | Manage your sensitive mail settings, including who can manage your mail
 spreadsheets | See, edit, create and delete all your Google Sheets spreadsheets
 spreadsheets.readonly | See all your Google Sheets spreadsheets
 tasks | Create, edit, organize and delete all your tasks

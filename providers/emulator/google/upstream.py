@@ -17,7 +17,8 @@ from providers.emulator.google.calendar.api import CalendarApi
 from providers.emulator.google.contacts.api import PeopleApi
 from providers.emulator.google.docs.api import DocsApi
 from providers.emulator.google.drive.api import DriveApi
-from providers.emulator.google.errors import ApiError, classic, modern
+from providers.emulator.google.errors import ApiError, both, classic, modern
+from providers.emulator.google.gmail.api import GmailApi
 from providers.emulator.google.identity import Keys
 from providers.emulator.google.people import Person, people
 from providers.emulator.google.quota import Quota
@@ -28,7 +29,7 @@ from providers.emulator.oauth import CodeFlow
 from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-APIS: tuple[type[Api], ...] = (CalendarApi, DriveApi, DocsApi, SheetsApi, TasksApi, PeopleApi)
+APIS: tuple[type[Api], ...] = (CalendarApi, GmailApi, DriveApi, DocsApi, SheetsApi, TasksApi, PeopleApi)
 PAGES = frozenset(
     {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
 )
@@ -79,7 +80,9 @@ class Google(Upstream):
 
     def _shaped(self, path: str, body: Json) -> Json:
         api = self._api(path)
-        return modern(body) if api is not None and api.modern else body
+        if api is None:
+            return body
+        return modern(body) if api.modern else both(body) if api.both else body
 
     def _api(self, path: str) -> Api | None:
         return next((api for api in self.apis if api.owns(path)), None)
