@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ExceptionHandler, Scope
+from starlette.types import Scope
 
 from connect.account import AccountPage, Asks
 from connect.activity import ActivityPage
@@ -25,13 +22,15 @@ from connect.approve import ApprovePage
 from connect.chats import ChatsPage
 from connect.confirm import Confirm
 from connect.consent import Answers, Consent
+from connect.courier import Courier
 from connect.data import DataPage
+from connect.files import FilesPage
+from connect.handlers import handlers
 from connect.join import Join
-from connect.limits import Gate, TooMany
+from connect.limits import Gate
 from connect.link import Link
 from connect.offer import Offers
 from connect.ownapps import OwnAppsPage
-from connect.pages import Refusal, Step, refused
 from connect.personal import TokensPage
 from connect.plan import Planner
 from connect.session import Desk
@@ -41,14 +40,12 @@ from connect.signin import SignIn
 from connect.trip import Trips
 from connect.ways import WaysPage
 from connect.witness import Witness
-from connect.words import crowded
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.oidc import Discovery
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.erasure import Erasure
-from vault.errors import Busy, PersonGone
 from vault.store.activity import Activity
 from vault.store.database import Database
 from vault.store.dossier import Dossiers
@@ -125,6 +122,7 @@ def build(
     gate: Gate,
     premises: Premises,
     witness: Witness,
+    courier: Courier,
 ) -> Starlette:
     """The sidecar's app.
 
@@ -134,37 +132,29 @@ def build(
     what people want to be asked about.
     Owner links may be on only while the bind address and `public_url` are both loopback. `premises` is what
     the operator's setup shows. `witness` hears of what `diary`, which is each person's own, is not told.
+    `courier` moves files.
     """
     desk = Desk(stores.sessions, vault.derive("csrf"), public_url, admission.recheck, gate.acts)
     trips = Trips(stores.states, vault, oauth, identities, discovery, registry, public_url)
     house = _House(desk, trips, stores, vault, registry, admission, diary, witness)
     signin = _signin(house, owner_links_enabled)
     join = _join(house)
-    consent = Consent(
-        desk=desk,
-        flows=stores.flows,
-        grants=stores.grants,
-        registry=registry,
-        vault=vault,
-        answers=authorize,
-        diary=diary,
-        witness=witness,
-    )
     check = AppCheck(oauth, public_url)
     return Starlette(
         routes=[
             *signin.routes(),
-            *consent.routes(),
+            *_consent(house, authorize).routes(),
             *_link(house, signin, join).routes(),
             *_account(house, titles, check, public_url, asks),
             *ApprovePage(desk=desk, approvals=asks.approvals, diary=diary).routes(),
             *_setup(house, check, premises, public_url),
             *join.routes(),
+            *_files(house, courier, gate).routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
         ],
         middleware=[Middleware(Shield, public_url=public_url)],
-        exception_handlers=_handlers(gate, witness),
+        exception_handlers=handlers(gate, witness),
     )
 
 
@@ -185,6 +175,19 @@ class _House:
     def offers(self) -> Offers:
         """What waits for a yes."""
         return Offers(pendings=self.stores.pendings, vault=self.vault, registry=self.registry)
+
+
+def _consent(house: _House, answers: Answers) -> Consent:
+    return Consent(
+        desk=house.desk,
+        flows=house.stores.flows,
+        grants=house.stores.grants,
+        registry=house.registry,
+        vault=house.vault,
+        answers=answers,
+        diary=house.diary,
+        witness=house.witness,
+    )
 
 
 def _signin(house: _House, owner_links: bool) -> SignIn:
@@ -285,6 +288,16 @@ def _data(house: _House) -> DataPage:
     )
 
 
+def _files(house: _House, courier: Courier, gate: Gate) -> FilesPage:
+    return FilesPage(
+        courier=courier,
+        registry=house.registry,
+        welcome=house.admission.recheck,
+        gate=gate,
+        diary=house.diary,
+    )
+
+
 def _setup(house: _House, check: AppCheck, premises: Premises, public_url: str) -> list[Route]:
     """What the operator's link opens."""
     return SetupPages(
@@ -314,76 +327,3 @@ class _Static(StaticFiles):
         response = super().file_response(full_path, stat_result, scope, status_code)  # type: ignore[arg-type]
         response.headers.setdefault("Cache-Control", "public, max-age=300")
         return response
-
-
-def _handlers(gate: Gate, witness: Witness) -> dict[int | type[Exception], ExceptionHandler]:
-    async def refusal(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Refusal)
-        if error.denied is not None:
-            event, why = error.denied
-            witness.note(event, outcome="refused", detail=why)
-        wait = await gate.missed(request) if error.missed else 0.0
-        return _crowd(request, wait) if wait else refused(request, error)
-
-    async def crowd(request: Request, error: Exception) -> Response:
-        assert isinstance(error, TooMany)
-        return _crowd(request, error.wait)
-
-    async def plain(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        response = refused(request, _HTTP.get(error.status_code) or _odd(error.status_code))
-        response.headers.update(error.headers or {})
-        return response
-
-    async def busy(request: Request, error: Exception) -> Response:
-        assert isinstance(error, Busy)
-        response = refused(request, _BUSY)
-        response.headers["Retry-After"] = str(max(1, round(error.retry_after)))
-        return response
-
-    async def gone(request: Request, _: Exception) -> Response:
-        return refused(request, _GONE)
-
-    return {Refusal: refusal, HTTPException: plain, Busy: busy, TooMany: crowd, PersonGone: gone}
-
-
-def _crowd(request: Request, wait: float) -> Response:
-    refusal = Refusal(
-        429,
-        "That was a lot at once",
-        "Valet takes only so many requests in a short time, from one person and from one network. "
-        "Nothing was changed.",
-        crowded(wait),
-    )
-    response = refused(request, refusal)
-    response.headers["Retry-After"] = str(math.ceil(wait))
-    return response
-
-
-_HOME = Step("Go to your account page", "/account")
-_HTTP = {
-    404: Refusal(404, "There is nothing here", "The address may have been cut short or mistyped.", _HOME),
-    405: Refusal(
-        405, "That can't be done here", "This address works another way. Nothing was changed.", _HOME
-    ),
-}
-_BUSY = Refusal(
-    503,
-    "Valet is busy",
-    "The database did not answer in time. Nothing was lost.",
-    "Reload this page in a moment.",
-)
-
-_GONE = Refusal(
-    410,
-    "You are not here any more",
-    "Your account here was deleted or closed while this was under way, so nothing came of it. Your accounts "
-    "elsewhere are as they were.",
-    Step("Begin anew", "/signin"),
-)
-
-
-def _odd(status: int) -> Refusal:
-    return Refusal(
-        status, "That did not work", "Valet could not read the request. Nothing was changed.", _HOME
-    )

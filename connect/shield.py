@@ -21,6 +21,9 @@ _log = structlog.get_logger(__name__)
 
 MAX_BODY = 64 * 1024
 
+FILES = "/files/"
+"""Addresses beneath it take files and count for themselves what they read (`intake.py`)."""
+
 # No inline script or style anywhere, so no nonce either. `form-action` also covers the redirect that
 # answers a form (Chromium): pages.leave is the way off our origin.
 CONTENT_SECURITY_POLICY = (
@@ -70,10 +73,11 @@ class Shield:
             await self._guard(scope, receive, _Wrapped(send, {**self._headers, "X-Request-Id": request_id}))
 
     async def _guard(self, scope: Scope, receive: Receive, send: _Wrapped) -> None:
-        refusal = self._refuse(Headers(scope=scope))
+        counts = not scope["path"].startswith(FILES)
+        refusal = self._refuse(Headers(scope=scope), counts=counts)
         try:
             if refusal is None:
-                await self._app(scope, self._limited(receive), send)
+                await self._app(scope, self._limited(receive) if counts else receive, send)
                 return
         except ClientDisconnect:
             return
@@ -86,7 +90,7 @@ class Shield:
         if not send.started:
             await refused(Request(scope), refusal)(scope, receive, send)
 
-    def _refuse(self, headers: Headers) -> Refusal | None:
+    def _refuse(self, headers: Headers, *, counts: bool) -> Refusal | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1:
             return Refusal(400, "That request names no address", "It must carry exactly one Host header.")
@@ -98,7 +102,7 @@ class Shield:
                 Step(f"Open {self._public_url}", self._public_url),
             )
         length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._max_body:
+        if counts and length.isdecimal() and int(length) > self._max_body:
             return _too_large()
         return None
 
@@ -128,8 +132,12 @@ class _Wrapped:
         if message["type"] == "http.response.start":
             self.started = True
             headers = MutableHeaders(scope=message)
+            # An answer may be held to more than every page is, not to less: of several policies all count.
+            narrower = headers.getlist("Content-Security-Policy")
             for name, value in self._headers.items():
                 headers[name] = value
+            for policy in narrower:
+                headers.append("Content-Security-Policy", policy)
             headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 

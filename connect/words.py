@@ -37,6 +37,8 @@ DEEDS = {
     "call_approved": "You said yes to a chat",
     "call_declined": "You said no to a chat",
     "asks_changed": "When to be asked first changed",
+    "file_downloaded": "File fetched by a link",
+    "file_uploaded": "File sent by a link",
 }
 """What people do on our pages, by the word that is noted of it."""
 
@@ -78,6 +80,14 @@ def took(milliseconds: int | None) -> str:
 def date(moment: datetime) -> str:
     """`3 May 2027`."""
     return f"{moment.day} {moment:%B %Y}"
+
+
+def size(count: int) -> str:
+    """`512 bytes`, `12 KB`, `3.4 MB`: of 1024, as a person reads it beside a file."""
+    if count < 1024:
+        return "1 byte" if count == 1 else f"{count} bytes"
+    kilobytes = count / 1024
+    return f"{kilobytes:.0f} KB" if kilobytes < 1000 else f"{kilobytes / 1024:.1f} MB"
 
 
 def crowded(wait: float) -> str:

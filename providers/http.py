@@ -44,7 +44,7 @@ from providers.base import (
 )
 from providers.breaker import Breaker
 from providers.media import Media
-from providers.transport import Transport, reaches
+from providers.transport import Road, reaches
 from providers.waiting import DEFAULT_RETRY_AFTER, LONGEST_WAIT, Allowance, named_pause, retry_after, told
 
 log = structlog.get_logger(__name__)
@@ -145,7 +145,7 @@ class Http:
 
     def __init__(
         self,
-        transport: Transport,
+        transport: Road,
         *,
         breaker: Breaker | None = None,
         allowance: Allowance | None = None,
@@ -170,10 +170,17 @@ class Http:
 
         Each call by itself would be patient again, and a task of many calls hang for minutes.
         """
+        return self._like(self._transport, Allowance(self._clock))
+
+    def over(self, road: Road) -> Http:
+        """The same rules over another road, as for what comes as a stream (`streaming.py`)."""
+        return self._like(road, self._allowance)
+
+    def _like(self, road: Road, allowance: Allowance | None) -> Http:
         return Http(
-            self._transport,
+            road,
             breaker=self._breaker,
-            allowance=Allowance(self._clock),
+            allowance=allowance,
             deadline=self._deadline,
             sleep=self._sleep,
             random=self._random,
@@ -195,8 +202,9 @@ class Http:
         headers: Mapping[str, str] | None = None,
         scopes: frozenset[str] = frozenset(),
         most: int | None = None,
+        accepts: frozenset[int] = frozenset(),
     ) -> Answer:
-        """The upstream's 2xx answer to one call.
+        """The upstream's 2xx answer to one call, or one of a status that it `accepts`.
 
         `scopes` are the upstream scopes the call needs; they only name what is missing if it is refused.
         `content` goes in place of `json`; `headers` go beside our own; `most` bounds this answer's body, in
@@ -211,7 +219,7 @@ class Http:
         if answer.status == 401 and bearer is not None and bearer.version is not None:
             bearer = await self._bearer(call, credential, bearer.version)
             answer = await self._exchange(call, bearer)
-        if not 200 <= answer.status < 300:
+        if not 200 <= answer.status < 300 and answer.status not in accepts:
             raise self._error(call, answer, bearer)
         return answer
 

@@ -14,7 +14,7 @@ import httpx2
 import structlog
 
 from providers.base import Provider
-from providers.transport import Transport, reaches
+from providers.transport import Road, reaches
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Picture:
 class Media:
     """Fetches pictures over the shared transport. `deadline`: seconds for one of them."""
 
-    def __init__(self, transport: Transport, deadline: float = 5.0) -> None:
+    def __init__(self, transport: Road, deadline: float = 5.0) -> None:
         self._transport = transport
         self._deadline = deadline
 

@@ -6,13 +6,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal, overload
 
 from providers.base import App, Provider, Service
+from providers.carrier import Carrier
 from providers.google import GOOGLE
+from providers.google.transfer import CARRIER as GOOGLE_CARRIER
 from providers.spotify import SPOTIFY
 
 PROVIDERS: tuple[Provider, ...] = (
     SPOTIFY,
     GOOGLE,
 )
+
+CARRIERS: Mapping[str, Carrier] = {GOOGLE.name: GOOGLE_CARRIER}
+"""How files go in and out, where a provider has any."""
 
 _LEVELS: tuple[Literal["read", "write"], ...] = ("read", "write")
 

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection
 from contextlib import aclosing
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import httpx2
 
@@ -43,6 +43,13 @@ def reaches(url: str, hosts: Collection[str]) -> bool:
     # httpx2.URL normalises: the default port reads None, the host is lower case.
     host = target.host if target.port is None else f"{target.host}:{target.port}"
     return target.scheme == "https" and not target.userinfo and host in hosts
+
+
+class Road(Protocol):
+    """What calls go over."""
+
+    def within(self, seconds: float, most: int | None = None) -> httpx2.AsyncBaseTransport:
+        """For one exchange that ends within `seconds`; `most`: a cap for the answer's body, in bytes."""
 
 
 class Transport:
@@ -80,8 +87,20 @@ class Transport:
 
     async def carry(self, request: httpx2.Request, most: int | None = None) -> httpx2.Response:
         """Send `request` and read the whole answer. Raises httpx2.TransportError, Oversized among them."""
+        return await self.whole(request, await self.open(request), most)
+
+    async def open(self, request: httpx2.Request) -> httpx2.Response:
+        """Send `request`; the answer with its body still to be read. Whoever opens it closes it.
+
+        Raises httpx2.TransportError.
+        """
+        return await self._inner.handle_async_request(self._addressed(request))
+
+    async def whole(
+        self, request: httpx2.Request, response: httpx2.Response, most: int | None = None
+    ) -> httpx2.Response:
+        """An opened answer, read and closed. Raises httpx2.TransportError, Oversized among them."""
         cap = self._max_body if most is None else most
-        response = await self._inner.handle_async_request(self._addressed(request))
         body = bytearray()
         async with aclosing(response.aiter_bytes()) as chunks:
             async for chunk in chunks:

@@ -22,6 +22,7 @@ import mcp_server.tools
 from connect.account import Asks
 from connect.admission import Admission, Guests
 from connect.authorize import Authorize
+from connect.courier import Courier
 from connect.fetch import Fetcher, PublicFetcher
 from connect.limits import Gate
 from connect.metadata import Metadata
@@ -40,7 +41,8 @@ from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.oidc import Discovery
-from providers.registry import PROVIDERS, Registry
+from providers.registry import CARRIERS, PROVIDERS, Registry
+from providers.streaming import Streams
 from providers.transport import Transport
 from valet import entries
 from valet.directory import OperatorApps
@@ -157,7 +159,10 @@ async def assemble(
         stack.push_async_callback(diary.close)
         roster = _roster(settings, database, fetcher)
         notes = (diary, audit)
-        app = _app(settings, database, vault, oauth, http, registry, notes, build_mcp, roster, operated)
+        courier = _courier(database, vault, http, transport)
+        app = _app(
+            settings, database, vault, oauth, http, registry, notes, build_mcp, roster, operated, courier
+        )
         await stack.enter_async_context(housekeeping(_sweeps(database, vault, registry)))
         census = Census(Standings(database), metrics)
         await stack.enter_async_context(housekeeping([census.count], every=60))
@@ -167,6 +172,16 @@ async def assemble(
         ready = registry.operated and registry.configured
         setup = None if ready else await mint_setup_link(database, settings.origin, audit)
         return House(app, link, setup, registry.unset, metrics, caretaker, stack.pop_all())
+
+
+def _courier(database: Database, vault: Vault, http: Http, transport: Transport) -> Courier:
+    return Courier(
+        transfers=Transfers(TransferRows(database), vault),
+        vault=vault,
+        carriers=CARRIERS,
+        http=http,
+        streams=Streams(http, transport),
+    )
 
 
 async def _claim(database: Database, mode: Mode) -> None:
@@ -226,11 +241,11 @@ def _app(
     build_mcp: McpBuilder,
     roster: Roster,
     operated: OperatorApps,
+    courier: Courier,
 ) -> Starlette:
     origin, resource = settings.origin, f"{settings.origin}/mcp"
     diary, audit = notes
     clients, tokens = Clients(database), Tokens(database)
-    files = Transfers(TransferRows(database), vault)
     flows = Flows(database, vault.derive("flow-handle"))
     approvals = Approvals(ApprovalRows(database), vault)
     admission = _admission(settings, database, vault)
@@ -260,8 +275,9 @@ def _app(
         gate=gate,
         premises=_premises(settings, operated),
         witness=audit,
+        courier=courier,
     )
-    checked, waiting = Welcomed(tokens, admission.recheck), (flows, files, approvals)
+    checked, waiting = Welcomed(tokens, admission.recheck), (flows, courier.transfers, approvals)
     mcp = build_mcp(_tools_house(origin, checked, vault, waiting, registry, http, notes))
 
     @asynccontextmanager

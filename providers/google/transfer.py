@@ -1,9 +1,28 @@
-"""Files of Google's that travel by a link: each kind as a parcel."""
+"""Files of Google's that travel by a link: each kind as a parcel, and how it is fetched or put."""
 
 from __future__ import annotations
 
 from providers.base import Direction, Parcel
+from providers.carrier import Carrier
+from providers.google.drafting import put_draft_attachment
+from providers.google.fetching import fetch_attachment, fetch_export, fetch_file
+from providers.google.putting import put_new_content, put_new_file
 from providers.google.record import GOOGLE
+
+CARRIER = Carrier(
+    fetches={
+        "drive_file": fetch_file,
+        "exported": fetch_export,
+        "attachment": fetch_attachment,
+    },
+    puts={
+        "new_file": put_new_file,
+        "new_content": put_new_content,
+        "draft_attachment": put_draft_attachment,
+    },
+    held=frozenset({"draft_attachment"}),
+)
+"""One line for each kind."""
 
 
 def drive_file(file_id: str, name: str, media_type: str = "", size: int | None = None) -> Parcel:

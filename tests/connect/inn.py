@@ -24,6 +24,7 @@ from connect.address import Proxies
 from connect.admission import Admission, Guests
 from connect.app import Stores, build
 from connect.authorize import Authorize
+from connect.courier import Courier
 from connect.limits import Gate
 from connect.pages import error_page
 from connect.redirects import match
@@ -34,9 +35,10 @@ from providers.http import Http
 from providers.identity import Identities
 from providers.oauth import OAuth
 from providers.oidc import Discovery, record
-from providers.registry import PROVIDERS, Registry
+from providers.registry import CARRIERS, PROVIDERS, Registry
 from providers.spotify import SPOTIFY
 from providers.spotify import record as spotify
+from providers.streaming import Streams
 from providers.transport import Transport
 from valet.directory import OperatorApps
 from valet.upstream import RegisteredUpstream
@@ -52,7 +54,9 @@ from vault.store.database import Database
 from vault.store.flows import AuthorizeRequest, Flows
 from vault.store.grants import Grant
 from vault.store.limits import Limits
+from vault.store.transfers import TransferRows
 from vault.store.users import User
+from vault.transfers import Transfers
 from vault.vault import Vault, open_vault
 
 HTTP_URL = "http://127.0.0.1:8420"
@@ -268,6 +272,14 @@ class Inn:
         )
         self.diary = Diary(self.stores.activity, also=self.audit.noted)
         self.oauth = _Forgetful(transport, lambda: self.forget_scopes)
+        http = Http(transport)
+        self.courier = Courier(
+            transfers=Transfers(TransferRows(database), vault),
+            vault=vault,
+            carriers=CARRIERS,
+            http=http,
+            streams=Streams(http, transport),
+        )
         self.app = build(
             public_url=public_url,
             stores=self.stores,
@@ -291,6 +303,7 @@ class Inn:
                 self.operated.changed,
             ),
             witness=self.audit,
+            courier=self.courier,
         )
 
     @classmethod

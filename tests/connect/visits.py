@@ -11,6 +11,9 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
+from providers.base import Parcel
+from providers.carrier import Incoming, Stored
+from providers.google.transfer import drive_file, new_content, new_file
 from tests.connect.inn import ALL, READ
 from tests.connect.stage import APPS, EVERYTHING, Stage
 from tests.connect.test_approve import asks
@@ -20,6 +23,7 @@ from vault.approvals import Preview
 from vault.ids import operator_id
 from vault.opaque import digest, mint
 from vault.store.users import User
+from vault.transfers import Ticket
 
 Go = Callable[[Stage], Awaitable[None]]
 
@@ -502,6 +506,63 @@ async def tokens(stage: Stage) -> None:
     await stage.page.get_by_label("What is it for?").fill("x" * 60)
     await stage.press("Make the token")
     await stage.open("/account/tokens?ended=1")
+
+
+# Files
+
+
+async def _link(stage: Stage, parcel: Parcel) -> str:
+    _, user = await stage.guest()
+    connection = await stage.google(user, "work@example.org")
+    client = await stage.inn.client()
+    await stage.inn.grant(user, client, ALL)
+    grant = (await stage.inn.stores.grants.list(user.id))[0]
+    offered = await stage.inn.courier.transfers.offer(
+        user=user.id, grant=grant.id, connection=connection.id, scopes=ALL, parcel=parcel
+    )
+    await stage.context.clear_cookies()
+    return f"/files/{offered.handle.get_secret_value()}"
+
+
+@visit("download.html")
+async def a_file_to_fetch(stage: Stage) -> None:
+    await stage.open(await _link(stage, drive_file("f1", "A plan of the house.pdf", size=3_400_000)))
+
+
+@visit("download.html")
+async def a_file_with_a_long_name_to_fetch(stage: Stage) -> None:
+    await stage.open(await _link(stage, drive_file("f1", "תקציב" * 60 + ".pdf")))
+
+
+@visit("upload.html")
+async def a_file_to_send(stage: Stage) -> None:
+    await stage.open(await _link(stage, new_file("")))
+
+
+@visit("upload.html")
+async def other_content_to_send(stage: Stage) -> None:
+    await stage.open(await _link(stage, new_content("f1", "M" * 300)))
+
+
+@visit("uploaded.html")
+async def a_file_that_is_there(stage: Stage) -> None:
+    async def put(ticket: Ticket, incoming: Incoming) -> Stored:
+        return Stored(
+            "A plan.pdf", sum([len(piece) async for piece in incoming.pieces]), "https://drive.example/1"
+        )
+
+    stage.inn.courier.put = put  # type: ignore[method-assign]
+    await stage.open(await _link(stage, new_file("A plan.pdf")))
+    plan = {"name": "plan.pdf", "mimeType": "application/pdf", "buffer": b"%PDF" * 999}
+    await stage.page.get_by_label("The file").set_input_files(plan)  # type: ignore[arg-type]
+    await stage.press("Send")
+
+
+@visit("message.html")
+async def a_link_for_a_file_that_was_used(stage: Stage) -> None:
+    path = await _link(stage, new_file(""))
+    await stage.inn.run("UPDATE transfers SET consumed_at = now()")
+    await stage.open(path)
 
 
 @visit("data.html")

@@ -38,6 +38,8 @@ Event = Literal[
     "app_added",
     "app_changed",
     "app_removed",
+    "file_downloaded",
+    "file_uploaded",
     # at /mcp
     "tool_called",
     "bearer_refused",
