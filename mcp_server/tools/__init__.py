@@ -13,6 +13,13 @@ from mcp_server.tools import connections
 from mcp_server.tools.google.calendar import calendars
 from mcp_server.tools.google.contacts import saving as contact_saving
 from mcp_server.tools.google.contacts import search as contact_search
+from mcp_server.tools.google.gmail import attachment as gmail_attachment
+from mcp_server.tools.google.gmail import drafts as gmail_drafts
+from mcp_server.tools.google.gmail import labels as gmail_labels
+from mcp_server.tools.google.gmail import search as gmail_search
+from mcp_server.tools.google.gmail import send as gmail_send
+from mcp_server.tools.google.gmail import thread as gmail_thread
+from mcp_server.tools.google.gmail import trash as gmail_trash
 from mcp_server.tools.google.tasks import changes as task_changes
 from mcp_server.tools.google.tasks import listing as task_lists
 from mcp_server.tools.google.tasks import removal as task_removal
@@ -52,6 +59,13 @@ MODULES: tuple[ModuleType, ...] = (
     queue,
     card,
     calendars,
+    gmail_search,
+    gmail_thread,
+    gmail_attachment,
+    gmail_labels,
+    gmail_drafts,
+    gmail_send,
+    gmail_trash,
     task_lists,
     task_changes,
     task_removal,

@@ -10,14 +10,32 @@ import pytest
 from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.google import GOOGLE
+from tests.mcp_server import mailbox
 from tests.mcp_server import test_contacts as contacts
+from tests.mcp_server import test_gmail_reading as gmail
 from tests.mcp_server import test_tasks_lists as tasks
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
 
 Calls = dict[str, dict[str, Any]]
-TABLES: dict[str, Callable[[Hall], Calls]] = {"contacts": contacts.calls, "tasks": tasks.calls}
-HOSTS = {"contacts": "people.googleapis.com", "tasks": "tasks.googleapis.com"}
+TABLES: dict[str, Callable[[Hall], Calls]] = {
+    "contacts": contacts.calls,
+    "gmail": gmail.calls,
+    "tasks": tasks.calls,
+}
+HOSTS = {
+    "contacts": "people.googleapis.com",
+    "gmail": "gmail.googleapis.com",
+    "tasks": "tasks.googleapis.com",
+}
+
+
+UPSTREAM = {"gmail": mailbox.UPSTREAM}
+"""What its account has allowed, where that is more than what connecting asks for."""
+
+
+def allowed(service: str) -> frozenset[str]:
+    return UPSTREAM.get(service, GOOGLE_UPSTREAM)
 
 
 @pytest.fixture(params=sorted(TABLES))
@@ -36,7 +54,7 @@ async def test_no_tool_is_left_out_and_each_says_what_it_lacks(hall: Hall, servi
     calls, known = TABLES[service](hall), specs(service)
     assert calls.keys() == known.keys()
     for scope in sorted(frozenset().union(*(spec.needs for spec in known.values()))):
-        rest = frozenset(each for each in GOOGLE_UPSTREAM if scope not in GOOGLE.widened({each}))
+        rest = frozenset(each for each in allowed(service) if scope not in GOOGLE.widened({each}))
         async with hall.chat("ana", provider="google", upstream=rest) as client:
             for name in [name for name in calls if scope in known[name].needs]:
                 result = await client.call_tool(name, calls[name])
@@ -55,7 +73,7 @@ async def test_a_chat_that_may_only_look_is_shown_no_more(hall: Hall, service: s
 async def test_limits_short_and_long_and_a_grant_that_has_died(hall: Hall, service: str) -> None:
     """A short limit is waited for once, a long one is told."""
     calls, every = TABLES[service](hall), f"* {HOSTS[service]}/*"
-    async with hall.chat("ana", provider="google") as client:
+    async with hall.chat("ana", provider="google", upstream=allowed(service)) as client:
         for name, arguments in calls.items():
             hall.fault(every, status=429, retry_after=2)
             result = await client.call_tool(name, arguments)
@@ -77,7 +95,7 @@ async def test_limits_short_and_long_and_a_grant_that_has_died(hall: Hall, servi
 
 async def test_strange_arguments_are_named(hall: Hall, service: str) -> None:
     calls = TABLES[service](hall)
-    async with hall.chat("ana", provider="google") as client:
+    async with hall.chat("ana", provider="google", upstream=allowed(service)) as client:
         listed = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
         for name, arguments in calls.items():
             strange: list[dict[str, Any]] = [{"user_id": "ben"}, {"account": "ben"}, {"account": "\u202e"}]

@@ -63,7 +63,7 @@ async def names(client: Client) -> list[str]:
         (("spotify:read",), READ),
         (("spotify:write",), WRITE),
         (("spotify:read", "spotify:write"), WRITE),
-        (("gmail:write", "spotify:admin", "spotify", "spotify:"), []),
+        (("no_service:write", "spotify:admin", "spotify", "spotify:"), []),
     ],
 )
 async def test_listed_if_and_only_if_held(

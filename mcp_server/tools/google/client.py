@@ -9,8 +9,10 @@ from mcp.server.mcpserver.resolve import Resolve
 from mcp_server.inject import connected
 from providers.google import Calendar
 from providers.google.contacts import Contacts
+from providers.google.gmail import Gmail
 from providers.google.tasks import Tasks
 
 CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]
-TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]
 ContactsClient = Annotated[Contacts, Resolve(connected("google", Contacts))]
+GmailClient = Annotated[Gmail, Resolve(connected("google", Gmail))]
+TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]

@@ -43,13 +43,14 @@ def resumed(word: str | None) -> tuple[str | None, int]:
             base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError, TypeError, RecursionError):
-        raise _foreign() from None
+        raise foreign() from None
     if not (page is None or isinstance(page, str)) or not isinstance(shown, int) or isinstance(shown, bool):
-        raise _foreign()
+        raise foreign()
     if not 0 <= shown <= _LARGEST_PAGE or (page is None and not shown):
-        raise _foreign()
+        raise foreign()
     return page, shown
 
 
-def _foreign() -> Refusal:
+def foreign() -> Refusal:
+    """The no to a word that is no cursor of this list."""
     return Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier call of this tool.")

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from mcp_server.errors import Refusal
 from mcp_server.sentences import in_words
-from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
+from mcp_server.tools.ends import BREAKS, GRANT_ENDED
 from providers.base import RateLimited, Rejected, Unavailable
 from providers.spotify import MOST_ITEMS
 

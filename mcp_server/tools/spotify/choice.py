@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcp_server.errors import Refusal
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.spotify.commands import near, on
-from mcp_server.tools.spotify.ends import BREAKS
 from mcp_server.tools.spotify.lists import find_playlist
 from mcp_server.tools.spotify.pick import best
 from mcp_server.tools.spotify.refs import reference, references

@@ -14,11 +14,11 @@ from mcp_server.inject import AccountLabel, Me, Pause
 from mcp_server.ports import Directory
 from mcp_server.sentences import speak
 from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.spotify.arguments import DeviceName
 from mcp_server.tools.spotify.client import SpotifyClient
 from mcp_server.tools.spotify.commands import as_loud, disallowed, elsewhere, on
 from mcp_server.tools.spotify.devices import only, target
-from mcp_server.tools.spotify.ends import BREAKS
 from mcp_server.tools.spotify.watch import until
 from mcp_server.tools.text import clip, listed, quoted
 from mcp_server.tools.undo import Undo

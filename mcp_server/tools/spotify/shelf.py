@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from mcp_server.answers import answer
 from mcp_server.sentences import in_words
-from mcp_server.tools.spotify.ends import BREAKS, GRANT_ENDED
+from mcp_server.tools.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.spotify.lookup import fetch, first, meanings
 from mcp_server.tools.spotify.shelving import Outcome, piecewise
 from mcp_server.tools.spotify.views import item

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from mcp_server.tools.spotify.ends import BREAKS
+from mcp_server.tools.ends import BREAKS
 from providers.base import NotFound, ProviderError, Rejected, Unavailable
 
 MOST_CALLS = 16

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mcp_server.errors import Refusal
 from mcp_server.ladder import Sleep
-from mcp_server.tools.spotify.ends import BREAKS
+from mcp_server.tools.ends import BREAKS
 from providers.base import Unavailable
 from providers.spotify import Playback, Spotify
 

@@ -1,0 +1,85 @@
+"""gmail_send_message."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from mcp_types import CallToolResult
+
+from mcp_server.errors import Refusal
+from mcp_server.inject import AccountLabel, Confirm
+from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS
+from mcp_server.tools.google.client import GmailClient
+from mcp_server.tools.google.gmail.letter import Letter, body_of
+from mcp_server.tools.google.gmail.reply import framed
+from mcp_server.tools.google.gmail.sent import (
+    Body,
+    More,
+    ReplyTo,
+    Sent,
+    Subject,
+    To,
+    addressed,
+    answered,
+    preview,
+)
+from providers.base import Unavailable
+from providers.google.gmail import Gmail, Message
+from providers.google.services import GMAIL_SEND
+
+
+@tool(
+    service="gmail",
+    access="write",
+    title="Send mail",
+    needs=(GMAIL_SEND,),
+    read_only=False,
+    destructive=True,
+    idempotent=False,
+    asks=True,
+)
+async def gmail_send_message(
+    gmail: GmailClient,
+    confirm: Confirm,
+    body: Body,
+    to: To | None = None,
+    cc: More | None = None,
+    bcc: More | None = None,
+    subject: Subject = "",
+    reply_to_message_id: ReplyTo = None,
+    account: AccountLabel = None,
+) -> Annotated[CallToolResult, Sent]:
+    """Send a mail at once. Better: gmail_create_draft, show it, gmail_send_draft. Don't repeat a call whose
+    outcome is unclear.
+    """
+    text = body_of(body)
+    frame = await framed(gmail, to or (), cc or (), bcc or (), subject, reply_to_message_id)
+    letter = Letter(frame.recipients, frame.subject, text, frame.answers)
+    mail = addressed(frame.recipients, frame.subject)
+    thread_id = frame.answers.thread_id if frame.answers is not None else None
+    same = [hashlib.sha256(text.encode()).hexdigest(), thread_id or ""]
+    await confirm("Send this mail", preview(mail, text), same=same)
+    try:
+        sent = await gmail.send(bytes(letter), thread_id)
+    except Unavailable as error:
+        if not error.ambiguous:
+            raise
+        sent = await _sent_after_all(gmail, letter.message_id)
+    return answered(mail, sent)
+
+
+async def _sent_after_all(gmail: Gmail, message_id: str) -> Message:
+    """The mail, where it is found by the Message-ID that we gave it. Raises Refusal where nobody can tell."""
+    try:
+        found = await gmail.found(f"rfc822msgid:{message_id.strip('<>')}")
+    except BREAKS:  # most people have not allowed their mail to be read
+        found = ()
+    if found:
+        return found[0]
+    raise Refusal(
+        "provider_error",
+        "Gmail's answer was lost, so nobody knows whether the mail was sent. Do not send it again before you "
+        "have looked for it among the sent mail (gmail_search_threads with in:sent), or the person has.",
+    )
