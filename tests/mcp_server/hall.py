@@ -8,7 +8,7 @@
 The client speaks streamable HTTP over a socket. Each request that the tools send, and each answer to it, is
 judged: of Spotify by its OpenAPI file (tests/providers/spec.py; where that is absent they go on unjudged, and
 a test says so), of Google by its discovery documents (tests/providers/discovery.py), the scopes of the token
-included.
+included, and by google-api-python-client, which must ask in the same words (tests/providers/twin.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tests.mcp_server.desk import (
     Desk,
     Resident,
 )
-from tests.providers import discovery, spec
+from tests.providers import discovery, spec, twin
 from tests.support.emulator import EmulatorProcess
 
 HOST = "api.spotify.com"
@@ -113,6 +113,7 @@ class Judge(httpx2.AsyncBaseTransport):
             else contract.accepted(request.method, path)
         )
         contract.assert_request_valid(request.method, url, request.headers, body, scopes)
+        twin.assert_same(contract, request.method, url, request.headers, body)
         if not self.trusting:
             media = request.url.params.get("alt") == "media"
             contract.assert_answer_valid(

@@ -71,10 +71,12 @@ class Contract:
     """One discovery document."""
 
     def __init__(self, document: Json) -> None:
+        self.name = f"{document['name']}.{document['version']}"
         base = urlsplit(document["baseUrl"])
         self.origin = f"{base.scheme}://{base.netloc}"
+        self._base = base.path
         self._schemas: dict[str, Json] = document.get("schemas", {})
-        self._common: dict[str, Json] = document.get("parameters", {})
+        self.common: dict[str, Json] = document.get("parameters", {})
         self._routes: list[tuple[str, re.Pattern[str], Json]] = []
         for method in _methods(document):
             paths = [base.path + (method.get("flatPath") or method["path"])]
@@ -160,9 +162,19 @@ class Contract:
                 seen.add(method["id"])
                 yield method
 
+    def within(self, operation: Json, path: str) -> dict[str, str]:
+        """The parameters in a path, by the names the method itself has for them (`resourceName`)."""
+        protocols = operation.get("mediaUpload", {}).get("protocols", {}).values()
+        for template in (self._base + operation["path"], *(protocol["path"] for protocol in protocols)):
+            found = _pattern(template).fullmatch(path)
+            if found:
+                return {name: unquote(value) for name, value in found.groupdict().items()}
+        raise AssertionError(f"{operation['id']} has not the path {path}")
+
     # How
 
     def _routed(self, method: str, path: str) -> tuple[Json, dict[str, str]]:
+        """The method of a concrete path, and the parameters in it. AssertionError where there is none."""
         for verb, pattern, operation in self._routes:
             found = pattern.fullmatch(path)
             if verb == method and found:
@@ -171,7 +183,7 @@ class Contract:
 
     def _query(self, operation: Json, query: str, values: dict[str, str]) -> Iterator[str]:
         """What is wrong with the parameters, of query and path."""
-        known = {**self._common, **operation.get("parameters", {})}
+        known = {**self.common, **operation.get("parameters", {})}
         given: dict[str, list[str]] = {}
         for name, value in parse_qsl(query, keep_blank_values=True):
             given.setdefault(name, []).append(value)
