@@ -213,7 +213,7 @@ class AccountPage:
         return Card(
             connection=connection,
             title=provider.title if provider else connection.provider.capitalize(),
-            lines=tuple(lines(provider, whole)) if provider else (),
+            lines=tuple(lines(provider, whole, connection.scopes)) if provider else (),
             parts=tuple(lines(provider, partly)) if provider else (),
             health=health(connection),
             known=provider is not None,

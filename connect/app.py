@@ -259,12 +259,13 @@ def _account(
         registry=registry,
         tokens=stores.personal,
         grants=stores.grants,
+        vault=vault,
         diary=diary,
         public_url=public_url,
     )
     return [
         *AccountPage(desk=desk, registry=registry, vault=vault, diary=diary, asks=asks).routes(),
-        *ChatsPage(desk=desk, registry=registry, grants=stores.grants, diary=diary).routes(),
+        *ChatsPage(desk=desk, registry=registry, grants=stores.grants, vault=vault, diary=diary).routes(),
         *tokens.routes(),
         *ways.routes(),
         *ActivityPage(desk=desk, registry=registry, activity=stores.activity, titles=titles).routes(),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connect.levels import chat_lines
 from connect.pages import Refusal, Step
 from connect.scopes import covered
 from connect.session import Desk, to_signin
-from connect.words import Asker, Line, asker, lines
+from connect.words import Asker, Line, asker
 from providers.registry import Registry
 from vault.diary import Diary
+from vault.store.connections import Connection
 from vault.store.grants import Grant, Grants
+from vault.vault import Vault
 
 _HERE = "/account/chats"
 
@@ -31,8 +35,9 @@ class Chat:
 class ChatsPage:
     """`/account/chats` and its one button."""
 
-    def __init__(self, *, desk: Desk, registry: Registry, grants: Grants, diary: Diary) -> None:
+    def __init__(self, *, desk: Desk, registry: Registry, grants: Grants, vault: Vault, diary: Diary) -> None:
         self._desk = desk
+        self._vault = vault
         self._registry = registry
         self._grants = grants
         self._diary = diary
@@ -49,9 +54,9 @@ class ChatsPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_HERE)
-        held = await self._grants.list(guest.user.id)
+        held, accounts = await self._grants.list(guest.user.id), await self._vault.list(guest.user.id)
         # Personal tokens have a page of their own.
-        chats = [self._chat(grant) for grant in held if grant.client_kind != "personal"]
+        chats = [self._chat(grant, accounts) for grant in held if grant.client_kind != "personal"]
         cut = request.query_params.get("cut") == "1"
         return self._desk.page(guest, "chats.html", tab="chats", chats=chats, cut=cut)
 
@@ -72,10 +77,9 @@ class ChatsPage:
         self._diary.note(user_id=guest.user.id, action="chat_cut_off", grant_id=grant)
         return RedirectResponse(f"{_HERE}?cut=1", 303)
 
-    def _chat(self, grant: Grant) -> Chat:
-        held = covered(grant.scopes)
+    def _chat(self, grant: Grant, accounts: Sequence[Connection]) -> Chat:
         return Chat(
             grant,
             asker(grant.client_name, grant.client_kind, grant.client_id, grant.redirect_uri),
-            tuple(line for provider in self._registry.configured for line in lines(provider, held)),
+            chat_lines(self._registry.configured, covered(grant.scopes), accounts),
         )

@@ -99,14 +99,15 @@ class Confirm:
         meant = next((c for c in held if str(c.id) == notes.get("meant") and c.id != same_id), None)
         granted = found.tokens.scopes if found.tokens.scopes is not None else errand.scopes
         may = self._registry.satisfied(provider.name, granted)
+        later = frozenset(notes["needed"]) & provider.asked_later
         return self._desk.page(
             guest,
             "confirm.html",
             provider=provider,
             account=found.account.label,
             handle=asked,
-            may=lines(provider, may),
-            missing=lines(provider, frozenset(notes["ours"]) - may),
+            may=lines(provider, may, granted),
+            missing=lines(provider, frozenset(notes["ours"]) - may, later - provider.widened(granted)),
             same=same,
             beside=same is not None and str(same.id) in notes.get("beside", ()),
             meant=meant,
@@ -191,6 +192,7 @@ class Confirm:
         if complete and errand.back:
             return RedirectResponse(safe_next(errand.back), 303)
         on["again"] = "" if complete else errand.again
+        on["later"] = " ".join(sorted(frozenset(errand.notes["needed"]) & errand.provider.asked_later))
         return finished(connection, {"asked": " ".join(sorted(ours)), **on})
 
     async def finish(self, user: User, flow: UUID | None, grant: UUID | None, scopes: frozenset[str]) -> None:

@@ -12,14 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from connect.levels import Choice, choice, held_at
 from connect.pages import Refusal, leave
 from connect.redirects import KNOWN_CUSTOM
 from connect.scopes import covered
 from connect.session import Desk, to_signin
 from connect.signin import handle
 from connect.witness import Witness
-from connect.words import LEVELS, Asker, Level, Line, asked_level, asker, lines, may, ours, titles
-from providers.base import Provider, Service
+from connect.words import LEVELS, Asker, Line, asked_level, asker, lines, ours, titles
+from providers.base import Provider
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.health import health
@@ -39,18 +40,6 @@ class Answers(Protocol):
 
     async def deny(self, flow: AuthorizeFlow) -> str:
         """Consume the flow; the client's redirect URI with access_denied. Raises AlreadyUsed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One service on the page: the levels on offer, the one preset, and what each means."""
-
-    name: str
-    title: str
-    levels: tuple[Level, ...]
-    preset: Level
-    read: str
-    write: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +98,7 @@ class Consent:
             guest,
             "consent.html",
             asker=asker_of(flow),
-            wants=titles(choice.title for party in parties for choice in party.choices),
+            wants=_wants(parties),
             parties=parties,
             kept=await self._kept(flow, guest.user.id),
             h=key,
@@ -163,7 +152,11 @@ class Consent:
         return [line for provider in self._registry.configured for line in lines(provider, more)]
 
     def _party(self, provider: Provider, flow: AuthorizeFlow, connections: list[Connection]) -> Party | None:
-        choices = tuple(_choice(s, flow) for s in provider.services if asked_level(s, flow.scopes) != "off")
+        allowed = held_at(provider, connections)
+        asked = [(each, asked_level(each, flow.scopes)) for each in provider.services]
+        choices = tuple(
+            choice(provider, each, level, level, allowed) for each, level in asked if level != "off"
+        )
         if not choices:
             return None
         held = [c for c in connections if c.provider == provider.name]
@@ -187,21 +180,15 @@ class Consent:
         return chosen
 
 
+def _wants(parties: list[Party]) -> str:
+    """What a chat asks for, at a glance: services, or where those are many the accounts that they are of."""
+    services = [each.title for party in parties for each in party.choices]
+    return titles(services if len(services) <= 3 else [party.provider.title for party in parties])
+
+
 def asker_of(flow: AuthorizeFlow) -> Asker:
     """The chat client of an authorize request, as a person may judge it."""
     return asker(flow.client_name, flow.client_kind, flow.client_id, flow.redirect_uri)
-
-
-def _choice(service: Service, flow: AuthorizeFlow) -> Choice:
-    asked = asked_level(service, flow.scopes)
-    return Choice(
-        name=service.name,
-        title=service.title,
-        levels=LEVELS[: LEVELS.index(asked) + 1],
-        preset=asked,
-        read=may(service.read.sentence),
-        write=may(service.write.sentence),
-    )
 
 
 def _path(key: str) -> str:

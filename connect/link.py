@@ -71,7 +71,7 @@ class Link:
             guest,
             "connect.html",
             plan=plan,
-            new=lines(provider, plan.new),
+            new=lines(provider, plan.new, plan.later),
             kept=lines(provider, plan.ours - plan.new),
             extra=lines(provider, plan.extra),
             switch=f"/signin?{urlencode({'next': plan.again, 'switch': '1'})}",
@@ -117,6 +117,7 @@ class Link:
         provider = configured(self._registry, connection.provider)
         asked = frozenset(request.query_params.get("asked", "").split()) & frozenset(self._registry.scopes)
         missing = asked - self._registry.satisfied(provider.name, connection.scopes)
+        later = frozenset(request.query_params.get("later", "").split()) & provider.asked_later
         then = request.query_params.get("then", "")
         return self._desk.page(
             guest,
@@ -125,7 +126,7 @@ class Link:
             account=connection.account_label,
             meant=meant,
             same=request.query_params.get("same") == "1",
-            missing=lines(provider, missing),
+            missing=lines(provider, missing, later - provider.widened(connection.scopes)),
             then=safe_next(then) if then else "",
             again=safe_next(request.query_params.get("again") or f"/connect/{provider.name}"),
         )

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from connect.words import date
+from connect.words import date, grouped
 from vault.audit.events import Event
 from vault.health import ahead
 
@@ -31,6 +31,7 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.filters["ahead"] = ahead
 _ENVIRONMENT.filters["date"] = date
+_ENVIRONMENT.filters["grouped"] = grouped
 _ENVIRONMENT.filters["with_code"] = with_code
 
 

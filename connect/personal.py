@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,17 +10,20 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from connect.levels import chat_lines, choice, held_at
 from connect.names import shown_name
 from connect.pages import Refusal, Step
 from connect.scopes import covered
 from connect.session import Desk, to_signin
-from connect.words import LEVELS, Level, Line, lines, may, ours
+from connect.words import LEVELS, Level, Line, ours
 from providers.base import Provider, Service
 from providers.registry import Registry
 from vault.diary import Diary
 from vault.ids import new_id
+from vault.store.connections import Connection
 from vault.store.grants import Grants
 from vault.store.personal import MOST, Full, PersonalToken, PersonalTokens
+from vault.vault import Vault
 
 _HERE = "/account/tokens"
 _NEW = f"{_HERE}/new"
@@ -37,16 +40,6 @@ class Key:
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One service on the form."""
-
-    name: str
-    title: str
-    read: str
-    write: str
-
-
 class TokensPage:
     """`/account/tokens`: the list, the form, and the token itself, which is shown once."""
 
@@ -57,6 +50,7 @@ class TokensPage:
         registry: Registry,
         tokens: PersonalTokens,
         grants: Grants,
+        vault: Vault,
         diary: Diary,
         public_url: str,
     ) -> None:
@@ -64,6 +58,7 @@ class TokensPage:
         self._registry = registry
         self._tokens = tokens
         self._grants = grants
+        self._vault = vault
         self._diary = diary
         self._resource = f"{public_url}/mcp"
 
@@ -81,7 +76,10 @@ class TokensPage:
         guest = await self._desk.guest(request)
         if guest.user is None:
             return to_signin(_HERE)
-        keys = [Key(token, self._lines(token.scopes)) for token in await self._tokens.list(guest.user.id)]
+        held = await self._vault.list(guest.user.id)
+        keys = [
+            Key(token, self._lines(token.scopes, held)) for token in await self._tokens.list(guest.user.id)
+        ]
         ended = request.query_params.get("ended") == "1"
         return self._desk.page(guest, "tokens.html", tab="tokens", keys=keys, ended=ended)
 
@@ -91,14 +89,18 @@ class TokensPage:
         if guest.user is None:
             return to_signin(_NEW)
         # First of all: nobody shall sign in again to read that there is nothing to do.
-        choices = [_choice(service) for _, service in self._services()]
+        services = self._services()
         if self._desk.stale(guest):
             return to_signin(_NEW, again=True)
+        held = await self._vault.list(guest.user.id)
         return self._desk.page(
             guest,
             "newtoken.html",
             tab="tokens",
-            choices=choices,
+            choices=[
+                choice(provider, each, "write", "read", held_at(provider, held))
+                for provider, each in services
+            ],
             lives=LIVES,
             preset=PRESET,
             key=new_id(),
@@ -127,7 +129,7 @@ class TokensPage:
             token=token.get_secret_value(),
             name=name,
             life=LIVES[days],
-            lines=self._lines(scopes),
+            lines=self._lines(scopes, await self._vault.list(guest.user.id)),
             url=self._resource,
         )
 
@@ -151,9 +153,8 @@ class TokensPage:
             raise _nothing_to_do()
         return found
 
-    def _lines(self, scopes: frozenset[str]) -> tuple[Line, ...]:
-        held = covered(scopes)
-        return tuple(line for provider in self._registry.configured for line in lines(provider, held))
+    def _lines(self, scopes: frozenset[str], held: Sequence[Connection]) -> tuple[Line, ...]:
+        return chat_lines(self._registry.configured, covered(scopes), held)
 
     def _chosen(self, fields: Mapping[str, object]) -> frozenset[str]:
         """Our scopes of the radio buttons. Raises Refusal where all are off."""
@@ -163,10 +164,6 @@ class TokensPage:
         if not chosen:
             raise _refused("A token that may do nothing is of no use. Turn at least one service on.")
         return chosen
-
-
-def _choice(service: Service) -> Choice:
-    return Choice(service.name, service.title, may(service.read.sentence), may(service.write.sentence))
 
 
 def _level(fields: Mapping[str, object], service: Service) -> Level:

@@ -26,9 +26,10 @@ from vault.vault import Vault
 class Plan:
     """One errand, ready to be shown.
 
-    `ours`: our scopes it is about; `new`: those the provider has not allowed yet; `extra`: those the
-    client's grant lacks. `needed`: the upstream scopes without which it is not done; `scopes`: what the
-    provider is asked for, which includes what it allowed before unless its consents add up by themselves.
+    `ours`: our scopes it is about; `new`: those the provider has not allowed yet; `later`: upstream scopes
+    that connecting never asks for, and this errand does; `extra`: those of ours that the client's grant
+    lacks. `needed`: the upstream scopes without which it is not done; `scopes`: what the provider is
+    asked for, which includes what it allowed before unless its consents add up by themselves.
     `settled`: the provider has nothing to add, only the grant has to be raised. `beside`: accounts there are
     already, where one more is wanted. `renews`: the account that is there is to be connected again.
     """
@@ -36,6 +37,7 @@ class Plan:
     provider: Provider
     ours: frozenset[str]
     new: frozenset[str]
+    later: frozenset[str]
     extra: frozenset[str]
     needed: frozenset[str]
     scopes: frozenset[str]
@@ -53,7 +55,8 @@ class Plan:
     @property
     def settled(self) -> bool:
         """Nothing to ask the provider."""
-        return bool(self.extra) and self.current is not None and not self.new and not self.switch
+        asked = self.new or self.later or self.switch
+        return bool(self.extra) and self.current is not None and not asked
 
 
 class Planner:
@@ -224,6 +227,8 @@ class Planner:
             provider=provider,
             ours=ours,
             new=ours - allowed,
+            later=(provider.widened(asked) - (provider.widened(kept) if works else frozenset()))
+            & provider.asked_later,
             extra=extra,
             needed=needed,
             scopes=provider.identity_scopes | provider.least(asked),

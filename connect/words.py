@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -188,14 +188,36 @@ class Line:
     may: str
 
 
-def lines(provider: Provider, scopes: frozenset[str]) -> list[Line]:
-    """What exactly these scopes of ours allow at this provider, one line each; read before write."""
-    found = []
+def lines(provider: Provider, scopes: frozenset[str], later: Iterable[str] = ()) -> list[Line]:
+    """What exactly these scopes of ours allow Valet at this provider, one line each; read before write.
+
+    `later` are upstream scopes of which those that connecting never asks for are named too.
+    """
+    found, more = [], provider.least(later)
     for service in provider.services:
         for level, access in (("read", service.read), ("write", service.write)):
             if f"{service.name}:{level}" in scopes:
                 found.append(Line(service.title, may(access.sentence)))
+        found += [Line(service.title, may(each.sentence)) for each in service.later if each.scopes <= more]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines that belong together, under the title of their service where there are several services."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def grouped(found: Sequence[Line]) -> list[Group]:
+    """The lines by service where they are of several; else each for itself."""
+    by_service: dict[str, list[str]] = {}
+    for line in found:
+        by_service.setdefault(line.service, []).append(line.may)
+    if len(by_service) == 1:
+        return [Group("", (line.may,)) for line in found]
+    return [Group(title, tuple(each)) for title, each in by_service.items()]
 
 
 def may(sentence: str) -> str:

@@ -38,6 +38,7 @@ APPROVE = "valet/approve"
 _LINES = 20
 _WORD = 40
 _MOST = 2000
+_IN_ALL = 8000
 _TO_THE_MODEL = 500
 
 
@@ -73,13 +74,20 @@ class Approver:
 
 def shown(asked: Asked) -> Preview:
     """What a person is shown: bounded, each value one line without hidden characters; a rest is mentioned."""
-    lines = [(clip(word, _WORD), _whole(content)) for word, content in asked.lines[:_LINES]]
-    if len(asked.lines) > _LINES:
-        lines.append(("Not shown", f"{len(asked.lines) - _LINES} lines more"))
+    lines: list[tuple[str, str]] = []
+    room = _IN_ALL
+    for word, content in asked.lines[:_LINES]:
+        said = _whole(content, min(_MOST, room))
+        room -= len(said)
+        if room < 0:
+            break
+        lines.append((clip(word, _WORD), said))
+    if rest := len(asked.lines) - len(lines):
+        lines.append(("Not shown", f"{rest} more"))
     return Preview(asked.title, tuple(lines))
 
 
-def _whole(content: str, most: int = _MOST) -> str:
+def _whole(content: str, most: int) -> str:
     if len(content) <= most:
         return clip(content, most)
     return f"{clip(content, most)} (and {len(content) - most:,} characters more)"

@@ -222,7 +222,7 @@ def _lacking(error: ScopeMissing, directory: Directory) -> Spoken | None:
     lacks = [
         access
         for service in record.services
-        for access in (service.read, service.write)
+        for access in (service.read, service.write, *service.later)
         if access.scopes & error.scopes
     ]
     if not lacks:

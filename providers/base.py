@@ -136,10 +136,16 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """One level of access to a service: the upstream scopes it needs and the sentence a person reads."""
+    """One level of access to a service: the upstream scopes it needs and the sentence a person reads.
+
+    `level` says which of our scopes lets a chat use it. `chat` is the sentence for what a chat may do by it,
+    where the provider's scope allows Valet more than that.
+    """
 
     scopes: frozenset[str]
     sentence: str
+    level: Literal["read", "write"] = "read"
+    chat: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,11 @@ class Service:
     read: Access
     write: Access
     later: tuple[Access, ...] = ()
+
+    @property
+    def asked_later(self) -> frozenset[str]:
+        """The upstream scopes in `later`."""
+        return frozenset().union(*(access.scopes for access in self.later))
 
     def upstream(self, access: Literal["read", "write"]) -> frozenset[str]:
         """Upstream scopes that `access` needs; write includes read."""
@@ -290,6 +301,11 @@ class Provider:
         """What these upstream scopes are good for: themselves, and what they cover."""
         held = frozenset(granted)
         return held.union(*(self.covers.get(scope, frozenset()) for scope in held))
+
+    @property
+    def asked_later(self) -> frozenset[str]:
+        """The upstream scopes that connecting never asks for, of all services."""
+        return frozenset().union(*(service.asked_later for service in self.services))
 
     def least(self, scopes: Iterable[str]) -> frozenset[str]:
         """These upstream scopes without those that another of them covers: what to ask a person for."""

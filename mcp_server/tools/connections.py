@@ -55,6 +55,10 @@ class Offered(BaseModel):
         Standing,
         Field(description="`connected_in_part`: works, but a tool may answer that it needs more allowed."),
     ]
+    asked_later: Annotated[
+        list[str] | None,
+        Field(description="Not allowed so far; a tool that needs it answers with a link for the person."),
+    ] = None
 
 
 class Overview(BaseModel):
@@ -141,7 +145,9 @@ async def connections_connect(
         rows = await me.vault.list(me.principal.user_id)
         if _state(rows, provider, found.upstream(access)) == "connected":
             done = Asked(service=found.name, access=access, state="connected")
-            return answer(done, f"{found.title} is connected, and this chat has {access} access.")
+            later = _later(rows, provider, found, write=access == "write")
+            more = " A tool that needs more of it than was allowed so far asks for that." if later else ""
+            return answer(done, f"{found.title} is connected, and this chat has {access} access.{more}")
     if me.principal.personal and not holds(me.principal.scopes, found.name, access):
         raise Refusal("scope_missing", _fixed(me, found, access))
     upstream = provider.least(found.upstream(access))
@@ -230,7 +236,19 @@ def _offered(me: Person, rows: Sequence[Connection], provider: Provider, service
         provider=provider.name,
         access="write" if may_write else "read" if may_read else "off",
         state=_state(rows, provider, service.upstream("write" if may_write else "read")),
+        asked_later=_later(rows, provider, service, write=may_write) if may_read else None,
     )
+
+
+def _later(
+    rows: Sequence[Connection], provider: Provider, service: Service, *, write: bool
+) -> list[str] | None:
+    """What a chat with that access may use and no account of theirs has allowed yet."""
+    works = [row.scopes for row in rows if row.provider == provider.name and health(row).works]
+    held = provider.widened(frozenset().union(*works))
+    levels = {"read", "write"} if write else {"read"}
+    lacks = [each for each in service.later if each.level in levels and not each.scopes <= held]
+    return [each.sentence for each in lacks] or None
 
 
 def _state(rows: Sequence[Connection], provider: Provider, upstream: frozenset[str]) -> Standing:

@@ -64,12 +64,16 @@ SERVICES = (
     Service(
         name="gmail",
         title="Gmail",
-        read=Access(frozenset({GMAIL_LABELS}), "See and edit the labels of your mail."),
+        read=Access(
+            frozenset({GMAIL_LABELS}),
+            "See and edit the labels of your mail.",
+            chat="See the labels of your mail.",
+        ),
         write=Access(frozenset({GMAIL_SEND}), "Send mail as you."),
         later=(
             Access(frozenset({GMAIL_READ}), "Read all of your mail."),
-            Access(frozenset({GMAIL_COMPOSE}), "See, write and send drafts of mail."),
-            Access(frozenset({GMAIL_MODIFY}), "Read, label, file away and trash all of your mail."),
+            Access(frozenset({GMAIL_COMPOSE}), "See, write and send drafts of mail.", "write"),
+            Access(frozenset({GMAIL_MODIFY}), "Read, label, file away and trash all of your mail.", "write"),
         ),
     ),
     Service(

@@ -25,7 +25,7 @@ from vault.store.database import Database
 from vault.store.users import User
 
 APPS = {name: App("operator", f"client-{name}", SecretStr("app-secret")) for name in ("spotify", "google")}
-EVERYTHING = frozenset({*ALL, "calendar:read", "calendar:write"})
+EVERYTHING = ALL | {f"{each.name}:{level}" for each in GOOGLE.services for level in ("read", "write")}
 
 
 class Stage:

@@ -33,7 +33,8 @@ AXE = """async tags => {
   return found.violations.map(v => v.id + ": " + v.nodes.map(n => n.html.slice(0, 160)).join(" | "));
 }"""
 
-SMALL = """() => [...document.querySelectorAll("button, .button, .tick, .tabs a, .front a, input[type=text]")]
+SMALL = """() => [...document.querySelectorAll(
+  "button, .button, .tick, .levels label, .tabs a, .front a, input[type=text]")]
   .filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML.slice(0, 120))"""
 
 ORDER = """() => {

@@ -13,11 +13,13 @@ from pydantic import SecretStr
 
 from providers.base import Parcel
 from providers.carrier import Incoming, Stored
+from providers.google.services import GMAIL_READ
 from providers.google.transfer import drive_file, new_content, new_file
 from tests.connect.inn import ALL, READ
 from tests.connect.stage import APPS, EVERYTHING, Stage
 from tests.connect.test_approve import asks
 from tests.connect.test_join import CONFIRM, ask, set_out
+from tests.connect.test_later import needs
 from valet.links import mint_setup_link
 from vault.approvals import Preview
 from vault.ids import operator_id
@@ -198,6 +200,14 @@ async def off_to_the_provider(stage: Stage) -> None:
 async def connect_from_the_account_page(stage: Stage) -> None:
     await stage.guest()
     await stage.open("/connect/google")
+
+
+@visit("connect.html")
+async def connect_for_what_is_asked_apart(stage: Stage) -> None:
+    _, user = await stage.guest()
+    await stage.google(user)
+    _, path = await needs(stage.inn, user, GMAIL_READ, ours=frozenset({"calendar:read"}))
+    await stage.open(path)
 
 
 @visit("connect.html")

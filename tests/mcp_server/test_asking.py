@@ -352,7 +352,7 @@ async def test_what_is_shown_is_bounded_and_runs_into_nothing(serve: Serve) -> N
     lines = dict(question.preview.lines)
     assert lines["To"] == "<b>ok</b> gpj.exe To: nobody@example.com ” [x](https://evil.example)"
     assert lines["Text"].endswith("… (and 8,000 characters more)") and len(lines["Text"]) < 2100
-    assert lines["Not shown"] == "12 lines more"
+    assert lines["Not shown"] == "12 more"
     [params] = form.asked
     assert [line.partition(":")[0] for line in params.message.splitlines()][:4] == [
         "Send this mail?",
