@@ -89,6 +89,8 @@ def _too_many(error: RateLimited, title: str) -> str:
             else f"{title} is receiving too many requests from this server."
         )
     until = f"until {_clock(error.until)}"
+    if error.of:
+        return f"The {error.of} that {whose} has in a day are used up, for everybody in it, {until}."
     if error.reason != QUOTA:
         return f"{title} is receiving too many requests from {whose} and serves nobody through it {until}."
     if error.own:

@@ -74,11 +74,11 @@ class Complaint:
 
     `reason` is a machine word from a list the provider's record keeps, never the upstream's own text.
     `meaning` overrules the status where a provider puts several things under one: `scope` for a missing
-    scope, `limit` for a rate limit.
+    scope, `limit` for a rate limit, `refused` for a 401 that is about something else than the token.
     """
 
     reason: str = ""
-    meaning: Literal["scope", "limit"] | None = None
+    meaning: Literal["scope", "limit", "refused"] | None = None
 
 
 ErrorReader = Callable[[int, bytes], Complaint]

@@ -87,6 +87,7 @@ class RateLimited(ProviderError):
     """Too many requests; `retry_after` is in seconds. `reason` tells a spent quota from a burst.
 
     `until` is set where it is the limit of a whole app: then nothing is sent for anybody of that app before.
+    `of` says what is limited, where that is not all that the app may do: "searches of YouTube".
     """
 
     def __init__(
@@ -98,12 +99,14 @@ class RateLimited(ProviderError):
         *,
         until: datetime | None = None,
         own: bool = False,
+        of: str = "",
     ) -> None:
         super().__init__(provider, operation, f"retry after {retry_after:g} s")
         self.retry_after = retry_after
         self.reason = reason
         self.until = until
         self.own = own
+        self.of = of
 
 
 class Unavailable(ProviderError):

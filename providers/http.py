@@ -216,7 +216,7 @@ class Http:
         call = _Call(provider, method, target, operation, json, scopes, content, headers or {}, most)
         bearer = await self._bearer(call, credential, None)
         answer = await self._exchange(call, bearer)
-        if answer.status == 401 and bearer is not None and bearer.version is not None:
+        if _unauthenticated(call, answer) and bearer is not None and bearer.version is not None:
             bearer = await self._bearer(call, credential, bearer.version)
             answer = await self._exchange(call, bearer)
         if not 200 <= answer.status < 300 and answer.status not in accepts:
@@ -288,7 +288,7 @@ class Http:
             return ScopeMissing(name, operation, (call.scopes - held) or call.scopes, held)
         if complaint.meaning == "limit" or status == 429:
             return self._too_many(call, answer, bearer, complaint.reason)
-        if status == 401 and bearer is not None:
+        if _unauthenticated(call, answer) and bearer is not None:
             return GrantRejected(name, operation)
         if 400 <= status < 500 and status != 408:
             return _refusal(call, status, complaint.reason, own=bearer is not None and bearer.own)
@@ -358,6 +358,11 @@ class _Patience:
             return None
         self._tried += 1
         return self._random() * FIRST_PAUSE * 2.0 ** (self._tried - 1)
+
+
+def _unauthenticated(call: _Call, answer: Answer) -> bool:
+    """Whether it is the token that was refused."""
+    return answer.status == 401 and call.provider.complaint(401, answer.body).meaning != "refused"
 
 
 def _refusal(call: _Call, status: int, reason: str, *, own: bool) -> ProviderError:

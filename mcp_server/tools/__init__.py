@@ -23,6 +23,10 @@ from mcp_server.tools.google.gmail import trash as gmail_trash
 from mcp_server.tools.google.tasks import changes as task_changes
 from mcp_server.tools.google.tasks import listing as task_lists
 from mcp_server.tools.google.tasks import removal as task_removal
+from mcp_server.tools.google.youtube import adding as youtube_adding
+from mcp_server.tools.google.youtube import playlists as youtube_playlists
+from mcp_server.tools.google.youtube import search as youtube_search
+from mcp_server.tools.google.youtube import videos as youtube_videos
 from mcp_server.tools.spotify import (
     card,
     catalogue,
@@ -71,4 +75,8 @@ MODULES: tuple[ModuleType, ...] = (
     task_removal,
     contact_search,
     contact_saving,
+    youtube_search,
+    youtube_videos,
+    youtube_playlists,
+    youtube_adding,
 )

@@ -21,4 +21,11 @@ MEANINGS: Mapping[str, Reason] = {
         "conflict", "It is not in Google as this request takes it to be. Look it up again, then repeat this."
     ),
     "timeRangeEmpty": Reason("invalid_argument", "The end must be after the start."),
+    # youtube.v3
+    "playlistItemsNotAccessible": Reason(
+        "conflict", "That playlist is not the person's own, or private. Choose one of theirs."
+    ),
+    "youtubeSignupRequired": Reason(
+        "conflict", "This Google account has no YouTube channel yet. The person can make one on youtube.com."
+    ),
 }

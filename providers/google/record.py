@@ -17,6 +17,8 @@ ISSUER = "https://accounts.google.com"
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
 _LIMIT = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
 _QUOTA = {"quotaExceeded", "dailyLimitExceeded"}
+_NO_TOKEN = {"youtubeSignupRequired"}
+"""Of a 401 that no other token would mend."""
 _DISABLED = {"accessNotConfigured", "SERVICE_DISABLED"}
 
 
@@ -32,6 +34,8 @@ def complaint(status: int, body: bytes) -> Complaint:
         return Complaint("QUOTA_EXCEEDED", "limit")
     if status in {403, 429} and words & _LIMIT:
         return Complaint("", "limit")
+    if status == 401 and words & _NO_TOKEN:
+        return Complaint(next(iter(words & _NO_TOKEN)), "refused")
     if words & _DISABLED:
         return Complaint("accessNotConfigured")
     return Complaint(next((word for word in MEANINGS if word in words), ""))

@@ -14,6 +14,7 @@ from tests.mcp_server import mailbox
 from tests.mcp_server import test_contacts as contacts
 from tests.mcp_server import test_gmail_reading as gmail
 from tests.mcp_server import test_tasks_lists as tasks
+from tests.mcp_server import test_youtube as youtube
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
 
@@ -22,11 +23,13 @@ TABLES: dict[str, Callable[[Hall], Calls]] = {
     "contacts": contacts.calls,
     "gmail": gmail.calls,
     "tasks": tasks.calls,
+    "youtube": youtube.calls,
 }
 HOSTS = {
     "contacts": "people.googleapis.com",
     "gmail": "gmail.googleapis.com",
     "tasks": "tasks.googleapis.com",
+    "youtube": "youtube.googleapis.com",
 }
 
 

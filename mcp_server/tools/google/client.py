@@ -11,8 +11,10 @@ from providers.google import Calendar
 from providers.google.contacts import Contacts
 from providers.google.gmail import Gmail
 from providers.google.tasks import Tasks
+from providers.google.youtube import YouTube
 
 CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]
 ContactsClient = Annotated[Contacts, Resolve(connected("google", Contacts))]
 GmailClient = Annotated[Gmail, Resolve(connected("google", Gmail))]
 TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]
+YouTubeClient = Annotated[YouTube, Resolve(connected("google", YouTube))]

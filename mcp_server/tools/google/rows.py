@@ -16,7 +16,7 @@ from mcp_server.tools.text import clip
 V = TypeVar("V", bound=BaseModel)
 _LINK = re.compile(r"https://[!-~]{1,500}")
 
-Cursor = Annotated[str | None, Field(description="`next_cursor` of the last answer.", max_length=LONGEST)]
+Cursor = Annotated[str | None, Field(description="The last `next_cursor`.", max_length=LONGEST)]
 """The argument that goes on with a list."""
 
 More = Annotated[str | None, Field(description="Pass as `cursor` to see more.")]

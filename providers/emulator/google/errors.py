@@ -78,7 +78,7 @@ def classic(
 ) -> Json:
     """The body of an error."""
     reason = reason or REASONS.get(code, "backendError")
-    if reason in LIMITS:
+    if reason in LIMITS and domain == "global":
         domain, message = "usageLimits", LIMITS[reason]
     error: Json = {"domain": domain, "reason": reason, "message": message}
     if about is not None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from providers.emulator.clock import Clock
 from providers.emulator.google.errors import LIMITS, ApiError
@@ -16,7 +18,8 @@ Json = dict[str, Any]
 class Bucket:
     """A quota: `units` in `seconds`; `shared` by everybody of the project, or each person's own.
 
-    `reason` and `status` are what a call beyond it hears.
+    `reason`, `status`, `domain` and `message` are what a call beyond it hears. `daily`: it begins anew at
+    midnight in California, whenever it was first used (YouTube's does).
     """
 
     name: str
@@ -25,6 +28,9 @@ class Bucket:
     shared: bool = False
     reason: str = "userRateLimitExceeded"
     status: int = 403
+    domain: str = "usageLimits"
+    message: str = ""
+    daily: bool = False
 
 
 class Quota:
@@ -46,11 +52,13 @@ class Quota:
         bucket, now = self._buckets[name], self._clock.now()
         key = (name, "" if bucket.shared else account)
         began, used = self._used.get(key, (now, 0))
-        if now - began >= bucket.seconds:
+        over = now - began >= bucket.seconds if not bucket.daily else _day(now) != _day(began)
+        if over:
             began, used = now, 0
         self._used[key] = (began, used + units)
         if used + units > self._limits.get(name, bucket.units):
-            raise ApiError(bucket.status, LIMITS[bucket.reason], bucket.reason, domain="usageLimits")
+            message = bucket.message or LIMITS[bucket.reason]
+            raise ApiError(bucket.status, message, bucket.reason, domain=bucket.domain)
 
     def limit(self, body: Json) -> Json:
         """Set limits by bucket, as tests want them: `{"gmail": 40}`. Raises ValueError for an unknown one."""
@@ -64,3 +72,7 @@ class Quota:
         """Units used in the present windows, by bucket and account."""
         return {f"{name}/{account}" if account else name: used for (name, account), (_, used) in
                 self._used.items()}  # fmt: skip
+
+
+def _day(now: float) -> date:
+    return datetime.fromtimestamp(now, ZoneInfo("America/Los_Angeles")).date()

@@ -25,11 +25,14 @@ from providers.emulator.google.quota import Quota
 from providers.emulator.google.scopes import SCOPES
 from providers.emulator.google.sheets.api import SheetsApi
 from providers.emulator.google.tasks.api import TasksApi
+from providers.emulator.google.youtube.api import YouTubeApi
 from providers.emulator.oauth import CodeFlow
 from providers.emulator.settings import Settings
 from providers.emulator.upstream import ErrorHandler, Json, Reads, Upstream, Writes
 
-APIS: tuple[type[Api], ...] = (CalendarApi, GmailApi, DriveApi, DocsApi, SheetsApi, TasksApi, PeopleApi)
+APIS: tuple[type[Api], ...] = (
+    CalendarApi, GmailApi, DriveApi, DocsApi, SheetsApi, TasksApi, PeopleApi, YouTubeApi,
+)  # fmt: skip
 PAGES = frozenset(
     {"accounts.google.com", "myaccount.google.com", "oauth2.googleapis.com", "openidconnect.googleapis.com"}
 )
