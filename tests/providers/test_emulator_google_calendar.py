@@ -264,7 +264,8 @@ def test_tokens_and_scopes(emulator: EmulatorProcess, ana: CalendarWire) -> None
 
 
 SERVED = {"calendarList.list", "calendarList.get", *(f"events.{verb}" for verb in
-          ("list", "get", "insert", "patch", "delete"))}  # fmt: skip
+          ("list", "get", "insert", "patch", "delete", "instances")),
+          "freebusy.query", "settings.list", "settings.get"}  # fmt: skip
 
 
 def test_every_method_of_the_document_is_served_or_says_that_it_is_not(emulator: EmulatorProcess) -> None:

@@ -106,7 +106,13 @@ def test_nobody_gets_mail_unless_asked_to(ana: CalendarWire, emulator: EmulatorP
 def test_a_meet_call(ana: CalendarWire) -> None:
     asked = {"createRequest": {"requestId": "r1", "conferenceSolutionKey": {"type": "hangoutsMeet"}}}
     assert "hangoutLink" not in ana.insert({**TEA, "conferenceData": asked})
-    made = ana.insert({**TEA, "conferenceData": asked}, conferenceDataVersion=1)
+    pending = ana.insert({**TEA, "conferenceData": asked}, conferenceDataVersion=1)
+    assert pending["conferenceData"]["createRequest"]["status"] == {"statusCode": "pending"}
+    assert "hangoutLink" not in pending
+    path = f"{EVENTS}/{pending['id']}"
+    made = ana.json(path)
+    again = ana("PATCH", path, {"conferenceData": asked}, query={"conferenceDataVersion": 1}).json()
+    assert again["hangoutLink"] == made["hangoutLink"], "the same request again is ignored"
     assert re.fullmatch(r"https://meet\.google\.com/[a-z]{3}-[a-z]{4}-[a-z]{3}", made["hangoutLink"])
     assert made["conferenceData"]["entryPoints"][0]["uri"] == made["hangoutLink"]
     assert made["conferenceData"]["createRequest"]["status"] == {"statusCode": "success"}

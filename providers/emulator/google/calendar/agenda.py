@@ -32,6 +32,20 @@ def agenda(calendars: Calendars, people: Mapping[str, Person], query: Mapping[st
     ]
 
 
+def ids(calendars: Calendars, people: Mapping[str, Person], query: Mapping[str, str]) -> dict[str, str]:
+    """The ids of what is in the calendars of `account`, by title, deleted ones too.
+
+    Raises ValueError for an unknown account.
+    """
+    if query.get("account") not in people:
+        raise ValueError("account must be an account's key.")
+    return {
+        event["summary"]: event["id"]
+        for entry in calendars.lists[query["account"]]
+        for event in calendars.calendars[entry.calendar].events.values()
+    }
+
+
 def _between(calendar: Calendar, low: datetime, high: datetime) -> Iterator[Json]:
     for event in calendar.events.values():
         if event["status"] == "cancelled":

@@ -12,12 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from providers.emulator.google import query
 from providers.emulator.google.api import Api
-from providers.emulator.google.calendar import model, times
-from providers.emulator.google.calendar.agenda import agenda
+from providers.emulator.google.calendar import model, settings, times
+from providers.emulator.google.calendar.agenda import agenda, ids
 from providers.emulator.google.calendar.data import furnish
+from providers.emulator.google.calendar.freebusy import FreeBusy
 from providers.emulator.google.calendar.listing import Search
 from providers.emulator.google.calendar.methods import SERVED, UNBUILT
 from providers.emulator.google.calendar.model import REMINDERS, Calendar, Calendars
+from providers.emulator.google.calendar.sharing import Sharing
 from providers.emulator.google.calendar.writing import Writing
 from providers.emulator.google.errors import ApiError, invalid
 from providers.emulator.google.guard import Handler
@@ -43,10 +45,12 @@ class CalendarApi(Api):
     buckets = (Bucket("calendar", 600),)
 
     state: Calendars
+    sharing: Sharing
 
     def settle(self, now: float) -> None:
         """Everybody's calendars as of today."""
         self.state = Calendars(self.google.clock)
+        self.sharing = Sharing(self.state)
         furnish(self.state, self.google.people, now)
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -60,12 +64,19 @@ class CalendarApi(Api):
             "calendar.events.insert": writing.insert,
             "calendar.events.patch": writing.patch,
             "calendar.events.delete": writing.delete,
+            "calendar.events.instances": self._instances,
+            "calendar.freebusy.query": FreeBusy(self).query,
+            "calendar.settings.list": settings.listed,
+            "calendar.settings.get": settings.one,
         }
 
     def reads(self) -> Reads:
-        """`calendar/mail`: who was written to, and about what; `calendar/agenda`: what somebody has on."""
+        """`calendar/mail`: who was written to, and about what; `calendar/agenda`: what somebody has on;
+        `calendar/ids`: what it is called on the wire.
+        """
         return {
             "calendar/mail": lambda query: self.state.mail,
+            "calendar/ids": lambda query: ids(self.state, self.google.people, query),
             "calendar/agenda": lambda query: agenda(self.state, self.google.people, query),
         }
 
@@ -108,10 +119,27 @@ class CalendarApi(Api):
 
     async def _events(self, request: Request, person: Person) -> Response:
         calendar, entry = self.state.open(person, request.path_params["calendar"])
+        return self._page(request, person, calendar, entry, Search(request).found(calendar))
+
+    async def _instances(self, request: Request, person: Person) -> Response:
+        """The dates of a recurring event, in order, changed ones as they are now."""
+        calendar, entry = self.state.open(person, request.path_params["calendar"])
+        master = found(calendar, request)
+        if "recurrence" not in master:
+            raise invalid("The event is not a recurring event.")
+        rows = Search(request).dates(master, calendar)
+        asked = request.query_params.get("originalStart")
+        if asked is not None:
+            rows = [row for row in rows if asked in row["originalStartTime"].values()]
+        return self._page(request, person, calendar, entry, rows)
+
+    def _page(
+        self, request: Request, person: Person, calendar: Calendar, entry: model.Entry, rows: list[Json]
+    ) -> Response:
         reader = zone(request, calendar)
         most = query.whole(request, "maxAttendees", 1000, 1000)
         size = query.whole(request, "maxResults", 250, 2500)
-        some, token = query.page(request, Search(request).found(calendar), size)
+        some, token = query.page(request, rows, size)
         answer = {
             "kind": "calendar#events",
             "etag": self.state.version(calendar),

@@ -54,6 +54,9 @@ ANA_WORK = """
 +1 | 11:00-12:00 | Fabric samples with Emil | guests=emil accepted
 +1 | 15:30-16:30 | Client call: Hotel Solar | guests=marta@hotel-solar.example needsAction, emil accepted
 +4 | all day | Workshop closed for inventory
++8 | 09:45-11:45 | Focus time | kind=focusTime
++9 | all day | Home | kind=workingLocation
++11 | 08:00-18:00 | At the fair in Milan | kind=outOfOffice
 """
 
 TEAM = """
@@ -71,6 +74,20 @@ EMIL = """
 +1 | 08:00-09:00 | Bike to the shop | location=Radhaus Mitte
 +1 | 11:00-12:00 | Fabric samples with Ana | guests=ana-work accepted
 """
+
+
+AUTO = {"autoDeclineMode": "declineNone"}
+KINDS: dict[str, Json] = {
+    "focusTime": {"eventType": "focusTime", "focusTimeProperties": {**AUTO, "chatStatus": "doNotDisturb"}},
+    "outOfOffice": {"eventType": "outOfOffice", "outOfOfficeProperties": AUTO},
+    "workingLocation": {
+        "eventType": "workingLocation",
+        "transparency": "transparent",
+        "visibility": "public",
+        "workingLocationProperties": {"type": "homeOffice", "homeOffice": {}},
+    },
+}
+"""What events of a kind of their own have besides."""
 
 
 def furnish(calendars: Calendars, people: Mapping[str, Person], now: float) -> None:
@@ -122,6 +139,7 @@ def _fill(
         event |= _when(day, hours, more.get("zone", calendar.zone), now)
         if "rule" in more:
             event["recurrence"] = [f"RRULE:{more['rule']}"]
+        event |= KINDS.get(more.get("kind", ""), {})
         if "guests" in more:
             guests = [_guest(text, people) for text in more["guests"].split(", ")]
             event["attendees"] = [_host(person), *guests]

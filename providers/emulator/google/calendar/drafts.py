@@ -22,10 +22,14 @@ CHOICES = {
     "transparency": {"opaque", "transparent"},
     "visibility": {"default", "public", "private", "confidential"},
     "status": {"confirmed", "tentative", "cancelled"},
-    "eventType": {"default"},
+    "eventType": {"default", "focusTime", "outOfOffice", "workingLocation"},
 }
+KINDS = ("focusTimeProperties", "outOfOfficeProperties", "workingLocationProperties")
+"""What events of a kind of their own have besides; Google makes and keeps them only in calendars of a
+Workspace account's own (developers.google.com, Calendar: "Manage focus time, out of office, and working
+location events")."""
 SWITCHES = ("anyoneCanAddSelf", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests")
-OBJECTS = ("reminders", "source", "extendedProperties")
+OBJECTS = ("reminders", "source", "extendedProperties", *KINDS)
 
 
 def merged(before: Json, body: Json, zone: ZoneInfo, person: Person, *, meet: bool) -> Json:
@@ -37,6 +41,9 @@ def merged(before: Json, body: Json, zone: ZoneInfo, person: Person, *, meet: bo
     for name in (*TEXTS, *CHOICES, *SWITCHES, *OBJECTS):
         if name in body:
             _set(event, name, _checked(name, body[name]))
+    if event["eventType"] != before["eventType"] and "etag" in before:
+        raise invalid("Event type cannot be changed.", reason="eventTypeRestriction")
+    _check_kind(event, person)
     for name in ("start", "end"):
         if name in body:
             event[name] = times.read(_overlaid(before.get(name), body[name]), name)
@@ -50,10 +57,34 @@ def merged(before: Json, body: Json, zone: ZoneInfo, person: Person, *, meet: bo
     if "recurrence" in event:
         recurring.check(event, zone)
     if "attendees" in body:
-        _set(event, "attendees", _guests(body["attendees"], person))
+        _set(event, "attendees", _invited(before, body, person))
     if meet and body.get("conferenceData") is not None:
-        event |= _conference(body["conferenceData"])
+        event |= _conference(body["conferenceData"], before.get("conferenceData"))
     return event
+
+
+def _check_kind(event: Json, person: Person) -> None:
+    """Whether somebody may have an event of that kind in that form. Raises ApiError."""
+    kind = event["eventType"]
+    if kind == "default":
+        return
+    own = event["organizer"]["email"] == person.email and person.domain is not None
+    if not own or f"{kind}Properties" not in event:
+        raise invalid("The event type is not allowed here.", reason="eventTypeRestriction")
+    if kind == "workingLocation" and event.get("transparency") != "transparent":
+        raise invalid("A working location event must be transparent.", reason="malformedWorkingLocationEvent")
+
+
+def _invited(before: Json, body: Json, person: Person) -> list[Json] | None:
+    """The guests that a body asks for; with attendeesOmitted it only speaks of who asks (Event)."""
+    guests = _guests(body["attendees"], person)
+    host = before["organizer"]["email"]
+    if body.get("attendeesOmitted") is True:
+        own = {guest["email"]: guest for guest in guests or [] if guest["email"] == person.email}
+        return [own.get(guest["email"], guest) for guest in before.get("attendees", [])]
+    return [
+        {**guest, "organizer": True} if guest["email"] == host else guest for guest in guests or []
+    ] or None
 
 
 def own_id(body: Json) -> str | None:
@@ -120,8 +151,28 @@ def _guest(guest: Json, person: Person) -> Json:
     return kept
 
 
-def _conference(data: Any) -> Json:
-    """A Meet call, made at once; only a createRequest makes one."""
+def ready(event: Json) -> Json | None:
+    """The event with its Meet call there, where that was only asked for until now."""
+    data = event.get("conferenceData", {})
+    asked = data.get("createRequest", {})
+    if asked.get("status") != {"statusCode": "pending"}:
+        return None
+    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
+    code = f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
+    link = f"https://meet.google.com/{code}"
+    made = {
+        "createRequest": {**asked, "status": {"statusCode": "success"}},
+        "entryPoints": [{"entryPointType": "video", "uri": link, "label": f"meet.google.com/{code}"}],
+        "conferenceSolution": {"key": {"type": "hangoutsMeet"}, "name": "Google Meet"},
+        "conferenceId": code,
+    }
+    return {**event, "hangoutLink": link, "conferenceData": made}
+
+
+def _conference(data: Any, before: Json | None) -> Json:
+    """A Meet call that is asked for, and made a little later; the same request again is ignored
+    (CreateConferenceRequest). Only a createRequest makes one.
+    """
     asked = data.get("createRequest") if isinstance(data, dict) else None
     if not isinstance(asked, dict):
         raise invalid("Invalid conference data.")
@@ -129,19 +180,7 @@ def _conference(data: Any) -> Json:
         raise invalid("Invalid conference type value.")
     if not asked.get("requestId"):
         raise invalid("Missing conference create request id.", reason="required")
-    letters = "".join(secrets.choice(string.ascii_lowercase) for _ in range(10))
-    code = f"{letters[:3]}-{letters[3:7]}-{letters[7:]}"
-    link = f"https://meet.google.com/{code}"
-    return {
-        "hangoutLink": link,
-        "conferenceData": {
-            "createRequest": {
-                "requestId": asked["requestId"],
-                "conferenceSolutionKey": {"type": "hangoutsMeet"},
-                "status": {"statusCode": "success"},
-            },
-            "entryPoints": [{"entryPointType": "video", "uri": link, "label": f"meet.google.com/{code}"}],
-            "conferenceSolution": {"key": {"type": "hangoutsMeet"}, "name": "Google Meet"},
-            "conferenceId": code,
-        },
-    }
+    request = {"requestId": asked["requestId"], "conferenceSolutionKey": {"type": "hangoutsMeet"}}
+    if before and before.get("createRequest", {}).get("requestId") == asked["requestId"]:
+        return {}
+    return {"conferenceData": {"createRequest": {**request, "status": {"statusCode": "pending"}}}}

@@ -54,6 +54,13 @@ class Search:
             rows.sort(key=lambda event: (event["updated"], event["id"]))
         return rows
 
+    def dates(self, master: Json, calendar: Calendar) -> list[Json]:
+        """The instances of one recurring event that are in the range; cancelled ones with showDeleted."""
+        changed = [one for one in calendar.exceptions(master["id"]) if self._touches(one, calendar)]
+        rows = [*self._expanded(master, calendar), *changed]
+        rows = [row for row in rows if self.deleted or row["status"] != "cancelled"]
+        return sorted(rows, key=lambda row: (times.moment(row["start"], calendar.tz), row["id"]))
+
     def _candidates(self, calendar: Calendar) -> Iterator[Json]:
         """Events that touch the range; with `single`, instances instead of what recurs."""
         for event in calendar.events.values():

@@ -18,6 +18,9 @@ READING = (
     "calendar.events.readonly",
     "calendar.readonly",
 )
+FREE = ("calendar", "calendar.events.freebusy", "calendar.freebusy", "calendar.readonly")
+SETTINGS = "/users/me/settings"
+SETTING = ("calendar", "calendar.readonly", "calendar.settings", "calendar.settings.readonly")
 LISTS = ("calendar", "calendar.calendarlist", "calendar.calendarlist.readonly", "calendar.readonly")
 
 SERVED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
@@ -28,6 +31,10 @@ SERVED: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("calendar.events.insert", "POST", EVENTS, WRITING),
     ("calendar.events.patch", "PATCH", EVENT, WRITING),
     ("calendar.events.delete", "DELETE", EVENT, WRITING),
+    ("calendar.events.instances", "GET", f"{EVENT}/instances", READING),
+    ("calendar.freebusy.query", "POST", "/freeBusy", FREE),
+    ("calendar.settings.list", "GET", SETTINGS, SETTING),
+    ("calendar.settings.get", "GET", f"{SETTINGS}/{{setting}}", SETTING),
 )
 
 REST = f"""
@@ -36,13 +43,11 @@ REST = f"""
     POST {CALENDAR}/acl/watch
     DELETE,PATCH,PUT {LIST}/{{calendar}}
     POST {LIST} {LIST}/watch
-    POST {CALENDAR}/clear {CALENDAR}/transferOwnership /calendars /channels/stop /freeBusy
+    POST {CALENDAR}/clear {CALENDAR}/transferOwnership /calendars /channels/stop
     DELETE,GET,PATCH,PUT {CALENDAR}
     GET /colors
     POST {EVENTS}/import {EVENTS}/quickAdd {EVENTS}/watch {EVENT}/move
-    GET {EVENT}/instances
     PUT {EVENT}
-    GET /users/me/settings /users/me/settings/{{setting}}
     POST /users/me/settings/watch
 """
 """The API has these; the emulator answers 501 until it does."""

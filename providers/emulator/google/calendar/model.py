@@ -176,7 +176,7 @@ def shown(event: Json, calendar: Calendar, person: Person, reader: ZoneInfo, mos
             row[name] = {**row[name], "self": True}
     if "attendees" in row:
         guests = [
-            {**guest, "self": True} if guest["email"] == person.email else guest for guest in row["attendees"]
+            {**guest, "self": True} if guest["email"] == calendar.id else guest for guest in row["attendees"]
         ]
         mine = [guest for guest in guests if guest.get("self")]
         row["attendees"] = guests if len(guests) <= most else mine
