@@ -105,6 +105,29 @@ def connected(
     return client
 
 
+def reached(
+    provider: str, build: Callable[[Http, CredentialSource], Client]
+) -> Callable[[Context[House, Any]], Awaitable[Callable[[str], Awaitable[Client]]]]:
+    """A resolver of a way to the person's further accounts: a function from a label to a ready client.
+
+    What it raises is what `connected` raises; the call is noted under the account it is about all the same.
+    """
+
+    async def reach(context: Context[House, Any]) -> Callable[[str], Awaitable[Client]]:
+        async def client(label: str) -> Client:
+            call = Call.within(context)
+            about = call.connection, call.ending
+            try:
+                source = await _source(context, provider, label)
+            finally:
+                call.connection, call.ending = about
+            return build(context.request_context.lifespan_context.http.for_one_task(), source)
+
+        return client
+
+    return reach
+
+
 Me = Annotated[Person, Resolve(person)]
 Pause = Annotated[Sleep, Resolve(pause)]
 Transfers = Annotated[Linker, Resolve(transfers)]

@@ -10,7 +10,13 @@ from __future__ import annotations
 from types import ModuleType
 
 from mcp_server.tools import connections
-from mcp_server.tools.google.calendar import calendars
+from mcp_server.tools.google.calendar import agenda, calendars
+from mcp_server.tools.google.calendar import create as event_create
+from mcp_server.tools.google.calendar import delete as event_delete
+from mcp_server.tools.google.calendar import details as event_details
+from mcp_server.tools.google.calendar import free as free_time
+from mcp_server.tools.google.calendar import respond as event_respond
+from mcp_server.tools.google.calendar import update as event_update
 from mcp_server.tools.google.contacts import saving as contact_saving
 from mcp_server.tools.google.contacts import search as contact_search
 from mcp_server.tools.google.gmail import attachment as gmail_attachment
@@ -63,6 +69,13 @@ MODULES: tuple[ModuleType, ...] = (
     queue,
     card,
     calendars,
+    agenda,
+    event_details,
+    free_time,
+    event_create,
+    event_update,
+    event_delete,
+    event_respond,
     gmail_search,
     gmail_thread,
     gmail_attachment,

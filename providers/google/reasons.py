@@ -12,6 +12,10 @@ MEANINGS: Mapping[str, Reason] = {
         "The Google API that this needs is switched off in the Google Cloud project of this server's app. "
         "The operator must enable it there.",
     ),
+    "deleted": Reason("not_found", "That was deleted before."),
+    "eventTypeRestriction": Reason(
+        "conflict", "Google Calendar does not let an event of that kind change so."
+    ),
     "requiredAccessLevel": Reason(
         "conflict", "The connected account may look at that calendar but not change it. Choose another one."
     ),

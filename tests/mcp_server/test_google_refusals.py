@@ -11,6 +11,7 @@ from mcp_server.toolbox import Toolbox
 from mcp_server.tools import MODULES
 from providers.google import GOOGLE
 from tests.mcp_server import mailbox
+from tests.mcp_server import test_calendar_reading as calendar
 from tests.mcp_server import test_contacts as contacts
 from tests.mcp_server import test_gmail_reading as gmail
 from tests.mcp_server import test_tasks_lists as tasks
@@ -20,12 +21,14 @@ from tests.mcp_server.hall import Hall
 
 Calls = dict[str, dict[str, Any]]
 TABLES: dict[str, Callable[[Hall], Calls]] = {
+    "calendar": calendar.calls,
     "contacts": contacts.calls,
     "gmail": gmail.calls,
     "tasks": tasks.calls,
     "youtube": youtube.calls,
 }
 HOSTS = {
+    "calendar": "www.googleapis.com/calendar",
     "contacts": "people.googleapis.com",
     "gmail": "gmail.googleapis.com",
     "tasks": "tasks.googleapis.com",

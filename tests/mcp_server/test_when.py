@@ -24,8 +24,6 @@ BERLIN = ZoneInfo("Europe/Berlin")
         ("2026-12-01t14:30z", "2026-12-01T14:30:00+00:00"),
         ("2026-12-01T14:30:00-05:00", "2026-12-01T14:30:00-05:00"),
         ("2026-12-01T14:30:00.5+0530", "2026-12-01T14:30:00.500000+05:30"),
-        # The hour that is there twice: the first one.
-        ("2026-10-25T01:30", "2026-10-25T01:30:00+01:00"),
     ],
 )
 def test_a_time(text: str, iso: str) -> None:
@@ -48,6 +46,16 @@ def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
         moment(text, "start", LISBON)
     assert caught.value.code == "invalid_argument"
     assert "`start` is not understood. A day (2026-12-01)" in caught.value.sentence
+
+
+def test_a_time_that_comes_twice_wants_an_offset() -> None:
+    with pytest.raises(Refusal) as caught:
+        moment("2026-10-25T01:30", "end", LISBON)
+    assert "`end` names a time that comes twice in Europe/Lisbon" in caught.value.sentence
+    for text in ("2026-10-25T01:30:00+01:00", "2026-10-25T01:30:00+00:00"):
+        assert text in caught.value.sentence
+        assert moment(text, "end", LISBON)
+    assert moment("2026-10-25T02:00", "end", LISBON)
 
 
 def test_a_time_that_clocks_skip_does_not_exist() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from mcp.server.mcpserver.resolve import Resolve
 
-from mcp_server.inject import connected
+from mcp_server.inject import connected, reached
 from providers.google import Calendar
 from providers.google.contacts import Contacts
 from providers.google.gmail import Gmail
@@ -18,3 +19,5 @@ ContactsClient = Annotated[Contacts, Resolve(connected("google", Contacts))]
 GmailClient = Annotated[Gmail, Resolve(connected("google", Gmail))]
 TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]
 YouTubeClient = Annotated[YouTube, Resolve(connected("google", YouTube))]
+OtherCalendars = Annotated[Callable[[str], Awaitable[Calendar]], Resolve(reached("google", Calendar))]
+"""From the label of another account to its calendars."""

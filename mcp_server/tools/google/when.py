@@ -15,11 +15,13 @@ When = date | datetime
 """A whole day, or a moment with its zone."""
 
 WHEN = "A day (2026-12-01), or a time: 2026-12-01T14:30 in `time_zone`, 2026-12-01T14:30+01:00."
+START = "2026-12-01 or 2026-12-01T14:30, offset optional."
+"""The same for a schema, where every byte is read at every turn."""
 
 Zone = Annotated[
     str | None,
     Field(
-        description="IANA name such as Europe/Lisbon; default: the calendar's own. The answer says which.",
+        description="IANA; default: the calendar's.",
         max_length=60,
     ),
 ]
@@ -81,12 +83,21 @@ def moment(text: str, field: str, local: ZoneInfo) -> When:
 
 
 def _existing(local: datetime, field: str) -> datetime:
-    """`local` unless clocks skip it: a local time in the gap of a change to summer time names no moment."""
+    """`local` where it names one moment: when clocks go forward they skip an hour, and when they go back one
+    comes twice.
+    """
     if local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise Refusal(
             "invalid_argument",
             f"`{field}` names a time that does not exist in {local.tzinfo}: clocks go forward over it. "
             "Choose another time, or give one with an offset.",
+        )
+    first, second = (local.replace(fold=fold).isoformat() for fold in (0, 1))
+    if first != second:
+        raise Refusal(
+            "invalid_argument",
+            f"`{field}` names a time that comes twice in {local.tzinfo}: clocks go back over it. Say which: "
+            f"{first} or {second}.",
         )
     return local
 

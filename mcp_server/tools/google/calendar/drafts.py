@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mcp_server.errors import Refusal
+from mcp_server.tools.google.calendar.meet import asking
 from mcp_server.tools.google.when import When, instant, next_day
 from mcp_server.tools.text import clip
 from providers.base import Conflict, NotFound, Rejected, Unavailable
@@ -35,24 +36,20 @@ def draft(
     meet: bool,
 ) -> dict[str, Any]:
     """The body of a new event, without its id. Raises Refusal for what is no address or no rule."""
-    guests = {address.casefold(): address for address in map(_address, attendees or ())}
+    guests = {each.casefold(): each for each in map(address, attendees or ())}
     given: dict[str, Any] = {
         "summary": summary,
-        "start": _edge(start, local),
+        "start": edge(start, local),
         # The wire names the day after the last one.
-        "end": _edge(end if isinstance(end, datetime) else next_day(end), local),
+        "end": edge(end if isinstance(end, datetime) else next_day(end), local),
         "location": location or None,
         "description": description or None,
-        "attendees": [{"email": address} for address in guests.values()] or None,
-        "recurrence": [_rule(each) for each in recurrence or ()] or None,
+        "attendees": [{"email": each} for each in guests.values()] or None,
+        "recurrence": [rule(each) for each in recurrence or ()] or None,
     }
     body = {name: value for name, value in given.items() if value is not None}
     if meet:
-        request = {
-            "requestId": _digest(body, "meet")[:32],
-            "conferenceSolutionKey": {"type": "hangoutsMeet"},
-        }
-        body["conferenceData"] = {"createRequest": request}
+        body["conferenceData"] = asking(_digest(body, "meet")[:32])
     return body
 
 
@@ -115,7 +112,7 @@ def _refused() -> Refusal:
 def _same(event: Event, body: Mapping[str, Any]) -> bool:
     """Whether an event still is what its draft said: by title, beginning and end."""
     edges = ((event.start, body["start"]), (event.end, body["end"]))
-    return event.summary == body["summary"] and all(_meets(moment, edge) for moment, edge in edges)
+    return event.summary == body["summary"] and all(_meets(moment, end) for moment, end in edges)
 
 
 def _meets(moment: Moment, edge: Mapping[str, str]) -> bool:
@@ -143,10 +140,11 @@ def _digest(body: Mapping[str, Any], salt: str) -> str:
     return base64.b32hexencode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=").lower()
 
 
-def _edge(when: When, local: ZoneInfo) -> dict[str, str]:
-    """A recurring event needs the zone's name as well as the offset, so every timed one has it.
+def edge(when: When, local: ZoneInfo) -> dict[str, str]:
+    """A start or an end on the wire.
 
-    RFC 3339 has no offsets with seconds, as zones had them long ago.
+    A recurring event needs the zone's name as well as the offset, so every timed one has it. RFC 3339
+    has no offsets with seconds, as zones had them long ago.
     """
     if not isinstance(when, datetime):
         return {"date": when.isoformat()}
@@ -155,19 +153,20 @@ def _edge(when: When, local: ZoneInfo) -> dict[str, str]:
     return {"dateTime": instant(when) if odd else when.isoformat(), "timeZone": str(local)}
 
 
-def _address(text: str) -> str:
-    """An address as it will be shown: nothing in it that a reader can't see."""
-    address = text.strip()
-    if not _ADDRESS.fullmatch(address) or clip(address, 300) != address or not address.isprintable():
-        raise Refusal("invalid_argument", "`attendees` must be mail addresses such as ana@example.org.")
-    return address
+def address(text: str, field: str = "attendees") -> str:
+    """An address as it will be shown: nothing in it that a reader can't see. Raises Refusal."""
+    given = text.strip()
+    if not _ADDRESS.fullmatch(given) or clip(given, 300) != given or not given.isprintable():
+        raise Refusal("invalid_argument", f"`{field}` must be mail addresses such as ana@example.org.")
+    return given
 
 
-def _rule(text: str) -> str:
-    rule = text.strip()
-    if not _RULE.fullmatch(rule):
+def rule(text: str) -> str:
+    """A line of a recurrence. Raises Refusal."""
+    line = text.strip()
+    if not _RULE.fullmatch(line):
         raise Refusal(
             "invalid_argument",
             "`recurrence` must be lines such as RRULE:FREQ=WEEKLY;COUNT=10 or EXDATE;VALUE=DATE:20261224.",
         )
-    return rule
+    return line
