@@ -19,6 +19,8 @@ from mcp_server.tools.google.calendar import respond as event_respond
 from mcp_server.tools.google.calendar import update as event_update
 from mcp_server.tools.google.contacts import saving as contact_saving
 from mcp_server.tools.google.contacts import search as contact_search
+from mcp_server.tools.google.docs import editing as doc_editing
+from mcp_server.tools.google.docs import reading as doc_reading
 from mcp_server.tools.google.gmail import attachment as gmail_attachment
 from mcp_server.tools.google.gmail import drafts as gmail_drafts
 from mcp_server.tools.google.gmail import labels as gmail_labels
@@ -26,6 +28,9 @@ from mcp_server.tools.google.gmail import search as gmail_search
 from mcp_server.tools.google.gmail import send as gmail_send
 from mcp_server.tools.google.gmail import thread as gmail_thread
 from mcp_server.tools.google.gmail import trash as gmail_trash
+from mcp_server.tools.google.sheets import books as sheet_books
+from mcp_server.tools.google.sheets import reading as sheet_reading
+from mcp_server.tools.google.sheets import writing as sheet_writing
 from mcp_server.tools.google.tasks import changes as task_changes
 from mcp_server.tools.google.tasks import listing as task_lists
 from mcp_server.tools.google.tasks import removal as task_removal
@@ -83,6 +88,11 @@ MODULES: tuple[ModuleType, ...] = (
     gmail_drafts,
     gmail_send,
     gmail_trash,
+    doc_reading,
+    doc_editing,
+    sheet_books,
+    sheet_reading,
+    sheet_writing,
     task_lists,
     task_changes,
     task_removal,

@@ -13,7 +13,9 @@ from providers.google import GOOGLE
 from tests.mcp_server import mailbox
 from tests.mcp_server import test_calendar_reading as calendar
 from tests.mcp_server import test_contacts as contacts
+from tests.mcp_server import test_docs_read as docs
 from tests.mcp_server import test_gmail_reading as gmail
+from tests.mcp_server import test_sheets_read as sheets
 from tests.mcp_server import test_tasks_lists as tasks
 from tests.mcp_server import test_youtube as youtube
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
@@ -24,13 +26,17 @@ TABLES: dict[str, Callable[[Hall], Calls]] = {
     "calendar": calendar.calls,
     "contacts": contacts.calls,
     "gmail": gmail.calls,
+    "docs": docs.calls,
+    "sheets": sheets.calls,
     "tasks": tasks.calls,
     "youtube": youtube.calls,
 }
 HOSTS = {
     "calendar": "www.googleapis.com/calendar",
     "contacts": "people.googleapis.com",
+    "docs": "docs.googleapis.com",
     "gmail": "gmail.googleapis.com",
+    "sheets": "sheets.googleapis.com",
     "tasks": "tasks.googleapis.com",
     "youtube": "youtube.googleapis.com",
 }
