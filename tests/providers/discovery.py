@@ -74,7 +74,8 @@ class Contract:
         self.name = f"{document['name']}.{document['version']}"
         base = urlsplit(document["baseUrl"])
         self.origin = f"{base.scheme}://{base.netloc}"
-        self._base = base.path
+        self.base = document["baseUrl"]
+        self._root = base.path
         self._schemas: dict[str, Json] = document.get("schemas", {})
         self.common: dict[str, Json] = document.get("parameters", {})
         self._routes: list[tuple[str, re.Pattern[str], Json]] = []
@@ -165,7 +166,7 @@ class Contract:
     def within(self, operation: Json, path: str) -> dict[str, str]:
         """The parameters in a path, by the names the method itself has for them (`resourceName`)."""
         protocols = operation.get("mediaUpload", {}).get("protocols", {}).values()
-        for template in (self._base + operation["path"], *(protocol["path"] for protocol in protocols)):
+        for template in (self._root + operation["path"], *(protocol["path"] for protocol in protocols)):
             found = _pattern(template).fullmatch(path)
             if found:
                 return {name: unquote(value) for name, value in found.groupdict().items()}
@@ -352,9 +353,9 @@ def _read_only(schema: Json) -> bool:
 
 
 def _first_part(raw: bytes) -> bytes:
-    """The metadata of a multipart upload."""
-    boundary = raw.split(b"\r\n", 1)[0]
-    return raw.split(boundary)[1].split(b"\r\n\r\n", 1)[1].strip()
+    """The metadata of a multipart upload, whose lines end with CRLF or with LF alone."""
+    boundary = raw.split(b"\n", 1)[0].rstrip(b"\r")
+    return re.split(rb"\r?\n\r?\n", raw.split(boundary)[1], maxsplit=1)[1].strip()
 
 
 def _error(value: Any, status: int) -> Iterator[str]:

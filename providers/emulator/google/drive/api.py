@@ -37,7 +37,7 @@ class DriveApi(Api):
     served = SERVED
     unbuilt = UNBUILT
     uploads = UPLOADS
-    media = frozenset({"drive.files.get"})
+    media = frozenset({"drive.files.export", "drive.files.get"})
     ids = IDS
     buckets = (Bucket("drive", 12_000),)
 

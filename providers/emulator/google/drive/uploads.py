@@ -5,11 +5,9 @@ developers.google.com/workspace/drive/api/guides/manage-uploads.
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from dataclasses import dataclass, field
-from email.message import Message
 from typing import Any
 
 from starlette.requests import Request
@@ -19,6 +17,7 @@ from providers.emulator.google.drive.access import Desk
 from providers.emulator.google.drive.writing import Writing, body, checked
 from providers.emulator.google.errors import ApiError, invalid
 from providers.emulator.google.people import Person
+from providers.emulator.google.related import bare, parts
 
 Json = dict[str, Any]
 PIECE = 256 * 1024
@@ -54,7 +53,7 @@ class Uploads(Desk):
             return await self._open(request, person)
         raw, sort = await request.body(), request.headers.get("content-type", "")
         if way == "media":
-            return self._store(request, person, {}, _bare(sort), raw)
+            return self._store(request, person, {}, bare(sort), raw)
         if way == "multipart":
             data, kind, content = parts(sort, raw)
             return self._store(request, person, checked(data), kind, content)
@@ -66,14 +65,15 @@ class Uploads(Desk):
         kind = headers.get("x-upload-content-type") or data.get("mimeType") or "application/octet-stream"
         total = headers.get("x-upload-content-length")
         session = Session(
-            person.key, request.path_params.get("file"), data, _bare(kind),
+            person.key, request.path_params.get("file"), data, bare(kind),
             int(total) if total and total.isdigit() else None,
         )  # fmt: skip
         if session.file is not None:
             self.api.state.open(self.writing(request, person), session.file, "writer")
         id_ = secrets.token_urlsafe(24)
         self.sessions[id_] = session
-        place = f"https:/{request.url.path}?uploadType=resumable&upload_id={id_}"
+        # What was asked at the beginning (`fields`) holds for the answer at the end.
+        place = f"https:/{request.url.path}?{request.url.query}&upload_id={id_}"
         return Response(status_code=200, headers={"location": place, "x-guploader-uploadid": id_})
 
     async def resume(self, request: Request, person: Person) -> Response:
@@ -132,36 +132,3 @@ def _range(request: Request, piece: bytes) -> tuple[int | None, int | None, int 
         int(last) if last else None,
         int(total) if total != "*" else None,
     )
-
-
-def parts(sort: str, raw: bytes) -> tuple[Json, str, bytes]:
-    """Metadata, media type and content of a multipart/related body. Raises ApiError."""
-    header = Message()
-    header["content-type"] = sort
-    boundary = header.get_boundary()
-    if header.get_content_type() != "multipart/related" or not boundary:
-        raise invalid("Multipart content must have a boundary.", reason="badContent")
-    sections = (b"\r\n" + raw).split(b"\r\n--" + boundary.encode())
-    if len(sections) != 4 or not sections[3].startswith(b"--"):
-        raise invalid("Missing end boundary in multipart body.", reason="badContent")
-    metadata, media = (section.partition(b"\r\n\r\n") for section in sections[1:3])
-    try:
-        data = json.loads(metadata[2])
-    except ValueError:
-        raise ApiError(400, "Parse Error", "parseError") from None
-    if not isinstance(data, dict):
-        raise ApiError(400, "Parse Error", "parseError")
-    return data, _bare(_sort(media[0])), media[2]
-
-
-def _sort(head: bytes) -> str:
-    for line in head.decode("latin-1").split("\r\n"):
-        name, _, value = line.partition(":")
-        if name.strip().lower() == "content-type":
-            return value.strip()
-    return ""
-
-
-def _bare(sort: str) -> str:
-    """A media type without parameters."""
-    return sort.partition(";")[0].strip().lower() or "application/octet-stream"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Iterable
-from email.message import Message
 from typing import Any
 
 from starlette.requests import Request
@@ -14,6 +12,7 @@ from starlette.requests import Request
 from providers.emulator.google import query
 from providers.emulator.google.errors import ApiError, invalid
 from providers.emulator.google.gmail import refusals
+from providers.emulator.google.related import parts
 
 Json = dict[str, Any]
 MESSAGE = {
@@ -33,7 +32,7 @@ async def taken(request: Request, *, draft: bool) -> tuple[Json, bytes | None]:
     if way == "media":
         return {}, _bounded(raw, sort)
     if way == "multipart":
-        data, kind, content = _parts(sort, raw)
+        data, kind, content = parts(sort, raw)
         _message(data, draft=draft)
         return data, _bounded(content, kind)
     if way == "resumable":
@@ -89,42 +88,3 @@ def _bounded(raw: bytes, kind: str) -> bytes:
     if len(raw) > refusals.LARGEST:
         raise refusals.too_large()
     return raw
-
-
-def _parts(sort: str, raw: bytes) -> tuple[Json, str, bytes]:
-    """JSON, media type and content of a multipart/related body. Raises ApiError."""
-    header = Message()
-    header["content-type"] = sort
-    boundary = header.get_boundary()
-    if header.get_content_type() != "multipart/related" or not boundary:
-        raise invalid("Multipart content must have a boundary.", reason="badContent")
-    sections = (b"\n" + raw.replace(b"\r\n--" + boundary.encode(), b"\n--" + boundary.encode())).split(
-        b"\n--" + boundary.encode()
-    )
-    if len(sections) != 4 or not sections[3].startswith(b"--"):
-        raise invalid("Missing end boundary in multipart body.", reason="badContent")
-    first, second = (_section(section) for section in sections[1:3])
-    try:
-        data = json.loads(first[1])
-    except ValueError:
-        raise ApiError(400, "Parse Error", "parseError") from None
-    if not isinstance(data, dict):
-        raise ApiError(400, "Parse Error", "parseError")
-    kind = Message()
-    kind["content-type"] = second[0].get("content-type", "")
-    content = second[1]
-    if second[0].get("content-transfer-encoding", "").lower() == "base64":
-        content = base64.b64decode(content)
-    return data, kind.get_content_type(), content
-
-
-def _section(section: bytes) -> tuple[dict[str, str], bytes]:
-    """Headers and content of one part; lines end with CRLF or LF."""
-    gap = min((at for at in (section.find(b"\r\n\r\n"), section.find(b"\n\n")) if at >= 0), default=-1)
-    if gap < 0:
-        raise invalid("Missing blank line in multipart body.", reason="badContent")
-    lines = section[:gap].decode("latin-1").splitlines()
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
-    }
-    return headers, section[gap:].lstrip(b"\r")[1:].removeprefix(b"\r").removeprefix(b"\n")
