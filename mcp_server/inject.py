@@ -82,9 +82,11 @@ async def reader(context: Context[House, Any]) -> Reader:
 
 AccountLabel = Annotated[
     str | None,
-    Field(description="Label, if several.", max_length=60),
+    Field(max_length=60),
 ]
-"""The one argument that a client resolver takes from the tool."""
+"""The one argument that a client resolver takes from the tool. All have it, so what it is, is said once: in
+connections_list, and in the server's instructions.
+"""
 
 Client = TypeVar("Client")
 

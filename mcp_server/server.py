@@ -45,7 +45,8 @@ _log = structlog.get_logger(__name__)
 _INSTRUCTIONS = (
     "Valet runs tools with the person's own accounts, which they connect once in the browser. When a tool "
     "answers that an account is not connected or has not allowed something, hand the person the link from "
-    "the answer and repeat the call when they are done. connections_list shows what is connected."
+    "the answer and repeat the call when they are done. connections_list shows what is connected; where one "
+    "provider has several accounts, tools take the label of one as `account`."
 )
 
 

@@ -163,7 +163,9 @@ def test_the_shape_of_every_tool(tool: dict[str, Any]) -> None:
         assert "title" not in schema
         assert {"type": "null"} not in schema.get("anyOf", [])
     for name, field in tool["inputSchema"].get("properties", {}).items():
-        assert field.get("description") or name in {"limit", "name"}, "every argument says what it is"
+        assert field.get("description") or name in {"limit", "name", "account"}, (
+            "every argument says what it is"
+        )
     # What Spotify calls a context (an album, a playlist) is an argument; the SDK's own is none.
     own = {"context"} if tool["name"] == "spotify_play" else set()
     for injected in {"spotify", "calendar", "jotter", "pause", "me", "context"} - own:
