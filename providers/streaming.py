@@ -47,7 +47,7 @@ class Stream:
         """
         seen = 0
         try:
-            async for piece in self._response.aiter_raw():
+            async for piece in self._response.aiter_bytes():
                 seen += len(piece)
                 if seen > self._most:
                     raise self._too_large()
@@ -94,7 +94,8 @@ class Streams:
                 params=params,
                 scopes=scopes,
             )
-            assert road.opened is not None, "a good answer was opened"
+            if road.opened is None:  # a part, or nothing: no range was asked for
+                raise Unavailable(provider.name, operation, "no whole answer")
             yield Stream(provider.name, operation, road.opened, most)
         finally:
             await road.close()

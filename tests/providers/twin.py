@@ -60,6 +60,11 @@ def asked(
             given.setdefault(name, []).append(value)
         else:
             given[name] = value
+    if given.get("uploadType") == "resumable":  # its beginning: the media come later, in pieces
+        del given["uploadType"]
+        given["media_body"] = MediaInMemoryUpload(
+            b"later", mimetype="application/octet-stream", resumable=True
+        )
     _, *way, name = operation["id"].split(".")
     fetching = given.pop("alt", "json") == "media"
     if media is not None:
