@@ -126,6 +126,7 @@ async def test_cells_of_any_length_and_width_fit(hall: Hall) -> None:
         assert "of 120 sheets" in text_of(result)
         [one] = (await read(client, id_, "Budget"))["ranges"]
         assert one["cut"] is True and len(one["rows"]) == 1
+        assert not {"\u202e", "\x00"} & set(str(one["rows"]))
         assert one["not_shown"] == ["'Budget'!A2:GR90000", "'Budget'!GS1:ZX90000"]
         await read(client, id_, *["Budget"] * 10)
         sent = [line for line in hall.sent() if "batchGet" in line]
