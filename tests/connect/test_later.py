@@ -120,6 +120,24 @@ async def test_before_the_yes_it_is_named_and_whoever_unticks_it_reads_what_is_m
     assert "read all of your mail" in page.text and "files in your Drive" not in page.text, "it stays open"
 
 
+async def test_what_is_asked_apart_takes_a_trip_also_where_the_chat_may_do_more(
+    inn: Inn, google: Emulator
+) -> None:
+    """The account allows what connecting asks for, so only the chat's own permission seems to be missing."""
+    browser, user = await guest(inn, google)
+    await connect(inn, google, browser)
+    grant, _ = await inn.question(user, "google", MAIL)
+    handle = await inn.flows.ask_connect(
+        user_id=user.id, client_id=grant.client_id, grant_id=grant.id, provider="google",
+        ours=frozenset({"gmail:write"}), upstream=frozenset({GMAIL_MODIFY}), label=None,
+    )  # fmt: skip
+    page = await browser.get(f"/connect/google?h={handle}")
+    assert "Continue to Google" in page.text and "From then on this chat may" in page.text
+    await go(google, browser, f"/connect/google?h={handle}")
+    assert GMAIL_MODIFY in await held(inn, user)
+    assert "gmail:write" in (await inn.stores.grants.list(user.id))[0].scopes
+
+
 async def test_a_reconnect_keeps_it_and_says_so(inn: Inn, google: Emulator) -> None:
     browser, user = await guest(inn, google)
     await connect(inn, google, browser)

@@ -17,8 +17,8 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page
 
 import connect
-from providers.spotify import SPOTIFY
 from tests.connect.stage import APPS, Stage, staged
+from tests.connect.test_approve import asks
 from tests.connect.visits import VISITS, Visit
 from tests.support.chromium import launched
 from tests.support.node import package
@@ -132,7 +132,9 @@ def test_every_template_is_visited() -> None:
         more = {
             name
             for template in used
-            for name in re.findall(r"{% (?:extends|include) \"([^\"]+)\"", (TEMPLATES / template).read_text())
+            for name in re.findall(
+                r"{% (?:extends|include|from) \"([^\"]+)\"", (TEMPLATES / template).read_text()
+            )
         }
         if more <= used:
             break
@@ -223,9 +225,10 @@ async def test_everything_works_without_script_and_without_a_mouse(
         await _there_and_back(stage, keys, "Continue to Spotify")
         await keys.press("Connect this account")
         assert "Claude wants to use your Spotify" in await keys.heading()
-        may = SPOTIFY.service("spotify").write.sentence
-        await keys.to(f"Read and write It may also {may[0].lower()}{may[1:]}", "radio")
+        await keys.to("Read and write", "radio")
+        assert await _said(stage) == ["write"]
         await stage.page.keyboard.press("ArrowUp")
+        assert await _said(stage) == ["read"], "what is chosen is what is said"
         await keys.press("Allow")
         assert await keys.heading() == "Going back to Claude…"
         assert stage.foreign[-1].startswith("https://claude.ai/api/mcp/auth_callback?")
@@ -243,6 +246,11 @@ async def test_everything_works_without_script_and_without_a_mouse(
         await keys.press("Chats", "link")
         await keys.press("Cut off")
         assert await inn.stores.grants.list(user.id) == []
+        _, path = await asks(inn, user)
+        await stage.open(path)
+        await keys.press("Yes, do this")
+        assert await keys.heading() == "You said yes"
+        await keys.press("account page", "link")
         await keys.press("Activity", "link")
         assert "Chat cut off" in await stage.page.locator("main").inner_text()
         await keys.press("My data", "link")
@@ -257,6 +265,13 @@ async def test_everything_works_without_script_and_without_a_mouse(
         assert await keys.heading() == "It is done"
         assert await inn.stores.users.find(user.id) is None
         assert stage.complaints == []
+
+
+async def _said(stage: Stage) -> list[str]:
+    """Of which levels it is in sight what they mean."""
+    shown = "all => all.filter(e => e.offsetParent).map(e => e.className.replace('says ', ''))"
+    found: list[str] = await stage.page.locator(".says").evaluate_all(shown)
+    return found
 
 
 async def _sign_in(stage: Stage, keys: Keys, path: str) -> None:

@@ -273,6 +273,12 @@ async def test_a_form_can_be_sent_back_once_and_for_the_same_call_only(serve: Se
         for stranger, arguments in ((who, {**SEND, "to": "eve@example.com"}), (other, SEND)):
             refused = await post(desk, stranger, arguments, state)
             assert refused["code"] == -32602
+        asktools.VERSION[0] = "2"
+        try:
+            changed = await post(desk, who, SEND, state)
+            assert changed["_meta"]["valet/error"] == {"code": "approval_needed"}, "of another version now"
+        finally:
+            asktools.VERSION[0] = "1"
         assert desk.spotify.calls == []
         done = await asyncio.gather(*(post(desk, who, SEND, state) for _ in range(4)))
         codes = sorted(each.get("_meta", {}).get("valet/error", {}).get("code", "done") for each in done)

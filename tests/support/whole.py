@@ -29,7 +29,7 @@ from pydantic import SecretStr
 from providers.base import App
 from providers.registry import PROVIDERS
 from tests.connect.inn import Browser, Page
-from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
+from tests.support.emulator import SECRET, EmulatorProcess
 from valet.assembly import House, assemble
 from valet.settings import load
 
@@ -104,10 +104,13 @@ class Whole:
 
 
 @asynccontextmanager
-async def whole(database_url: str, folder: Path, emulator: EmulatorProcess) -> AsyncIterator[Whole]:
-    """Open it for the block, which must be one task."""
+async def whole(
+    database_url: str, folder: Path, emulator: EmulatorProcess, *, google: bool = False
+) -> AsyncIterator[Whole]:
+    """Open it for the block, which must be one task. `google`: it is set up beside Spotify."""
     settings = load({"PUBLIC_URL": ORIGIN}, PROVIDERS, emulator_origin=emulator.origin)
-    apps = {"spotify": App("operator", CLIENT, SecretStr(SECRET))}
+    names = ("spotify", "google") if google else ("spotify",)
+    apps = {name: App("operator", f"emulator-{name}", SecretStr(SECRET)) for name in names}
     house = await assemble(settings, apps, SecretStr(database_url), folder / "keyring.json", "demo")
     try:
         async with house.app.router.lifespan_context(house.app):
