@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -127,6 +128,33 @@ async def test_a_task_is_deleted_and_made_again(hall: Hall) -> None:
         boiler = task(hall, "Ask about the boiler, too")
         gone = await client.call_tool("tasks_delete_task", {"task_id": boiler["id"]})
         assert (await back(client, gone)).structured_content["task"]["parent"] == boiler["parent"]
+
+
+async def test_a_person_who_wants_to_be_asked_is_asked_before_a_task_is_deleted(hall: Hall) -> None:
+    who = await hall.resident("ana", provider="google")
+    await hall.desk.approvals.switch(who.user_id, {"tasks"}, ())
+    first = task(hall, "Renew passport")["id"]
+
+    async def asked(client: Any) -> str:
+        result = await client.call_tool("tasks_delete_task", {"task_id": first})
+        assert code_of(result) == "approval_needed"
+        assert result.meta["valet/approve"]["title"] == "Delete this task"
+        shown = json.loads(result.content[1].text)["lines"]
+        assert [row[0] for row in shown] == ["Task", "List", "Due"]
+        assert shown[1][1] == "My Tasks"
+        return str(result.meta["valet/approve"]["url"].partition("?h=")[2])
+
+    async with hall.chat(who) as client:
+        handle = await asked(client)
+        assert await hall.desk.approvals.decide(handle, who.user_id, "yes")
+        hall.emulator.control("tasks/change", account="ana", list=board(hall)["id"], task=first, notes="New")
+        again = await asked(client)
+        assert again != handle, "it is another version now"
+        assert not [line for line in hall.sent() if line.startswith("DELETE")]
+        assert await hall.desk.approvals.decide(again, who.user_id, "yes")
+        result = await client.call_tool("tasks_delete_task", {"task_id": first})
+        assert result.structured_content["deleted"] is True
+        assert not (await client.call_tool("tasks_create_task", {"title": "Not asked for"})).is_error
 
 
 async def test_what_is_not_deleted_for_it_could_not_be_put_back(hall: Hall) -> None:

@@ -13,7 +13,7 @@ from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import TasksClient
 from mcp_server.tools.google.tasks.view import ListId, TaskId, TaskView, day, line, place, undone, view
-from mcp_server.tools.text import listed, quoted
+from mcp_server.tools.text import clip, listed, quoted
 from mcp_server.tools.undo import Undo
 from providers.base import ProviderError
 from providers.google.services import TASKS
@@ -67,7 +67,7 @@ async def tasks_create_task(
         await _parent(tasks, board.id, parent)
     made = await tasks.insert(board.id, {k: v for k, v in body.items() if v}, parent=parent)
     undo = undone("tasks_delete_task", account, task_id=made.id, list_id=board.id)
-    result = TaskAdded(task=view(made, _NOTES), list_name=quoted(board.title)[1:-1], undo=undo)
+    result = TaskAdded(task=view(made, _NOTES), list_name=clip(board.title), undo=undo)
     return answer(result, f"Added to {quoted(board.title)}: {line(result.task)}.")
 
 

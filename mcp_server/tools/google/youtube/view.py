@@ -24,7 +24,7 @@ class ThingView(BaseModel):
     duration: str | None = None
     published: str | None = None
     count: Annotated[int | None, Field(description="Videos in the playlist.")] = None
-    privacy: str | None = None
+    privacy: Annotated[str | None, Field(description="Where it is not public.")] = None
 
 
 def view(kind: Kind, thing: Thing) -> ThingView:
@@ -39,7 +39,7 @@ def view(kind: Kind, thing: Thing) -> ThingView:
         duration=duration(thing) if kind == "video" else None,
         published=clip(snippet.published, 30) or None,
         count=thing.details.count,
-        privacy=clip(thing.status.privacy, 20) or None,
+        privacy=clip(thing.status.privacy, 20) if thing.status.privacy not in {"", "public"} else None,
     )
 
 

@@ -34,7 +34,10 @@ Marta Sol | marta@hotel-solar.example | +34 910 000 003 | Hotel Solar; manager
 Ana Duarte | ana.duarte@gmail.com | +351 910 000 009 |
 """,
     "cleo": "",
-    "emil": "",
+    "emil": """
+Ana Duarte | ana@duarte-atelier.example | +49 30 5550 100 | Duarte Atelier; owner
+Radhaus Mitte | | +49 30 5550 777 | Radhaus Mitte
+""",
 }
 OTHER: Mapping[str, str] = {
     "ana": """

@@ -21,7 +21,13 @@ Glazing a bowl | PT4M5S | 210
 Unlisted test | PT12S | 3 | privacy=unlisted
 Family video | PT2M | 1 | privacy=private
 """),
-    "Ben runs": ("@benruns", "ben", ""),
+    "Duarte Atelier": ("@duarteatelier", "ana-work", """
+Cutting linen on the bias | PT6M40S | 388
+"""),
+    "Ben runs": ("@benruns", "ben", """
+Ten easy kilometres | PT52M | 19
+"""),
+    "Emil rides": ("@emilrides", "emil", ""),
     "Kiln Stories": ("@kilnstories", None, """
 Raku firing, step by step | PT1H2M3S | 90211
 What's "celadon" & why <we> love it | PT15M33S | 4120
@@ -60,6 +66,9 @@ def furnish(library: Library, people: Mapping[str, Person], now: float) -> None:
     _playlist(library, "Ana Duarte", "Empty", "private", [], now)
     _playlist(library, "Kiln Stories", "Best of the kiln", "public", kiln[:1], now)
     _playlist(library, "Kiln Stories", "Drafts", "private", kiln[:1], now)
+    _playlist(library, "Duarte Atelier", "For the shop", "private", recipes[:1], now)
+    _playlist(library, "Ben runs", "Running", "private", [by_title["Ten easy kilometres"]], now)
+    library.liked["emil"] = [by_title["Cutting linen on the bias"]]
     library.liked["ana"] = [by_title["Raku firing, step by step"], *recipes[:3]]
 
 
