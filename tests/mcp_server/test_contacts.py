@@ -185,22 +185,22 @@ async def test_a_contact_that_changed_meanwhile_is_not_overwritten(hall: Hall) -
         assert contact(hall, "Senhor Silva")["phoneNumbers"][0]["value"] == "+351 1"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ({}, "invalid_argument"),
-        ({"organization": "Kiln"}, "invalid_argument"),
-        ({"name": "A", "emails": ["a@b.example\r\nBcc: c@d.example"]}, "invalid_argument"),
-        ({"name": "A", "emails": ["A <a@b.example>"]}, "invalid_argument"),
-        ({"name": "A", "phones": ["call me"]}, "invalid_argument"),
-        ({"resource_name": "otherContacts/c1", "name": "A"}, "invalid_argument"),
-        ({"resource_name": "people/me", "name": "A"}, "invalid_argument"),
-        ({"resource_name": "people/../c1", "name": "A"}, "invalid_argument"),
-        ({"resource_name": "people/c1"}, "not_found"),
-        ({"resource_name": "people/c1", "name": "A"}, "not_found"),
-    ],
-)
-async def test_what_is_not_saved(hall: Hall, arguments: dict[str, Any], code: str) -> None:
+UNSAVED: list[tuple[dict[str, Any], str]] = [
+    ({}, "invalid_argument"),
+    ({"organization": "Kiln"}, "invalid_argument"),
+    ({"name": "A", "emails": ["a@b.example\r\nBcc: c@d.example"]}, "invalid_argument"),
+    ({"name": "A", "emails": ["A <a@b.example>"]}, "invalid_argument"),
+    ({"name": "A", "phones": ["call me"]}, "invalid_argument"),
+    ({"resource_name": "otherContacts/c1", "name": "A"}, "invalid_argument"),
+    ({"resource_name": "people/me", "name": "A"}, "invalid_argument"),
+    ({"resource_name": "people/../c1", "name": "A"}, "invalid_argument"),
+    ({"resource_name": "people/c1"}, "not_found"),
+    ({"resource_name": "people/c1", "name": "A"}, "not_found"),
+]
+
+
+async def test_what_is_not_saved(hall: Hall) -> None:
     async with hall.chat("ana", provider="google") as client:
-        assert code_of(await client.call_tool("contacts_save", arguments)) == code
+        for arguments, code in UNSAVED:
+            assert code_of(await client.call_tool("contacts_save", arguments)) == code, arguments
     assert not [line for line in hall.sent() if not line.startswith("GET ")]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.mcp_server.desk import code_of, text_of
 from tests.mcp_server.hall import Hall
 from tests.mcp_server.test_youtube import playlist, video
@@ -91,21 +89,21 @@ async def test_what_breaks_off_says_what_was_done_by_then(hall: Hall) -> None:
         assert inside(hall, "Half") == ids[1:]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ({}, "invalid_argument"),
-        ({"playlist_id": "a", "new_title": "b"}, "invalid_argument"),
-        ({"new_title": " "}, "invalid_argument"),
-        ({"new_title": "<b>"}, "invalid_argument"),
-        ({"playlist_id": "PLnothing"}, "not_found"),
-        ({"playlist_id": "../x"}, "invalid_argument"),
-    ],
-)
-async def test_what_is_not_added(hall: Hall, arguments: dict[str, Any], code: str) -> None:
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "invalid_argument"),
+    ({"playlist_id": "a", "new_title": "b"}, "invalid_argument"),
+    ({"new_title": " "}, "invalid_argument"),
+    ({"new_title": "<b>"}, "invalid_argument"),
+    ({"playlist_id": "PLnothing"}, "not_found"),
+    ({"playlist_id": "../x"}, "invalid_argument"),
+]
+
+
+async def test_what_is_not_added(hall: Hall) -> None:
     async with hall.chat("ana", provider="google") as client:
-        result = await client.call_tool(TOOL, {"video_ids": recipes(hall, 1), **arguments})
-        assert code_of(result) == code
+        for arguments, code in REFUSED:
+            result = await client.call_tool(TOOL, {"video_ids": recipes(hall, 1), **arguments})
+            assert code_of(result) == code, arguments
         many = await client.call_tool(TOOL, {"video_ids": recipes(hall, *range(1, 22)), "new_title": "Many"})
         assert code_of(many) == "invalid_argument"
     assert not [line for line in hall.sent() if line.startswith("POST")]

@@ -107,13 +107,3 @@ def test_what_google_refuses(
     people: GoogleWire, method: str, path: str, body: Any, query: dict[str, Any]
 ) -> None:
     assert people.refused(method, path, body, **query) == (400, "INVALID_ARGUMENT")
-
-
-def test_everything_outlives_a_restart(tmp_path: Any) -> None:
-    with EmulatorProcess(tmp_path / "state.json") as before:
-        wire = GoogleWire(before, "people.v1", ("contacts",))
-        wire.json("POST", CREATE, {"names": [{"givenName": "Kept"}]})
-        kept = before.read("people/contacts", account="ana")
-    with EmulatorProcess(tmp_path / "state.json") as after:
-        assert after.read("people/contacts", account="ana") == kept
-        assert kept[-1]["names"][0]["displayName"] == "Kept"

@@ -123,13 +123,3 @@ def test_a_day_has_a_hundred_searches_and_begins_in_california(
     emulator.advance(86400)
     again = GoogleWire(emulator, "youtube.v3", ("youtube",))
     assert again.json("GET", f"{BASE}/search", **asked)["items"]
-
-
-def test_everything_outlives_a_restart(tmp_path: Any) -> None:
-    with EmulatorProcess(tmp_path / "state.json") as before:
-        wire = GoogleWire(before, "youtube.v3", ("youtube",))
-        wire.json("POST", f"{BASE}/playlists", {"snippet": {"title": "Kept"}}, part="snippet")
-        kept = before.read("youtube/library")
-    with EmulatorProcess(tmp_path / "state.json") as after:
-        assert after.read("youtube/library") == kept
-        assert kept["playlists"][-1]["title"] == "Kept"

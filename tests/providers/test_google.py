@@ -151,3 +151,15 @@ async def test_what_can_be_no_segment_is_not_sent(id_: str) -> None:
 async def test_answers_are_read_as_far_as_they_can_be() -> None:
     entries = await calendar([]).calendars()
     assert [(entry.id, entry.summary) for entry in entries] == [("", ""), ("x", "")]
+
+
+def test_a_401_about_a_missing_channel_is_no_dead_token_and_a_status_alone_is_a_reason() -> None:
+    channel = {
+        "error": {"code": 401, "errors": [{"reason": "youtubeSignupRequired", "domain": "youtube.header"}]}
+    }
+    token = {"error": {"code": 401, "status": "UNAUTHENTICATED", "errors": [{"reason": "authError"}]}}
+    stale = {"error": {"code": 400, "message": "x", "status": "FAILED_PRECONDITION"}}
+    read = GOOGLE.complaint
+    assert read(401, json.dumps(channel).encode()) == Complaint("youtubeSignupRequired", "refused")
+    assert read(401, json.dumps(token).encode()) == Complaint()
+    assert read(400, json.dumps(stale).encode()) == Complaint("FAILED_PRECONDITION")
