@@ -16,7 +16,7 @@ from mcp.server.apps import Visibility
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from mcp_server.schema import lean
+from mcp_server.schema import flat, lean
 
 Access = Literal["read", "write"]
 Function = TypeVar("Function", bound=Callable[..., Awaitable[CallToolResult]])
@@ -205,7 +205,7 @@ def _build(function: Callable[..., Any], spec: Spec) -> Tool:
     arguments = metadata.arg_model
     arguments.model_config["extra"] = "forbid"
     arguments.model_rebuild(force=True)
-    built.parameters = lean(arguments.model_json_schema(by_alias=True))
+    built.parameters = flat(lean(arguments.model_json_schema(by_alias=True)))
     if metadata.output_schema is not None:
-        metadata.output_schema = lean(metadata.output_schema)
+        metadata.output_schema = flat(lean(metadata.output_schema))
     return built

@@ -11,7 +11,7 @@ import pytest
 from mcp.client import Client
 
 from mcp_server.inject import Confirm
-from mcp_server.schema import lean
+from mcp_server.schema import flat, lean
 from mcp_server.toolbox import Toolbox, holds, specs
 from mcp_server.tools import MODULES
 from providers.registry import PROVIDERS
@@ -248,6 +248,34 @@ def test_lean_keeps_properties_that_are_called_title() -> None:
         "type": "object",
         "properties": {"title": {"type": "string"}, "maybe": {"type": "integer", "minimum": 1}},
     }
+
+
+def test_what_is_used_once_stands_where_it_is_used() -> None:
+    leaf = {"type": "object", "properties": {"n": {"type": "integer"}}}
+    given = {
+        "$defs": {
+            "Leaf": leaf,
+            "Once": {
+                "type": "object",
+                "description": "Its own.",
+                "properties": {"leaf": {"$ref": "#/$defs/Leaf"}},
+            },
+            "Tree": {"type": "array", "items": {"$ref": "#/$defs/Tree"}},
+        },
+        "type": "object",
+        "properties": {
+            "once": {"$ref": "#/$defs/Once", "description": "The argument's."},
+            "leaf": {"$ref": "#/$defs/Leaf"},
+            "tree": {"$ref": "#/$defs/Tree"},
+        },
+    }
+    found = flat(given)
+    assert found["$defs"] == {"Leaf": leaf, "Tree": given["$defs"]["Tree"]}
+    assert found["properties"] == {
+        **given["properties"],
+        "once": {**given["$defs"]["Once"], "description": "The argument's."},
+    }
+    assert flat({"$defs": {"Leaf": leaf}, "items": {"$ref": "#/$defs/Leaf"}}) == {"items": leaf}
 
 
 async def test_building_the_server_leaves_the_root_logger_alone(serve: Serve) -> None:

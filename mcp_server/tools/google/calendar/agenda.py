@@ -38,7 +38,7 @@ class Agenda(BaseModel):
 
 @tool(
     service="calendar",
-    title="Search calendar events",
+    title="Search events",
     needs=(CALENDAR_LIST, EVENTS_READ),
     read_only=True,
     destructive=False,
@@ -52,7 +52,7 @@ async def calendar_search_events(
     calendar_ids: Annotated[
         list[CalendarName] | None,
         Field(
-            description="Ids or names; default: those selected.",
+            description="Default: those selected.",
             max_length=MOST_CALENDARS,
         ),
     ] = None,
@@ -61,9 +61,7 @@ async def calendar_search_events(
     cursor: Annotated[str | None, Field(description="`next_cursor`.", max_length=LONGEST_CURSOR)] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Agenda]:
-    """See what is on the person's Google Calendar, or find events by words. Recurring events appear once per
-    date.
-    """
+    """See what is on the person's Google Calendar, or find events. Recurring ones appear once per date."""
     resuming = resumed(cursor) if cursor else None
     known = await calendar.calendars()
     local = local_zone(time_zone, *(entry.time_zone for entry in known[:1]))

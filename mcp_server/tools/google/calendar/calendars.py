@@ -53,7 +53,7 @@ async def calendar_list_calendars(
     cursor: Annotated[str | None, Field(description="`next_cursor`.", max_length=8)] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Calendars]:
-    """List the person's calendars in Google Calendar: names, ids, zones, what is allowed."""
+    """List the person's Google calendars: ids, names, zones, what is allowed."""
     begin = _offset(cursor)
     entries = await calendar.calendars()
     rows = [_listed(entry) for entry in entries[begin : begin + _PAGE]]

@@ -29,15 +29,15 @@ class Changes(BaseModel):
         extra="forbid", json_schema_extra=lambda schema: schema.pop("description", None)
     )
 
-    summary: Annotated[str | None, Field(min_length=1, max_length=300)] = None
-    start: Annotated[str | None, Field(max_length=40, description="As in a search.")] = None
+    summary: Annotated[str | None, Field(max_length=300)] = None
+    start: Annotated[str | None, Field(max_length=40)] = None
     end: Annotated[str | None, Field(max_length=40)] = None
     location: Annotated[str | None, Field(max_length=500, description="Empty: none.")] = None
     description: Annotated[str | None, Field(max_length=8000)] = None
     add_attendees: Annotated[list[Address] | None, Field(max_length=50)] = None
     remove_attendees: Annotated[list[Address] | None, Field(max_length=50)] = None
     recurrence: Annotated[list[Rule] | None, Field(max_length=5)] = None
-    add_meet: bool = False
+    add_meet: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def wanted(meant: Target, changes: Changes) -> Wanted:
     gone = {address(each, "remove_attendees").casefold() for each in changes.remove_attendees or ()}
     if gone & add.keys():
         raise Refusal("invalid_argument", "The same address can't be added and removed at once.")
-    return Wanted(fields, add, frozenset(gone), changes.add_meet)
+    return Wanted(fields, add, frozenset(gone), bool(changes.add_meet))
 
 
 def patch(event: Event, want: Wanted) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Added(BaseModel):
 
 @tool(
     service="calendar",
-    title="Add a calendar event",
+    title="Add an event",
     access="write",
     needs=(CALENDAR_LIST, EVENTS),
     read_only=False,
@@ -63,7 +63,7 @@ async def calendar_create_event(
     time_zone: Zone = None,
     attendees: Annotated[list[Address] | None, Field(description="Whom to invite.", max_length=50)] = None,
     recurrence: Annotated[
-        list[Rule] | None, Field(description="Such as RRULE:FREQ=WEEKLY;COUNT=10.", max_length=5)
+        list[Rule] | None, Field(description="RRULE:FREQ=WEEKLY;COUNT=10", max_length=5)
     ] = None,
     location: Annotated[str | None, Field(max_length=500, description="Where.")] = None,
     description: Annotated[str | None, Field(max_length=8000, description="For guests to read.")] = None,

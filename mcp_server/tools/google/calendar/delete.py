@@ -47,7 +47,7 @@ class Deleted(BaseModel):
 
 @tool(
     service="calendar",
-    title="Delete a calendar event",
+    title="Delete an event",
     access="write",
     needs=(CALENDAR_LIST, EVENTS),
     read_only=False,
@@ -64,7 +64,7 @@ async def calendar_delete_event(
     calendar_id: CalendarId = "primary",
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Deleted]:
-    """Delete an event, or one date of it. Deleting an invitation declines it."""
+    """Delete an event or one date of it. An invitation is declined by it."""
     where = await place(calendar, calendar_id, None)
     meant = await target(calendar, where, event_id, scope)
     event = meant.whole

@@ -46,7 +46,7 @@ class Detail(BaseModel):
 
 @tool(
     service="calendar",
-    title="See a calendar event",
+    title="See an event",
     needs=(CALENDAR_LIST, EVENTS_READ),
     read_only=True,
     destructive=False,

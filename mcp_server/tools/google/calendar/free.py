@@ -59,22 +59,22 @@ async def calendar_find_free_time(
     end: End,
     duration_min: Annotated[int, Field(ge=5, le=1440, description="Minutes.")],
     attendees: Annotated[
-        list[Address] | None, Field(description="Addresses of people, ids of calendars.", max_length=20)
+        list[Address] | None, Field(description="Addresses; ids of calendars.", max_length=20)
     ] = None,
     hours: Annotated[
         list[Annotated[str, Field(max_length=90)]] | None,
         Field(
-            description=f"{HOURS}, or with a zone behind; default: day and night.",
+            description=f"{HOURS} Europe/Lisbon (zone optional); default: always.",
             max_length=14,
         ),
     ] = None,
     other_accounts: Annotated[
         list[Annotated[str, Field(max_length=60)]] | None,
-        Field(description="Labels of the person's further accounts.", max_length=5),
+        Field(description="Their labels.", max_length=5),
     ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Free]:
-    """Find when the person and others are all free; says whose calendar it could not see."""
+    """Find when the person and others are all free; says whom it could not see."""
     known = await calendar.calendars()
     local = local_zone(None, *(entry.time_zone for entry in known[:1]))
     first, last = moment(start, "start", local), moment(end, "end", local)

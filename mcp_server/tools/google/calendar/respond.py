@@ -11,7 +11,7 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel, Confirm
 from mcp_server.toolbox import tool
-from mcp_server.tools.google.calendar.arguments import MAIL, CalendarId, EventId, Notified, Notify, mailed
+from mcp_server.tools.google.calendar.arguments import MAIL, EventId, Notified, Notify, mailed
 from mcp_server.tools.google.calendar.changes import kept_guest
 from mcp_server.tools.google.calendar.editing import changed
 from mcp_server.tools.google.calendar.events import span
@@ -56,11 +56,10 @@ async def calendar_respond_to_event(
     response: Annotated[Answered, Field(description="The answer.")],
     comment: Annotated[str | None, Field(max_length=500, description="A note.")] = None,
     notify: Notify = "none",
-    calendar_id: CalendarId = "primary",
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Responded]:
-    """Answer an invitation for the person: for one date by its id, for all by `recurring_event_id`."""
-    where = await place(calendar, calendar_id, None)
+    """Answer an invitation: one date by its id, all dates by `recurring_event_id`."""
+    where = await place(calendar, "primary", None)
     event = await calendar.event(where.entry.id, event_id)
     mine = _mine(event)
     before = mine.response_status or "needsAction"
@@ -79,7 +78,7 @@ async def calendar_respond_to_event(
         await confirm("Answer this invitation", lines, same=[event.id])
     different = bool(plan(event))
     await changed(calendar, where.entry.id, event, plan, MAIL[notify])
-    back = {"event_id": event.id, "response": before, "calendar_id": where.entry.id}
+    back = {"event_id": event.id, "response": before}
     undone = different and before not in {"needsAction", response}
     mail: Notified = notify if different else "none"
     result = Responded(

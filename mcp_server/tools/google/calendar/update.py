@@ -47,7 +47,7 @@ class Updated(BaseModel):
 
 @tool(
     service="calendar",
-    title="Change a calendar event",
+    title="Change an event",
     access="write",
     needs=(CALENDAR_LIST, EVENTS),
     read_only=False,
@@ -66,7 +66,7 @@ async def calendar_update_event(
     calendar_id: CalendarId = "primary",
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Updated]:
-    """Change an event. Guests not named stay, with their answers; with `scope` all every date moves alike."""
+    """Change an event. Guests not named stay with their answers; `scope` all moves every date alike."""
     where = await place(calendar, calendar_id, None)
     meant = await target(calendar, where, event_id, scope)
     _changeable(meant)
