@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from connect.pages import Refusal
 from providers.base import Credential, CredentialSource, Parcel
@@ -44,6 +46,7 @@ class Courier:
         self._http = http
         self._streams = streams
         self._held = 0
+        self._turns: WeakValueDictionary[tuple[object, ...], asyncio.Lock] = WeakValueDictionary()
         self._under_way: Counter[UUID] = Counter()
 
     @contextmanager
@@ -79,7 +82,12 @@ class Courier:
         """Bring a file to where its ticket says. Raises what both may: ProviderError, VaultError, …"""
         parcel = ticket.parcel
         put = self._carriers[parcel.provider].puts[parcel.kind]
-        return await put(self._http.for_one_task(), self._source(ticket), parcel, incoming)
+        if parcel.kind not in self._carriers[parcel.provider].held:
+            return await put(self._http.for_one_task(), self._source(ticket), parcel, incoming)
+        # What is read, changed and written as a whole takes one change at a time.
+        place = (ticket.connection, parcel.kind, *sorted(parcel.place.items()))
+        async with self._turns.setdefault(place, asyncio.Lock()):
+            return await put(self._http.for_one_task(), self._source(ticket), parcel, incoming)
 
     def _source(self, ticket: Ticket) -> CredentialSource:
         """The credential of the very connection that the link was made for, whatever it is called now."""

@@ -17,7 +17,7 @@ from json import dumps
 
 from pydantic import Field
 
-from providers.base import CredentialSource, Parcel, Rejected, Unavailable
+from providers.base import Conflict, CredentialSource, Parcel, Rejected, Unavailable
 from providers.carrier import Incoming, Stored
 from providers.filenames import safe
 from providers.google.call import segment
@@ -35,11 +35,13 @@ LARGEST_MAIL = 36_700_160
 """Bytes of a whole mail (gmail.v1, drafts.update, mediaUpload.maxSize)."""
 
 _ENCODED = LARGEST_MAIL * 4 // 3 + 10_000
+_TRIES = 3
 _ANY = ("application", "octet-stream")
 _GAP = re.compile(rb"\r?\n\r?\n")
 
 
 class _Message(Model):
+    id: Text = ""
     raw: Text = ""
     thread: Text = Field(default="", validation_alias="threadId")
 
@@ -53,7 +55,8 @@ async def put_draft_attachment(
 ) -> Stored:
     """drafts.get and drafts.update. The draft keeps its id and its thread.
 
-    Raises Rejected (TOO_LARGE) where the mail would be larger than Gmail takes.
+    Raises Rejected (TOO_LARGE) where the mail would be larger than Gmail takes, Conflict where the draft does
+    not stop changing.
     """
     body = bytearray()
     async for piece in incoming.pieces:
@@ -61,10 +64,16 @@ async def put_draft_attachment(
         if len(body) > MOST:
             raise Rejected(GOOGLE.name, "put", TOO_LARGE)
     draft = segment(parcel.place["draft"])
-    message = await _message(http, credential, draft)
     name = safe(parcel.name or incoming.name)
     kind = parcel.media_type or incoming.media_type
-    mail = await asyncio.to_thread(_attached, message.raw, name, kind, body)
+    for _ in range(_TRIES):
+        message = await _message(http, credential, draft, "message(id,raw,threadId)")
+        mail = await asyncio.to_thread(_attached, message.raw, name, kind, body)
+        # Drafts have no etag, and whoever changed this one meanwhile (another link of it) must not lose that.
+        if (await _message(http, credential, draft, "message(id)")).id == message.id:
+            break
+    else:
+        raise Conflict(GOOGLE.name, "put_draft")
     await http.request(
         GOOGLE,
         "PUT",
@@ -78,7 +87,7 @@ async def put_draft_attachment(
     return Stored(name, len(body))
 
 
-async def _message(http: Http, credential: CredentialSource, draft: str) -> _Message:
+async def _message(http: Http, credential: CredentialSource, draft: str, fields: str) -> _Message:
     try:
         answer = await http.request(
             GOOGLE,
@@ -86,7 +95,11 @@ async def _message(http: Http, credential: CredentialSource, draft: str) -> _Mes
             f"{_DRAFTS}/{draft}",
             operation="draft",
             credential=credential,
-            params={"format": "raw", "fields": "message(raw,threadId)", "prettyPrint": False},
+            params={
+                "format": "raw" if "raw" in fields else "minimal",
+                "fields": fields,
+                "prettyPrint": False,
+            },
             scopes=_SCOPES,
             most=_ENCODED,
         )

@@ -216,3 +216,17 @@ async def test_a_draft_gets_one_attachment_after_the_other_and_stays_in_its_thre
     text, *files = held.iter_parts()
     assert text.get_content().strip() == "Grüße 🎉"
     assert {each.get_filename(): each.get_payload(decode=True) for each in files} == sent
+
+
+async def test_two_at_once_for_one_draft_are_both_attached(house: House) -> None:
+    mail = EmailMessage(policy=SMTP)
+    mail["To"] = "ben@example.test"
+    mail.set_content("x")
+    raw = base64.urlsafe_b64encode(mail.as_bytes()).decode()
+    draft = await house.api("POST", f"{MAIL}/drafts", json={"message": {"raw": raw}})
+    urls = [await house.link(draft_attachment(draft["id"], f"{name}.txt")) for name in "ab"]
+    answers = await asyncio.gather(*(house.http.post(url, content=bytes(300_000)) for url in urls))
+    assert [each.status_code for each in answers] == [200, 200]
+    after = await house.api("GET", f"{MAIL}/drafts/{draft['id']}?format=raw")
+    held = message_from_bytes(base64.urlsafe_b64decode(after["message"]["raw"] + "=="), policy=SMTP)
+    assert {each.get_filename() for each in held.iter_attachments()} == {"a.txt", "b.txt"}

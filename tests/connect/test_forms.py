@@ -13,13 +13,17 @@ from valet.links import mint_setup_link
 
 PROTOCOL = {"/authorize"}
 """For chat clients, which have no token of a page; it changes nothing."""
+LINKS = {"/files/{handle}"}
+"""For whoever holds the link, with any session or none (docs/decisions/0026-files.md)."""
 SOMETHING = str(UUID(int=7))
 
 
 def addresses(inn: Inn, method: str) -> Iterator[str]:
     """The address of every page that knows the method, with something in its places."""
     for route in inn.app.routes:
-        if isinstance(route, Route) and method in (route.methods or ()) and route.path not in PROTOCOL:
+        if not isinstance(route, Route) or (method == "POST" and route.path in LINKS):
+            continue
+        if method in (route.methods or ()) and route.path not in PROTOCOL:
             yield re.sub(r"\{\w+:uuid\}", SOMETHING, route.path.replace("{provider}", "spotify"))
 
 

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from providers.base import Credential, NotFound, ProviderError, Rejected, Unavailable
+from providers.base import Conflict, Credential, NotFound, ProviderError, Rejected, Unavailable
 from providers.carrier import Incoming, Stored
 from providers.google import drafting
 from providers.google.fetching import fetch_attachment
@@ -324,3 +324,30 @@ async def test_a_mail_that_would_be_too_large_is_refused_unsent(monkeypatch: pyt
     with pytest.raises(Rejected, match="TOO_LARGE"):
         await CARRIER.puts["draft_attachment"](http, source, draft_attachment("d1"), incoming)
     assert sent == ["GET"]
+
+
+@pytest.mark.parametrize("changes", [1, 9])
+async def test_a_draft_that_changed_meanwhile_is_read_again(changes: int) -> None:
+    """By somebody else, between our reading and our writing: what they did must not be lost."""
+    version, sent = 0, []
+
+    def gmail(request: httpx2.Request) -> httpx2.Response:
+        nonlocal version
+        sent.append(request)
+        raw = base64.urlsafe_b64encode(b"To: a@b.example\r\nSubject: %d\r\n\r\nHi\r\n" % version).decode()
+        answer = httpx2.Response(200, json={"message": {"id": f"m{version}", "raw": raw}, "id": "d1"})
+        version += "raw" in request.url.params["fields"] and version < changes
+        return answer
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"zip"
+
+    incoming, http = Incoming("a.zip", "", pieces()), Http(Transport(httpx2.MockTransport(gmail)))
+    putting = CARRIER.puts["draft_attachment"](http, source, draft_attachment("d1"), incoming)
+    if changes == 9:
+        with pytest.raises(Conflict):
+            await putting
+        assert all(request.method == "GET" for request in sent)
+    else:
+        await putting
+        assert b"Subject: 1" in sent[-1].content
