@@ -87,7 +87,7 @@ async def test_a_mail_of_fifty_megabytes(hall: Hall) -> None:
             "gmail_get_attachment", {"message_id": one["id"], "attachment_id": "bomb.zip"}
         )
         assert "more than `max_bytes`" in attached.structured_content["why_no_text"]
-        wanted = {"message_id": one["id"], "attachment_id": "bomb.zip", "max_bytes": 26_214_400}
+        wanted = {"message_id": one["id"], "attachment_id": "bomb.zip", "max_bytes": 10_000_000}
         beyond = await client.call_tool("gmail_get_attachment", wanted)
         assert "download" not in beyond.structured_content
         assert not [line for line, _ in hall.judge.calls if "/attachments/" in line]

@@ -219,6 +219,23 @@ async def test_long_conversations_and_long_texts_by_cursor(hall: Hall) -> None:
             assert code_of(refused) == "invalid_argument"
 
 
+async def test_many_mails_by_cursor(hall: Hall) -> None:
+    """Each comes once and whole, in order, with a mail that was deleted in between passed over."""
+    first = arrives(hall, letter("number 0 " + "ж" * 900, Message_ID="<0@example.com>"))
+    for at in range(1, 23):
+        words = f"number {at} " + "ж" * 900
+        arrives(hall, letter(words, Message_ID=f"<{at}@example.com>", References="<0@example.com>"))
+    async with chat(hall) as client:
+        rows = await turned(client, "gmail_get_thread", {"thread_id": first["thread"]}, "messages")
+        texts = "".join(row["text"] for row in rows)
+        assert re.findall(r"number (\d+) ", texts) == [str(at) for at in range(23)]
+        assert texts.count("ж") == 23 * 900
+        hall.fault("GET gmail.googleapis.com/gmail/v1/users/*/messages/*", status=404, skip=1)
+        fewer = await asked(client, "gmail_get_thread", thread_id=first["thread"], max_chars=3_000)
+    assert re.findall(r"number (\d+) ", "".join(row["text"] for row in fewer["messages"]))[0] == "0"
+    assert fewer["total"] == 23
+
+
 async def test_full_text_by_cursor_has_the_quoted_part_too(hall: Hall) -> None:
     quoted = "\n".join(f'> line {number} of what was written before, ж"\\' for number in range(600))
     there = arrives(hall, letter(f"My own words.\n\nOn Monday, Ana wrote:\n{quoted}\n", kind="text/plain"))

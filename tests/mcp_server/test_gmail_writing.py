@@ -9,7 +9,7 @@ import pytest
 from providers.google.services import GMAIL_COMPOSE
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
-from tests.mcp_server.mailbox import arrives, asked, chat, letter, mail, mails, size
+from tests.mcp_server.mailbox import UPSTREAM, arrives, asked, chat, letter, mail, mails, size
 from tests.mcp_server.pages import turned
 
 BEN, EMIL = "ben.okafor@gmail.com", "emil@duarte-atelier.example"
@@ -210,17 +210,11 @@ async def test_files_go_along(hall: Hall) -> None:
 
 
 async def test_a_large_file_is_uploaded_as_it_is_and_too_much_is_refused(hall: Hall) -> None:
-    def heavy(megabytes: int) -> str:
-        lines = "QUJD" * 18 + "\r\n"
-        return (
-            "From: Eve <eve@example.com>\r\nSubject: Heavy\r\nMIME-Version: 1.0\r\n"
-            'Content-Type: application/zip; name="heavy.zip"\r\n'
-            'Content-Disposition: attachment; filename="heavy.zip"\r\n'
-            "Content-Transfer-Encoding: base64\r\n\r\n" + lines * (megabytes * 1_000_000 // 54)
-        )
-
-    four = arrives(hall, heavy(4))
-    more = [arrives(hall, heavy(14))["id"] for _ in range(2)]
+    raw = (
+        "From: Eve <eve@example.com>\r\nMIME-Version: 1.0\r\n"
+        'Content-Type: application/zip; name="heavy.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+    )
+    heavy = arrives(hall, raw + ("QUJD" * 18 + "\r\n") * 60_000)
     async with chat(hall) as client:
         await asked(
             client,
@@ -228,15 +222,15 @@ async def test_a_large_file_is_uploaded_as_it_is_and_too_much_is_refused(hall: H
             to=[BEN],
             subject="Large",
             body="x",
-            attachments=[f"{four['id']}/root"],
+            attachments=[f"{heavy['id']}/root"],
         )
         [line] = [line for line in hall.sent() if line.startswith("POST")]
         assert "/upload/gmail/v1/users/me/drafts?uploadType=multipart" in line
         assert mail(hall, "Large")["files"] == ["heavy.zip"]
         before = len(hall.sent())
+        much = [f"{heavy['id']}/heavy.zip"] * 9
         refused = await client.call_tool(
-            "gmail_create_draft",
-            {"to": [BEN], "body": "x", "attachments": [f"{each}/heavy.zip" for each in more]},
+            "gmail_create_draft", {"to": [BEN], "body": "x", "attachments": much}
         )
         assert code_of(refused) == "invalid_argument"
         assert "25 MB" in text_of(refused)
@@ -298,11 +292,13 @@ async def test_a_draft_whose_sending_was_not_answered(hall: Hall) -> None:
 
 
 async def test_who_wants_to_be_asked_is_asked(hall: Hall) -> None:
-    who = await hall.resident("ana", provider="google", upstream=GOOGLE_UPSTREAM | {GMAIL_COMPOSE})
+    who = await hall.resident("ana", provider="google", upstream=UPSTREAM)
     await hall.desk.approvals.switch(who.user_id, {"gmail"}, ())
     mine = {"to": [f"Ben <{BEN}>"], "cc": [EMIL], "subject": "Tea", "body": "At five?"}
     async with hall.chat(who) as client:
-        draft = await asked(client, "gmail_create_draft", **mine)
+        invoice = next(row for row in mails(hall) if row["subject"] == "Fatura 2026/1187")
+        files = [f"{invoice['id']}/1"]
+        draft = await asked(client, "gmail_create_draft", **mine, attachments=files)
         for tool, arguments in (
             ("gmail_send_message", mine),
             ("gmail_send_draft", {"draft_id": draft["draft_id"]}),
@@ -312,4 +308,5 @@ async def test_who_wants_to_be_asked_is_asked(hall: Hall) -> None:
             shown = result.content[1].text
             for word in (BEN, EMIL, "Tea", "At five?"):
                 assert word in shown, (tool, word)
+            assert ("fatura-2026-1187.pdf" in shown) is (tool == "gmail_send_draft")
     assert not [row for row in sent(hall) if row["subject"] == "Tea"]

@@ -182,6 +182,13 @@ class Gmail(Caller):
         answer = await self._call("draft", "GET", f"/drafts/{segment(draft_id)}", params, scopes)
         return read(Draft, answer)
 
+    async def whole_draft(self, draft_id: str, *, text: bool) -> Draft:
+        """drafts.get with its parts; `text`: with what stands in them, but for attachments."""
+        fields, most = (_WHOLE, _MOST_TEXT) if text else (_STRUCTURE, _MOST_STRUCTURE)
+        params: Params = {"format": "full", "fields": f"id,message({fields})"}
+        path = f"/drafts/{segment(draft_id)}"
+        return read(Draft, await self._call("whole_draft", "GET", path, params, _COMPOSE, most=most))
+
     async def create_draft(self, mail: bytes, thread_id: str | None) -> Draft:
         """drafts.create from a whole mail (RFC 5322), in that thread."""
         fields = "id,message(id,threadId)"

@@ -22,6 +22,7 @@ from providers.google.services import GMAIL_READ
 from providers.google.transfer import attachment as parcel
 
 _USUAL_BYTES = 5_000_000
+_MOST_READ = 10_000_000
 _ROOM = 24_000
 
 _WHY = {
@@ -65,7 +66,7 @@ async def gmail_get_attachment(
     ],
     max_bytes: Annotated[
         int,
-        Field(ge=0, le=MOST_BYTES, description="Read no larger one; 0: just a download link."),
+        Field(ge=0, le=_MOST_READ, description="0: just a download link."),
     ] = _USUAL_BYTES,
     offset: Annotated[int, Field(ge=0, le=10_000_000, description="In its text.")] = 0,
     account: AccountLabel = None,

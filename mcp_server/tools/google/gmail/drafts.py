@@ -17,6 +17,7 @@ from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.google.client import GmailClient
 from mcp_server.tools.google.gmail.carried import UPLOAD, carried
 from mcp_server.tools.google.gmail.letter import Letter, body_of
+from mcp_server.tools.google.gmail.mail import words_in
 from mcp_server.tools.google.gmail.reply import framed
 from mcp_server.tools.google.gmail.sent import (
     Addressed,
@@ -46,6 +47,7 @@ from mcp_server.tools.google.gmail.views import (
 from mcp_server.tools.text import clip, quoted
 from providers.base import NotFound, Unavailable
 from providers.google.gmail import Draft, Gmail, Message
+from providers.google.gmail.parts import contents
 from providers.google.services import GMAIL_COMPOSE, GMAIL_READ
 from providers.google.transfer import draft_attachment
 
@@ -98,7 +100,7 @@ async def gmail_create_draft(
     to: To | None = None,
     cc: More | None = None,
     bcc: More | None = None,
-    subject: Subject = "",
+    subject: Subject | None = None,
     reply_to_message_id: ReplyTo = None,
     attachments: Annotated[
         list[Annotated[str, Field(max_length=500)]] | None,
@@ -111,7 +113,7 @@ async def gmail_create_draft(
 ) -> Annotated[CallToolResult, Drafted]:
     """Keep a mail as a draft, for the person to see and gmail_send_draft to send."""
     text = body_of(body)
-    frame = await framed(gmail, to or (), cc or (), bcc or (), subject, reply_to_message_id)
+    frame = await framed(gmail, to or (), cc or (), bcc or (), subject or "", reply_to_message_id)
     files = await carried(gmail, attachments or ())
     letter = Letter(frame.recipients, frame.subject, text, frame.answers, files)
     draft = await gmail.create_draft(bytes(letter), frame.answers.thread_id if frame.answers else None)
@@ -178,14 +180,16 @@ async def gmail_send_draft(
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Sent]:
     """Send a draft as it stands in Gmail now, to those whom it names."""
-    draft = await gmail.draft(draft_id)
-    head = draft.message.payload
+    draft = await gmail.whole_draft(draft_id, text=confirm.on)
+    head, there = draft.message.payload, contents(draft.message.payload)
     names = {field: listed_addresses(head.header(field)) for field in ("To", "Cc", "Bcc")}
     if not any(names.values()):
         raise Refusal("invalid_argument", "That draft names nobody to send it to. Write one that does.")
     mail = Addressed(to=names["To"], cc=names["Cc"] or None, bcc=names["Bcc"] or None, subject=subject(head))
-    text = snippet(draft.message.snippet)
-    await confirm("Send this draft", preview(mail, text), same=[draft.message.id])
+    text = await words_in(there) if confirm.on else ""
+    files = [clip(each.name or each.kind, 80) for each in there.attachments]
+    # An edited draft is another message (Draft.message.id).
+    await confirm("Send this draft", preview(mail, text, files), same=[draft.message.id])
     try:
         sent = await gmail.send_draft(draft_id)
     except Unavailable as error:

@@ -104,6 +104,12 @@ async def _structure(gmail: Gmail, about: Message) -> Read | None:
     return Read(message, clip(message.snippet), "", there.attachments, note)
 
 
+async def words_in(there: Contents) -> str:
+    """All words of a mail, those it quotes at the end."""
+    own, quoted, _ = await asyncio.to_thread(_words, there)
+    return "\n\n".join(part for part in (own, quoted) if part)
+
+
 def _words(there: Contents) -> tuple[str, str, str | None]:
     """The own words, those quoted, and what was left out."""
     read = [_piece(piece) for piece in there.pieces[:_MOST_PIECES]]

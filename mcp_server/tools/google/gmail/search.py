@@ -80,8 +80,8 @@ async def gmail_search_threads(
         str | None,
         Field(
             max_length=1000,
-            description="As in Gmail's search box: from: subject: label: in: is:unread has:attachment "
-            "newer_than:7d after: OR -. Days are Pacific ones; after:1795824000 is exact.",
+            description="As in Gmail's search box: from: in: is:unread has:attachment newer_than:7d OR -. "
+            "Days are Pacific ones; after:1795824000 is exact.",
         ),
     ] = None,
     label_ids: Annotated[

@@ -57,7 +57,7 @@ async def gmail_send_message(
     to: To | None = None,
     cc: More | None = None,
     bcc: More | None = None,
-    subject: Subject = "",
+    subject: Subject | None = None,
     reply_to_message_id: ReplyTo = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Sent]:
@@ -65,7 +65,7 @@ async def gmail_send_message(
     outcome is unclear.
     """
     text = body_of(body)
-    frame = await framed(gmail, to or (), cc or (), bcc or (), subject, reply_to_message_id)
+    frame = await framed(gmail, to or (), cc or (), bcc or (), subject or "", reply_to_message_id)
     letter = Letter(frame.recipients, frame.subject, text, frame.answers)
     mail = addressed(frame.recipients, frame.subject)
     thread_id = frame.answers.thread_id if frame.answers is not None else None

@@ -21,12 +21,12 @@ To = Annotated[
     list[_Each],
     Field(
         max_length=200,
-        description="ana@example.com, or with a name before <>. A reply's default: whom it answers.",
+        description="Addresses. A reply's default: whom it answers.",
     ),
 ]
 More = Annotated[list[_Each], Field(max_length=200, description="Likewise.")]
 Subject = Annotated[str, Field(max_length=LONGEST_SUBJECT, description="Not in a reply.")]
-Body = Annotated[str, Field(max_length=LONGEST_BODY, description="Plain text; Markdown stays as it is.")]
+Body = Annotated[str, Field(max_length=LONGEST_BODY, description="Plain text: Markdown stays as it is.")]
 ReplyTo = Annotated[str | None, Field(max_length=200, description="Mail that it answers.")]
 
 
@@ -61,10 +61,17 @@ def _strings(people: Iterable[Address]) -> list[str]:
     return [each.addr_spec for each in people]
 
 
-def preview(mail: Addressed, text: str) -> list[tuple[str, str]]:
+def preview(mail: Addressed, text: str, files: Iterable[str] = ()) -> list[tuple[str, str]]:
     """What its person sees before it goes out."""
-    lines = [("To", ", ".join(mail.to)), ("Cc", ", ".join(mail.cc or [])), ("Bcc", ", ".join(mail.bcc or []))]
-    return [*((word, said) for word, said in lines if said), ("Subject", mail.subject), ("Text", text)]
+    lists = (
+        ("To", mail.to),
+        ("Cc", mail.cc),
+        ("Bcc", mail.bcc),
+        ("Subject", [mail.subject]),
+        ("Files", files),
+    )
+    lines = [(word, ", ".join(said or ())) for word, said in lists]
+    return [*((word, said) for word, said in lines if said), ("Text", text)]
 
 
 def whom(mail: Addressed) -> str:

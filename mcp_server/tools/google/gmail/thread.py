@@ -57,11 +57,9 @@ async def gmail_get_thread(
     gmail: GmailClient,
     thread_id: ThreadId,
     format: Annotated[
-        Literal["concise", "full"], Field(description="full: also what each mail quotes.")
+        Literal["concise", "full"], Field(description="full: what they quote, too.")
     ] = "concise",
-    max_chars: Annotated[
-        int, Field(ge=500, le=50_000, description="The rest comes with the cursor.")
-    ] = USUAL,
+    max_chars: Annotated[int, Field(ge=500, le=50_000, description="The cursor goes on.")] = USUAL,
     cursor: Cursor = None,
     time_zone: DateZone = None,
     account: AccountLabel = None,
