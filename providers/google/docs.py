@@ -10,7 +10,7 @@ from providers.google.docsanswers import Batch, Document
 from providers.google.services import DOCS, DOCS_READ
 from providers.model import read
 
-MOST = 24 * 1024 * 1024
+MOST = 12 * 1024 * 1024
 """Bytes of a whole document with its indexes: Google allows 1.02 million characters of text."""
 
 _STYLE = "textStyle(bold,italic,strikethrough,link/url,weightedFontFamily/fontFamily)"

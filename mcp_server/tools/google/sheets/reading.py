@@ -132,8 +132,8 @@ def _view(
 
 def _head(view: Values, read: bool) -> str:
     count = f"{len(view.rows)} row{'' if len(view.rows) == 1 else 's'} with values" if view.rows else "empty"
-    more = f". Not shown: {listed(view.not_shown)}" if view.not_shown else ""
-    return f"{view.range}: {count if read else 'no room for it here'}{more}"
+    more = f". Not shown: {listed(clip(each, 260) for each in view.not_shown)}" if view.not_shown else ""
+    return f"{clip(view.range, 260)}: {count if read else 'no room for it here'}{more}"
 
 
 def _left(whole: Area, asked: Area, after: int) -> list[Area]:

@@ -95,9 +95,8 @@ async def sheets_update_range(
     )
     was = "" if grid is None else f"; {result.cells_filled_before} held something before"
     how = " as typed" if input == "USER_ENTERED" else ""
-    text = (
-        f"Wrote {done.cells} cells{how} in {result.range} of {quoted(result.title)}{was}.{_back(result.undo)}"
-    )
+    where = f"{clip(result.range, 260)} of {quoted(result.title)}"
+    text = f"Wrote {done.cells} cells{how} in {where}{was}.{_back(result.undo)}"
     return answer(result, f"{text} {result.url}")
 
 
@@ -183,7 +182,7 @@ async def sheets_clear_range(
         undo=undo.at(account) if undo else None,
     )
     was = "" if grid is None else f"; {result.cells_filled_before} held something before"
-    text = f"Cleared {result.range} of {quoted(result.title)}{was}.{_back(result.undo)}"
+    text = f"Cleared {clip(result.range, 260)} of {quoted(result.title)}{was}.{_back(result.undo)}"
     return answer(result, f"{text} {result.url}")
 
 
@@ -200,8 +199,8 @@ def _exact(place: Area, values: Sequence[Sequence[object]]) -> Area:
     if not place.cell and (bottom > place.bottom or right > place.right):
         raise Refusal(
             "invalid_argument",
-            f"{len(values)} rows of up to {right - place.left} values do not fit {place}, which has "
-            f"{place.rows} rows and {place.columns} columns. Name the first cell alone, or a larger range.",
+            f"{len(values)} rows of up to {right - place.left} values do not fit {clip(str(place), 260)}, "
+            f"which has {place.rows} rows and {place.columns} columns. Name the first cell alone, or more.",
         )
     if bottom > place.sheet.grid.rows or right > place.sheet.grid.columns:
         raise beyond(place.sheet)
