@@ -211,8 +211,10 @@ def speak(error: BaseException, directory: Directory) -> Spoken | None:
     if builder is None:
         return None
     name = getattr(error, "provider", "")
-    own = _lacking(error, directory) if isinstance(error, ScopeMissing) else _known(error, name, directory)
-    return own or builder(error, title_of(directory, name))
+    if isinstance(error, ScopeMissing):
+        lacks = _lacking(error, directory) or builder(error, title_of(directory, name))
+        return Spoken(lacks.code, f"{error.why} {lacks.text}".strip())
+    return _known(error, name, directory) or builder(error, title_of(directory, name))
 
 
 def _lacking(error: ScopeMissing, directory: Directory) -> Spoken | None:

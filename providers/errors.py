@@ -44,15 +44,22 @@ class AppRejected(ProviderError):
 class ScopeMissing(ProviderError):
     """The person granted less than this call needs; `scopes` are the upstream scopes that are missing.
 
-    `held` are those that they did grant, as far as that is known.
+    `held` are those that they did grant, as far as that is known. `why` is a whole sentence of ours on what
+    came of that, where the scope alone does not tell.
     """
 
     def __init__(
-        self, provider: str, operation: str, scopes: frozenset[str], held: frozenset[str] = frozenset()
+        self,
+        provider: str,
+        operation: str,
+        scopes: frozenset[str],
+        held: frozenset[str] = frozenset(),
+        why: str = "",
     ) -> None:
         super().__init__(provider, operation, "missing " + " ".join(sorted(scopes)))
         self.scopes = scopes
         self.held = held
+        self.why = why
 
 
 class NotFound(ProviderError):

@@ -21,6 +21,12 @@ from mcp_server.tools.google.contacts import saving as contact_saving
 from mcp_server.tools.google.contacts import search as contact_search
 from mcp_server.tools.google.docs import editing as doc_editing
 from mcp_server.tools.google.docs import reading as doc_reading
+from mcp_server.tools.google.drive import changing as file_changing
+from mcp_server.tools.google.drive import detail as file_detail
+from mcp_server.tools.google.drive import making as file_making
+from mcp_server.tools.google.drive import reading as file_reading
+from mcp_server.tools.google.drive import search as file_search
+from mcp_server.tools.google.drive import sharing as file_sharing
 from mcp_server.tools.google.gmail import attachment as gmail_attachment
 from mcp_server.tools.google.gmail import drafts as gmail_drafts
 from mcp_server.tools.google.gmail import labels as gmail_labels
@@ -88,6 +94,12 @@ MODULES: tuple[ModuleType, ...] = (
     gmail_drafts,
     gmail_send,
     gmail_trash,
+    file_search,
+    file_detail,
+    file_reading,
+    file_making,
+    file_changing,
+    file_sharing,
     doc_reading,
     doc_editing,
     sheet_books,

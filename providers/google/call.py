@@ -24,6 +24,12 @@ class Caller:
         self._http = http
         self._credential = credential
 
+    async def held(self) -> frozenset[str]:
+        """The scopes that the credential is good for, as far as that is known."""
+        if isinstance(self._credential, SecretStr):
+            return frozenset()
+        return GOOGLE.widened((await self._credential(None)).scopes)
+
     async def _call(
         self,
         operation: str,

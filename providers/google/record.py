@@ -15,7 +15,12 @@ from providers.http import decoded
 
 ISSUER = "https://accounts.google.com"
 _SCOPE = {"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"}
-_LIMIT = {"rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"}
+_LIMIT = {
+    "rateLimitExceeded",
+    "sharingRateLimitExceeded",
+    "userRateLimitExceeded",
+    "RATE_LIMIT_EXCEEDED",
+}
 _QUOTA = {"quotaExceeded", "dailyLimitExceeded"}
 _NO_TOKEN = {"youtubeSignupRequired"}
 """Of a 401 that no other token would mend."""

@@ -14,6 +14,7 @@ from tests.mcp_server import mailbox
 from tests.mcp_server import test_calendar_reading as calendar
 from tests.mcp_server import test_contacts as contacts
 from tests.mcp_server import test_docs_read as docs
+from tests.mcp_server import test_drive_finding as drive
 from tests.mcp_server import test_gmail_reading as gmail
 from tests.mcp_server import test_sheets_read as sheets
 from tests.mcp_server import test_tasks_lists as tasks
@@ -25,6 +26,7 @@ Calls = dict[str, dict[str, Any]]
 TABLES: dict[str, Callable[[Hall], Calls]] = {
     "calendar": calendar.calls,
     "contacts": contacts.calls,
+    "drive": drive.calls,
     "gmail": gmail.calls,
     "docs": docs.calls,
     "sheets": sheets.calls,
@@ -34,6 +36,7 @@ TABLES: dict[str, Callable[[Hall], Calls]] = {
 HOSTS = {
     "calendar": "www.googleapis.com/calendar",
     "contacts": "people.googleapis.com",
+    "drive": "www.googleapis.com",
     "docs": "docs.googleapis.com",
     "gmail": "gmail.googleapis.com",
     "sheets": "sheets.googleapis.com",

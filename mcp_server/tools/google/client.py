@@ -11,6 +11,7 @@ from mcp_server.inject import connected, reached
 from providers.google import Calendar
 from providers.google.contacts import Contacts
 from providers.google.docs import Docs
+from providers.google.drive import Drive
 from providers.google.gmail import Gmail
 from providers.google.sheets import Sheets
 from providers.google.tasks import Tasks
@@ -20,6 +21,7 @@ CalendarClient = Annotated[Calendar, Resolve(connected("google", Calendar))]
 ContactsClient = Annotated[Contacts, Resolve(connected("google", Contacts))]
 DocsClient = Annotated[Docs, Resolve(connected("google", Docs))]
 GmailClient = Annotated[Gmail, Resolve(connected("google", Gmail))]
+DriveClient = Annotated[Drive, Resolve(connected("google", Drive))]
 SheetsClient = Annotated[Sheets, Resolve(connected("google", Sheets))]
 TasksClient = Annotated[Tasks, Resolve(connected("google", Tasks))]
 YouTubeClient = Annotated[YouTube, Resolve(connected("google", YouTube))]

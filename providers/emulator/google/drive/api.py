@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from starlette.routing import Route
 from providers.emulator.google.api import Api
 from providers.emulator.google.drive.data import furnish
 from providers.emulator.google.drive.methods import BASE, SERVED, UNBUILT, UPLOADS
+from providers.emulator.google.drive.model import permission_of
 from providers.emulator.google.drive.reading import Reading
 from providers.emulator.google.drive.sharing import Sharing
-from providers.emulator.google.drive.store import Drive
+from providers.emulator.google.drive.store import Drive, grant
 from providers.emulator.google.drive.uploads import Uploads
 from providers.emulator.google.drive.writing import Writing
 from providers.emulator.google.guard import Handler
@@ -79,8 +81,11 @@ class DriveApi(Api):
         return {"drive/mail": lambda query: self.state.mail, "drive/files": self._files}
 
     def writes(self) -> Writes:
-        """`drive/file` puts a file into an account's My Drive (account, name, mimeType, content as text)."""
-        return {"drive/file": self._put}
+        """`drive/file` puts a file into an account's My Drive (account, title, mimeType, content as text, or
+        base64); `drive/give` lets an app have it, as a person does by choosing it in Google's picker;
+        `drive/share` shares it (file, with: an account, role).
+        """
+        return {"drive/file": self._put, "drive/give": self._give, "drive/share": self._share}
 
     def shown(self, person: Person) -> Json:
         """Ids of somebody's own files by name."""
@@ -112,8 +117,19 @@ class DriveApi(Api):
 
     def _put(self, body: Json) -> Json:
         person = self.google.people[body["account"]]
-        content = body.get("content", "").encode()
-        file = self.state.add(person, body["name"], body["mimeType"], content=content)
+        content = base64.b64decode(body["base64"]) if "base64" in body else body.get("content", "").encode()
+        file = self.state.add(person, body["title"], body["mimeType"], content=content)
+        return {"id": file.id}
+
+    def _share(self, body: Json) -> Json:
+        file, person = self.state.files[body["file"]], self.google.people[body["with"]]
+        grant(file, permission_of(person, body["role"]))
+        file.shared_at.setdefault(person.key, self.google.clock.now())
+        return {"id": file.id}
+
+    def _give(self, body: Json) -> Json:
+        file = self.state.files[body["file"]]
+        file.apps.append(f"{body.get('app', 'emulator-google')} {body['account']}")
         return {"id": file.id}
 
 
