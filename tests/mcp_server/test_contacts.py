@@ -113,6 +113,13 @@ async def test_hostile_names_and_long_books_are_bounded_data(hall: Hall) -> None
         assert "There may be more" in text_of(result)
         one = contact(hall, "Pupil 01", "ben")["resourceName"]
         saved = await client.call_tool("contacts_save", {"resource_name": one, "emails": ["a@b.example"]})
+        most = [f"{n}{'ж' * 200}@b.example" for n in range(20)]
+        phones = [f"{n}{'１' * 50}" for n in range(20)]
+        widest = {"emails": most, "phones": phones, "name": "ж" * 200, "organization": "ж" * 200}
+        for wide in (widest, {**widest, "emails": most[1:], "phones": phones[1:]}):
+            result = await client.call_tool("contacts_save", {"resource_name": one, **wide})
+            assert not result.is_error, text_of(result)
+            assert len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
     assert "too long to be put back" in text_of(saved)
     assert len(saved.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
 

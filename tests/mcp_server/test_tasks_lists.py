@@ -143,3 +143,15 @@ async def test_a_list_that_is_not_there_or_is_there_twice(hall: Hall) -> None:
     assert "tasks_list_task_lists" in text_of(missing)
     assert code_of(twice) == "invalid_argument"
     assert not [line for line in hall.sent() if "/tasks?" in line]
+
+
+async def test_a_great_many_lists_fit_an_answer(hall: Hall) -> None:
+    hall.judge.bend = lambda answer: {
+        "items": [{"id": f"{n}-{'i' * 40}", "title": f"{n} {'ж' * 300}"} for n in range(900)]
+    }
+    async with hall.chat("ana", provider="google") as client:
+        result = await client.call_tool("tasks_list_task_lists", {})
+    assert len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
+    count = len(result.structured_content["lists"])
+    assert 10 < count < result.structured_content["total"] == 900
+    assert text_of(result).startswith(f"{count} of 900 lists: The others are found by their names.")

@@ -109,6 +109,16 @@ async def test_what_is_not_added(hall: Hall) -> None:
     assert not [line for line in hall.sent() if line.startswith("POST")]
 
 
+async def test_the_longest_titles_fit_an_answer(hall: Hall) -> None:
+    ids = recipes(hall, *range(1, 21))
+    for id_ in ids:
+        hall.emulator.control("youtube/video", id=id_, title="窯\\" * 300)
+    async with hall.chat("ana", provider="google") as client:
+        result = await client.call_tool(TOOL, {"video_ids": ids, "new_title": "窯" * 150})
+    assert outcomes(result) == ["added"] * 20
+    assert len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
+
+
 async def test_the_playlist_of_somebody_else_stays_as_it_is(hall: Hall) -> None:
     before = inside(hall, "Best of the kiln")
     async with hall.chat("ana", provider="google") as client:

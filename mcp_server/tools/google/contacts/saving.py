@@ -24,6 +24,7 @@ from providers.google.record import GOOGLE
 from providers.google.services import CONTACTS
 
 _MOST = 20
+_MOST_UNDO = 12_000  # bytes of an answer
 _ADDRESS = re.compile(r"[^\s@<>,;\"]+@[^\s@<>,;\"]+")
 _FIELDS = {"name": "names", "emails": "emailAddresses", "phones": "phoneNumbers",
            "organization": "organizations"}  # fmt: skip
@@ -136,19 +137,22 @@ def _old(person: Person, name: str) -> Any:
 
 
 def _undo(before: Person, names: list[str], account: str | None) -> Undo | None:
-    """The call that puts the fields back; None where it would not be accepted."""
-    lists = (before.emails if "emails" in names else [], before.phones if "phones" in names else [])
-    texts = [text for rows in lists for text in rows]
-    if not names or any(len(rows) > _MOST for rows in lists) or any(len(text) > 254 for text in texts):
+    """The call that puts the fields back; None where it would not be taken, or is too long for an answer."""
+    emails = before.emails if "emails" in names else []
+    phones = before.phones if "phones" in names else []
+    whole = [_old(before, name) for name in names if name in {"name", "organization"}]
+    longest = ((emails, 254), (phones, 60), (whole, 200))
+    if not names or any(len(text) > most for texts, most in longest for text in texts):
+        return None
+    if len(emails) > _MOST or len(phones) > _MOST:
         return None
     try:
-        _checked(*lists)
+        _checked(emails, phones)
     except Refusal:
         return None
     old = {name: _old(before, name) for name in names}
-    return Undo(
-        tool="contacts_save", arguments={"resource_name": before.resource_name, **old}
-    ).at(account)  # fmt: skip
+    call = Undo(tool="contacts_save", arguments={"resource_name": before.resource_name, **old}).at(account)
+    return call if len(call.model_dump_json().encode()) <= _MOST_UNDO else None
 
 
 async def _updated(contacts: Contacts, id_: str, before: Person, body: dict[str, Any]) -> Person:

@@ -127,7 +127,7 @@ async def _put(
                 if not made and not any(item.outcome == "added" for item in items) and not _lost(error):
                     raise
                 outcome, stopped = _became(error)
-        title = clip(known[id_].snippet.title) if id_ in known else None
+        title = clip(known[id_].snippet.title, 100) if id_ in known else None
         items.append(Put(video_id=id_, title=title, outcome=outcome))
     return items, stopped
 
