@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from providers.emulator.google.upstream import APIS
+from providers.emulator.clock import Clock
+from providers.emulator.google.upstream import APIS, Google
+from providers.emulator.settings import Settings
 from tests.providers import discovery
 from tests.providers.drivewire import DriveWire
 from tests.providers.googlewire import GoogleWire
@@ -175,3 +178,17 @@ def test_a_page_token_is_of_its_own_question(asker: Callable[..., Asker], name: 
         asker(name, account="ben")(**pages, pageToken=token, judged=False),
     ):
         assert error(name, refused)["code"] == 400
+
+
+def test_everything_outlives_a_restart() -> None:
+    """Of a world of another day every API is as it was kept; the calendar adds what is due today."""
+    then, now = Clock(), Clock()
+    now.offset = 90 * 86400
+    kept, fresh = Google(then, Settings()), Google(now, Settings())
+    data = json.loads(json.dumps(kept.dump()))
+    different = {name for name, state in fresh.dump()["apis"].items() if state != data["apis"][name]}
+    assert {"calendar", "gmail", "drive", "tasks", "youtube"} <= different
+    fresh.load(data)
+    loaded = json.loads(json.dumps(fresh.dump()))["apis"]
+    assert loaded.pop("calendar") != data["apis"].pop("calendar")
+    assert loaded == data["apis"]
