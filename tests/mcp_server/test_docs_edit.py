@@ -203,7 +203,7 @@ async def test_another_tab_and_an_empty_document(hall: Hall) -> None:
 WORDS = st.text(alphabet="ab \n👵🏽שׁé", min_size=1, max_size=8)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_our_indexes_are_those_that_docs_takes(data: st.DataObject) -> None:
     """Several edits of one document at once, against the same edits of its text; and all of them undone."""
