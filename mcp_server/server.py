@@ -44,9 +44,10 @@ from providers.base import Unavailable
 _log = structlog.get_logger(__name__)
 _INSTRUCTIONS = (
     "Valet runs tools with the person's own accounts, which they connect once in the browser. When a tool "
-    "answers that an account is not connected or has not allowed something, hand the person the link from "
-    "the answer and repeat the call when they are done. connections_list shows what is connected; where one "
-    "provider has several accounts, tools take the label of one as `account`."
+    "answers that an account is not connected or has not allowed something, or that the person wants to say "
+    "yes first, hand them the link from the answer and repeat the same call when they are done. "
+    "connections_list shows what is connected; where one provider has several accounts, tools take the label "
+    "of one as `account`."
 )
 
 

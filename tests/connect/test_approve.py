@@ -9,6 +9,7 @@ import pytest
 from connect.session import safe_next
 from tests.connect.inn import ALL, Browser, Inn
 from vault.approvals import Preview
+from vault.ids import new_id
 from vault.store.approvals import Deed
 from vault.store.users import User
 
@@ -62,6 +63,18 @@ async def test_a_yes_is_given_once_after_seeing_what_it_is_to(inn: Inn) -> None:
         ("call_approved", "Claude", "Ana")
     ]
     assert "You said yes to a chat" in (await browser.get("/account/activity")).text
+
+
+async def test_a_personal_token_is_called_by_its_name(inn: Inn) -> None:
+    browser, user = await inn.guest()
+    resource = f"{inn.public_url}/mcp"
+    await inn.stores.personal.add(new_id(), user.id, "Backup script", ALL, resource, 7)
+    [grant] = await inn.stores.grants.list(user.id)
+    deed = inn.approvals.deed(user.id, grant.id, "gmail_send_message", None, "a")
+    page = await browser.get(f"/approve?h={await inn.approvals.ask(deed, SHOWN)}")
+    assert "Your token “Backup script” wants to do this through Valet" in page.text
+    await browser.submit(page.forms[0], decision="yes")
+    assert await inn.approvals.settle(deed) == "yes"
 
 
 async def test_a_no_ends_it(inn: Inn) -> None:

@@ -11,7 +11,7 @@ from providers.google import GOOGLE
 from providers.google.services import DRIVE_READ, GMAIL_LABELS, GMAIL_MODIFY, GMAIL_READ, GMAIL_SEND
 from providers.transport import Transport
 from tests.connect.inn import Browser, Inn, Page
-from tests.connect.test_google import EVERYTHING, connect, guest, scopes
+from tests.connect.test_google import EVERYTHING, connect, guest, leave, scopes
 from tests.support.emulator import EmulatorProcess as Emulator
 from vault.store.database import Database
 from vault.store.grants import Grant
@@ -63,8 +63,12 @@ async def go(google: Emulator, browser: Browser, path: str) -> Page:
     return await browser.get(page.location)
 
 
-@pytest.mark.parametrize("begin", ["account", "consent", "another"])
+@pytest.mark.parametrize("begin", ["account", "consent", "another", "signing in"])
 async def test_connecting_asks_for_nothing_of_it(inn: Inn, google: Emulator, begin: str) -> None:
+    if begin == "signing in":
+        asked = scopes((await leave(inn.browser(), connect="1")).refresh)
+        assert asked - GOOGLE.identity_scopes == EVERYTHING and not GOOGLE.widened(asked) & LATER
+        return
     browser, _ = await guest(inn, google)
     path = {"account": "/connect/google", "another": "/connect/google?another=1"}.get(begin)
     if path is None:

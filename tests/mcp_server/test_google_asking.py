@@ -59,8 +59,7 @@ async def arranged(hall: Hall, client: Client) -> dict[str, Mapping[str, Any]]:
 async def _shared(client: Client) -> dict[str, Mapping[str, Any]]:
     plan = {"type": "doc", "content": "Words"}
     ids = [
-        (await good(client, "drive_create_file", name=f"Plan {n}", **plan))["file"]["file_id"]
-        for n in range(3)
+        (await good(client, "drive_create_file", name=f"Plan {n}", **plan))["file"]["id"] for n in range(3)
     ]
     who = {"email": BEN, "role": "reader"}
     shared = await good(client, "drive_share_file", file_id=ids[1], **who)

@@ -52,7 +52,7 @@ HOSTILE = [
 OURS = {
     "meta.name", "meta.value", "deks.purpose", "deks.kek_ref", "connections.status", "connections.reason",
     "clients.kind", "clients.auth_method", "flows.kind", "states.purpose", "schema_migrations.name",
-    "approvals.decision",
+    "approvals.decision", "transfers.direction", "transfers.scopes",
     "activity.client_kind", "audit.event", "audit.outcome", "audit.tool", "audit.provider", "audit.detail",
 }  # fmt: skip
 
