@@ -7,18 +7,23 @@ import hashlib
 import re
 import tracemalloc
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.policy import SMTP
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
+from providers.base import Account, TokenSet
 from providers.google.transfer import drive_file, new_file
 from providers.parcel import MOST
 from tests.connect.depot import fault, letters
-from tests.connect.porch import Porch, flow, porch, until
+from tests.connect.porch import SCOPES, Porch, flow, porch, until
 from tests.support.chromium import launched
+from vault.store.connections import Connection
 from vault.store.database import Database
 
 DOWN = ["drive_file", "exported", "attachment"]
@@ -210,6 +215,27 @@ async def test_a_token_that_ended_is_renewed_once_and_a_dead_grant_is_a_page(
     answer = await door.http.post(url, headers={"accept": "text/html"})
     assert answer.status_code == 409
     assert "must be connected again" in answer.text
+
+
+async def test_a_link_is_for_its_account_whatever_that_is_called_now(
+    door: Porch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two accounts swap their names between two reads: the other one's token is not used."""
+    door.depot.files["f1"] = b"x"
+    other = Account("https://accounts.google.com", "another", "work@example.test", "work")
+    tokens = TokenSet(SecretStr("first"), 3600.0, SecretStr("refresh"), SCOPES)
+    await door.inn.vault.save(door.user, "google", "operator", other, tokens, SCOPES, None)
+    url = await door.link()
+    rows = await door.inn.vault.list(door.user)
+
+    async def swapped(owner: UUID) -> list[Connection]:
+        return [replace(row, label="work") for row in rows if row.id == door.connection]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(door.inn.vault, "list", swapped)
+        assert (await door.http.post(url, headers={"accept": "text/html"})).status_code == 410
+    assert door.depot.calls == []
+    assert (await door.http.post(url)).status_code == 200
 
 
 # What a link stands on
