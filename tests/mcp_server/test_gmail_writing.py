@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mcp_server.tools.google.gmail.letter import encoded
 from providers.google.services import GMAIL_COMPOSE
 from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
@@ -143,6 +144,23 @@ async def test_whom_a_reply_goes_to(hall: Hall) -> None:
         assert code_of(unread) == "scope_missing"
         assert "read all of your mail" in text_of(unread)
         assert unread.meta["valet/connect"]["url"] in text_of(unread)
+
+
+async def test_a_reply_keeps_the_subject_letter_by_letter(hall: Hall) -> None:
+    """Another subject would be another conversation; and a colon within one is no `Re:`."""
+    async with chat(hall) as client:
+        for at, subject in enumerate(
+            ("Share: 👨\u200d👩\u200d👧 \u200fשלום", "AW: RE[2]: Übergabe", "Re:", "tr\u00e8s")
+        ):
+            there = arrives(hall, letter("x", subject=encoded(subject), Message_ID=f"<{at}@example.com>"))
+            asks = {"reply_to_message_id": there["id"], "body": "y", "to": [BEN]}
+            found = await asked(client, "gmail_send_message", **asks)
+            assert found["thread_id"] == there["thread"], subject
+            assert found["subject"] in {f"Re: {subject}", subject}
+            same = await asked(client, "gmail_create_draft", **asks, subject=subject)
+            assert same["thread_id"] == there["thread"]
+            other = await client.call_tool("gmail_create_draft", {**asks, "subject": f"{subject} 2"})
+            assert code_of(other) == "invalid_argument", subject
 
 
 INJECTED = "x\r\nBcc: eve@example.com"

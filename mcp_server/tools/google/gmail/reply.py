@@ -7,6 +7,7 @@ Message.threadId); other programs go by the headers (RFC 5322 §3.6.4).
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ from providers.google.gmail.parts import Address as Named
 from providers.google.gmail.parts import addresses, words
 
 _ID = re.compile(r"<[!-;=?-~]{1,900}>")
-_PREFIX = re.compile(r"\s*(?:(?:re|aw|sv|antw|vs|rif|odp|ynt|fwd?|wg|tr)\s*(?:\[\d+\])?\s*[::]\s*)+", re.I)
+_PREFIX = re.compile(r"(?:(?:re|aw|sv|antw|vs|rif|odp|ynt|fwd?|wg|tr)\s*(?:\[\d+\]\s*)?[:\uff1a]\s*)+", re.I)
+_UNSENDABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _MOST_BEFORE = 30
 
 
@@ -77,13 +79,18 @@ def _ids(value: str) -> list[str]:
 
 
 def _subject(original: Message) -> str:
-    """`Re:` and the subject as it was, in one line of what can be sent."""
-    said = clip(words(original.payload.header("Subject")), LONGEST_SUBJECT - 4)
+    """`Re:` and the subject as it was, joiners and direction marks too: another subject is another thread."""
+    written = words(original.payload.header("Subject"))
+    plain = (" " if unicodedata.category(char) in _UNSENDABLE else char for char in written)
+    said = " ".join("".join(plain).split())[: LONGEST_SUBJECT - 4]
     return said if re.match(r"re\s*:", said, re.I) else f"Re: {said}".rstrip()
 
 
 def _bare(subject: str) -> str:
-    return " ".join(_PREFIX.sub("", subject, count=1).split()).casefold()
+    """A subject without `Re:` and the like, to tell whether two are of one conversation."""
+    line = " ".join(subject.split())
+    prefix = _PREFIX.match(line)
+    return (line[prefix.end() :] if prefix else line).casefold()
 
 
 def _senders(original: Message) -> list[str]:
