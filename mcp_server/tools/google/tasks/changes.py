@@ -55,9 +55,9 @@ async def tasks_create_task(
     tasks: TasksClient,
     title: Annotated[str, Field(max_length=1024, description="What to do.")],
     list_id: ListId = DEFAULT,
-    notes: Annotated[str | None, Field(max_length=8192, description="More.")] = None,
+    notes: Annotated[str | None, Field(max_length=8192, description="Details.")] = None,
     due_date: Annotated[str | None, Field(max_length=10, description="YYYY-MM-DD.")] = None,
-    parent: Annotated[str | None, Field(max_length=300, description="Id of the task above.")] = None,
+    parent: Annotated[str | None, Field(max_length=300, description="Makes it a subtask of this id.")] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, TaskAdded]:
     """Add a task to Google Tasks, at the top of a list: with a day, never a time."""
@@ -94,8 +94,10 @@ async def tasks_update_task(
     title: Annotated[str | None, Field(max_length=1024, description="The new one.")] = None,
     notes: Annotated[str | None, Field(max_length=8192, description="'' clears.")] = None,
     due_date: Annotated[str | None, Field(max_length=10, description="YYYY-MM-DD; '' clears.")] = None,
-    status: Annotated[Literal["open", "done"] | None, Field(description="Tick it off.")] = None,
-    move_after: Annotated[str | None, Field(max_length=300, description="Id of a task, or 'first'.")] = None,
+    status: Annotated[Literal["open", "done"] | None, Field(description="done ticks it off.")] = None,
+    move_after: Annotated[
+        str | None, Field(max_length=300, description="Id of the task to stand behind, or 'first'.")
+    ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, TaskChanged]:
     """Change, tick off or move a task in Google Tasks. What is left out stays as it is."""

@@ -80,8 +80,8 @@ async def tasks_list_task_lists(
 async def tasks_list_tasks(
     tasks: TasksClient,
     list_id: ListId = DEFAULT,
-    status: Annotated[Literal["open", "done", "all"], Field(description="Which.")] = "open",
-    due_before: Annotated[str | None, Field(max_length=10, description="YYYY-MM-DD.")] = None,
+    status: Annotated[Literal["open", "done", "all"], Field(description="Which ones.")] = "open",
+    due_before: Annotated[str | None, Field(max_length=10, description="YYYY-MM-DD, excluded.")] = None,
     limit: Annotated[int, Field(ge=1, le=100)] = 50,
     cursor: Cursor = None,
     account: AccountLabel = None,

@@ -62,7 +62,9 @@ async def youtube_add_to_playlist(
         Field(min_length=1, max_length=_MOST, description="Ids or links."),
     ],
     playlist_id: Annotated[str | None, Field(max_length=200, description="Id or link.")] = None,
-    new_title: Annotated[str | None, Field(max_length=150, description="Makes a private one.")] = None,
+    new_title: Annotated[
+        str | None, Field(max_length=150, description="Instead: of a new, private one.")
+    ] = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Added]:
     """Add videos at the end of a YouTube playlist. No tool takes them out again."""

@@ -52,7 +52,7 @@ async def youtube_search(
     cursor: Cursor = None,
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Found]:
-    """Search YouTube. 100 searches a day for all; a channel without query is not counted."""
+    """Search YouTube. All share 100 searches a day; ids, links and channels without query take none."""
     words = (query or "").strip()
     if not words and not channel:
         raise Refusal("invalid_argument", "Give a `query`, or a `channel` to see what is on it.")
