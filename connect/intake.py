@@ -6,7 +6,6 @@ Nothing is spooled to a disk, as a form's parser would. What is not the file is 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -17,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from connect.pages import Refusal
 from providers.carrier import Incoming
-from providers.filenames import safe
+from providers.filenames import media_type, safe
 from providers.parcel import MOST
 
 IDLE = 60.0
@@ -30,7 +29,6 @@ AROUND = 64 * 1024
 """Bytes of a form that may stand around its file."""
 
 _DRAIN = 10.0
-_TYPE = re.compile(r"[a-z0-9][a-z0-9.+_-]{0,60}/[a-z0-9][a-z0-9.+_-]{0,60}")
 _FORM = "multipart/form-data"
 _UNSAID = {"application/x-www-form-urlencoded", _FORM}
 """What a program says where it was told nothing of the type."""
@@ -59,7 +57,7 @@ class Intake:
         if not said and "transfer-encoding" not in headers:
             raise _none()
         name = safe(self._request.query_params.get("name", ""), "")
-        return Incoming(name, media_type(kind.decode("latin-1")), self._counted(self._received()))
+        return Incoming(name, _type(kind.decode("latin-1")), self._counted(self._received()))
 
     async def _of_form(self, boundary: bytes) -> Incoming:
         try:
@@ -70,7 +68,7 @@ class Intake:
             form.feed(piece)
         if not form.name:
             raise _none()
-        return Incoming(safe(form.name), media_type(form.kind), self._counted(self._parsed(form)))
+        return Incoming(safe(form.name), _type(form.kind), self._counted(self._parsed(form)))
 
     async def _parsed(self, form: _Form) -> AsyncIterator[bytes]:
         while True:
@@ -201,10 +199,10 @@ class _Form:
         self.ended = True
 
 
-def media_type(said: str) -> str:
+def _type(said: str) -> str:
     """A media type without parameters; "" where that is none, or says nothing."""
-    said = said.strip().lower()
-    return said if _TYPE.fullmatch(said) and said not in _UNSAID else ""
+    kind = media_type(said)
+    return "" if kind in _UNSAID else kind
 
 
 def too_large() -> Refusal:

@@ -1,13 +1,15 @@
-"""What a file may be called where it is saved: a name of one line that no path, shell or screen misreads."""
+"""What a file may be called where it is saved, so that no path, shell or screen misreads it; and its type."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 LONGEST = 200
 """Bytes of UTF-8: file systems take 255, and a browser may add a number."""
 
 _ENDING = 20
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
 _FOREIGN = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10))}
@@ -35,3 +37,9 @@ def _cut(line: str) -> str:
         stem, dot, ending = line, "", ""
     room = LONGEST - len((dot + ending).encode())
     return stem.encode()[:room].decode(errors="ignore").rstrip(". ") + dot + ending
+
+
+def media_type(said: str) -> str:
+    """A media type (RFC 6838 §4.2) without its parameters, in lower case; "" where that is none."""
+    bare = said.partition(";")[0].strip().lower()
+    return bare if _TYPE.fullmatch(bare) else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from providers.base import Direction, Parcel
 from providers.carrier import Carrier
+from providers.filenames import media_type as bare
 from providers.google.drafting import put_draft_attachment
 from providers.google.fetching import fetch_attachment, fetch_export, fetch_file
 from providers.google.putting import put_new_content, put_new_file
@@ -66,4 +67,4 @@ def _parcel(
     media_type: str,
     size: int | None = None,
 ) -> Parcel:
-    return Parcel(direction, GOOGLE.name, kind, name, place, media_type, size)
+    return Parcel(direction, GOOGLE.name, kind, name, place, bare(media_type), size)

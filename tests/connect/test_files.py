@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from providers.base import Account, TokenSet
-from providers.google.transfer import drive_file, new_file
+from providers.google.transfer import draft_attachment, drive_file, new_file
 from providers.parcel import MOST
 from tests.connect.depot import fault, letters
 from tests.connect.porch import SCOPES, Porch, flow, porch, until
@@ -316,6 +316,15 @@ async def test_a_program_sends_a_file_as_it_is(door: Porch) -> None:
     assert "(5 bytes)" in answer.text
     assert door.depot.sessions["s0"].about == {"name": "_résumé.txt"}
     assert door.depot.sessions["s0"].kind == "text/plain"
+
+
+@pytest.mark.parametrize("said", ["ü/x", "text/html\r\nX-Evil: 1", "multipart/mixed"])
+@pytest.mark.parametrize("kind", ["new_file", "draft_attachment"])
+async def test_a_type_that_a_chat_made_up_is_none(door: Porch, said: str, kind: str) -> None:
+    door.depot.draft.set_content("Hello\n")
+    parcel = new_file("x", None, said) if kind == "new_file" else draft_attachment("d1", "x", said)
+    answer = await door.http.post(await door.link(parcel), content=b"x", headers={"content-type": 't/"x'})
+    assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("way", ["form", "raw", "raw, chunked"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from providers.filenames import LONGEST, safe
+from providers.filenames import LONGEST, media_type, safe
 
 CASES = {
     "plain": ("Quarterly report.pdf", "Quarterly report.pdf"),
@@ -43,3 +43,21 @@ def test_a_long_name_is_cut_and_keeps_its_ending(letter: str) -> None:
     assert LONGEST - 4 <= len(name.encode()) <= LONGEST
     assert safe(letter * 300) == letter * (LONGEST // len(letter.encode()))
     assert len(safe("a." + letter * 300).encode()) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("application/pdf", "application/pdf"),
+        ("Text/HTML; charset=utf-8", "text/html"),
+        ("application/vnd.openxmlformats-officedocument.presentationml.presentation",) * 2,
+        ("image/svg+xml", "image/svg+xml"),
+        ("a/b\r\nX: y", ""),
+        ("ü/x", ""),
+        ("a/" + "b" * 128, ""),
+        ("pdf", ""),
+        ("", ""),
+    ],
+)
+def test_a_type_is_a_type_or_none(said: str, found: str) -> None:
+    assert media_type(said) == found
