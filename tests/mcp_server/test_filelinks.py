@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Annotated
@@ -17,9 +18,14 @@ from mcp_server.filelinks import FileLink
 from mcp_server.inject import AccountLabel, Transfers
 from mcp_server.toolbox import tool
 from mcp_server.tools.spotify.client import SpotifyClient
-from providers.base import Parcel
+from providers.base import Credential, Parcel
+from providers.carrier import Incoming
+from providers.google.transfer import CARRIER
+from providers.http import Http
+from providers.streaming import Streams
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import PUBLIC, chat, text_of
+from tests.mcp_server.hall import Hall, road
 from vault.store.database import Database
 from vault.store.transfers import TransferRows
 from vault.transfers import Ticket
@@ -112,3 +118,38 @@ async def test_a_link_needs_what_its_tool_needed(
     handle = result.structured_content["link"]["url"].rpartition("/")[2]
     found = await Links(TransferRows(own_database), vault).look(handle)
     assert isinstance(found, Ticket) == stands
+
+
+async def test_what_the_tools_of_google_link_to_is_what_is_moved(
+    hall: Hall, own_database: Database, vault: Vault
+) -> None:
+    """A file made by an upload link comes back by a download link, each as its tool offered it."""
+    links = Links(TransferRows(own_database), vault)
+    http = Http(road(hall.judge))
+    streams = Streams(http, road(hall.judge))
+    content = bytes(range(256)) * 40
+
+    async def taken(link: dict[str, str]) -> Ticket:
+        ticket = await links.take(link["url"].rpartition("/")[2])
+        assert isinstance(ticket, Ticket)
+        return ticket
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield content
+
+    async with hall.chat("ana", provider="google") as client:
+        who = await hall.resident("ana", provider="google")
+
+        async def source(refused: int | None) -> Credential:
+            return await vault.credential(who.user_id, "google", refused=refused)
+
+        made = await client.call_tool("drive_create_file", {"name": "Plan.bin", "type": "file"})
+        ticket = await taken(made.structured_content["upload"])
+        incoming = Incoming("", "application/x-thing", pieces())
+        await CARRIER.puts[ticket.parcel.kind](http, source, ticket.parcel, incoming)
+        found = await client.call_tool("drive_search_files", {"name": "Plan.bin"})
+        (file,) = found.structured_content["files"]
+        read = await client.call_tool("drive_read_file", {"file_id": file["id"]})
+        ticket = await taken(read.structured_content["download"])
+        async with CARRIER.fetches[ticket.parcel.kind](streams, source, ticket.parcel) as out:
+            assert b"".join([piece async for piece in out.pieces()]) == content
