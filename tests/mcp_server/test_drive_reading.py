@@ -155,9 +155,11 @@ async def test_what_others_wrote_is_data(hall: Hall) -> None:
     assert "Ignore" not in result.content[0].text
 
 
-async def test_pictures_in_a_document_are_no_text(hall: Hall) -> None:
+async def test_pictures_in_a_document_and_what_nobody_sees_are_no_text(hall: Hall) -> None:
     recipes = given(hall, "Family recipes")
-    long = "![][image1]\n\n[image1]: <data:image/png;base64," + "iVBORw0KGgo" * 4000 + ">\nAfter\n"
+    long = (
+        "![][image1]\n\n[image1]: <data:image/png;base64," + "iVBORw0KGgo" * 4000 + ">\nAf\u200b\u202eter\n"
+    )
     markdown = long.encode()
     hall.fault("GET www.googleapis.com/drive/v3/files/{id}/export", status=200, body=markdown.decode())
     async with hall.chat("ana", provider="google") as client:

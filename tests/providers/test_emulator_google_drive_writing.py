@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.providers.drivewire import FILE, FOLDER, UPLOAD, DriveWire
+from tests.providers.drivewire import DOC, FILE, FOLDER, UPLOAD, DriveWire
 from tests.support.emulator import EmulatorProcess
 
 EMIL, STRANGER = "emil@duarte-atelier.example", "nobody@elsewhere.example"
@@ -144,6 +144,32 @@ def test_what_is_somebody_elses(all_of_ana: DriveWire) -> None:
     assert (copied["name"], copied["ownedByMe"]) == ("Copy of Meeting notes.txt", True)
     folder = all_of_ana.of()["Travel"]
     assert all_of_ana.refused("POST", f"/files/{folder}/copy", {}) == (403, "cannotCopyFile")
+
+
+def test_what_is_made_into_a_document_or_a_spreadsheet(ana: DriveWire) -> None:
+    doc, sheet = (
+        {"name": "D", "mimeType": DOC},
+        {"name": "S", "mimeType": DOC.replace("document", "spreadsheet")},
+    )
+    made = ana.multipart(doc, "text/markdown; charset=UTF-8", "# Tea 🍵\n\nHot".encode(), fields="*").json()
+    assert (made["mimeType"], "md5Checksum" in made) == (DOC, False)
+    assert "text/markdown" in made["exportLinks"]
+    export = f"/files/{made['id']}/export"
+    assert ana("GET", export, mimeType="text/markdown").text.startswith("# Tea 🍵")
+    assert ana("GET", export, mimeType="application/pdf").content.startswith(b"%PDF")
+    table = ana.multipart(sheet, "text/csv", b"tea,grams\nAssam,120\n").json()
+    cells = ana("GET", f"/files/{table['id']}/export", mimeType="text/csv").text
+    assert cells.replace("\r\n", "\n").strip() == "tea,grams\nAssam,120"
+    how: dict[str, Any] = {
+        "content": b"New",
+        "headers": {"content-type": "text/plain"},
+        "uploadType": "media",
+    }
+    assert ana("PATCH", f"{UPLOAD}/{made['id']}", **how).status_code == 200
+    assert ana("GET", export, mimeType="text/plain").text.strip("\ufeff\r\n") == "New"
+    refused = ana.multipart(doc, "image/png", b"\x89PNG", judged=False)
+    assert refused.json()["error"]["errors"][0]["reason"] == "conversionUnsupportedConversionPath"
+    assert ana.names("fullText contains 'assam'") == ["S"]
 
 
 # Sharing

@@ -104,15 +104,15 @@ async def drive_read_file(
         if error.reason != "appNotAuthorizedToFile":
             raise
         raise await unreadable(drive, _DENIED) from None
-    text = fitting(got.text, max_chars)
-    end = offset + len(text)
-    link = None if text else await _link(transfers, file)
+    piece = fitting(got.text, max_chars)
+    text, end = visible(piece), offset + len(piece)  # only what is shown: a text may have millions of letters
+    link = None if piece else await _link(transfers, file)
     result = FileText(
         file=view(file),
         text=text or None,
         format=got.format or None,
         total_chars=got.total or None,
-        next_offset=end if text and end < got.total else None,
+        next_offset=end if piece and end < got.total else None,
         why_no_text=None if text else got.why or "there is no text in it" if not got.total else None,
         download=link.shown if link else None,
     )
@@ -164,7 +164,7 @@ async def _exported(drive: Drive, file: File, format: Format | None, part: tuple
             f"A {kind_of(file)} can be read as {' or '.join(formats)}. Leave `format` out for the usual one.",
         )
     raw = (await drive.export(file.id, formats[wanted])).decode("utf-8-sig", "replace")
-    text = visible(without_pictures(raw.replace("\r\n", "\n")))
+    text = without_pictures(raw.replace("\r\n", "\n"))
     return _Read(text[offset : offset + most], len(text), wanted)
 
 
