@@ -141,7 +141,7 @@ async def test_without_a_token_the_401_says_where_to_get_one(
     challenge = answer.headers["WWW-Authenticate"]
     assert answer.status_code == 401
     assert f'resource_metadata="{valet.url}/.well-known/oauth-protected-resource/mcp"' in challenge
-    assert 'scope="spotify:read spotify:write calendar:read calendar:write"' in challenge
+    assert 'scope="spotify:read spotify:write calendar:read calendar:write gmail:read ' in challenge
     assert "error=" not in challenge
     plain(answer)
 
