@@ -76,8 +76,7 @@ class Approvals:
         handle = self._handle(question)
         kept = {"for": str(deed.user_id), "title": preview.title, "lines": preview.lines}
         sealed = self._vault.seal(PREVIEW, question, json.dumps(kept).encode())
-        await self._rows.add(deed, question, digest(handle), sealed)
-        return handle
+        return self._handle(await self._rows.add(deed, question, digest(handle), sealed))
 
     async def settle(self, deed: Deed) -> Decision | None:
         """Use up the person's answer to just that call, for one caller; None: there is none. Raises Busy."""

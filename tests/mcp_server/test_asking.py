@@ -166,6 +166,36 @@ async def test_of_many_calls_at_once_one_runs(serve: Serve) -> None:
         assert len(desk.spotify.calls) == 1
 
 
+async def test_calls_at_once_are_one_question(serve: Serve) -> None:
+    """Or each would have a yes of its own, and the mail would go out as often as there were calls."""
+    async with serve(modules=TOOLS) as desk:
+        who = await asked(desk)
+        async with chat(desk, who) as client:
+            [handle] = {link(each) for each in await asyncio.gather(*(send(client) for _ in range(6)))}
+            await decide(desk, who, handle)
+            assert not (await send(client)).is_error
+            assert link(await send(client)) != handle
+        assert len(desk.spotify.calls) == 1
+
+
+@pytest.mark.parametrize("last", ["yes", "no"])
+async def test_of_two_answers_the_last_counts_and_none_is_left(serve: Serve, last: Decision) -> None:
+    """A call may ask anew in the very moment in which its question is answered."""
+    async with serve(modules=TOOLS) as desk:
+        who = await asked(desk)
+        async with chat(desk, who) as client:
+            first = link(await send(client))
+            await run(desk, "UPDATE approvals SET expires_at = now() - interval '1 minute'")
+            second = link(await send(client))
+            await run(desk, "UPDATE approvals SET expires_at = now() + interval '1 minute'")
+            await decide(desk, who, first)
+            await decide(desk, who, second, last)
+            heard = await send(client)
+            assert code_of(heard) == (None if last == "yes" else "declined")
+            assert link(await send(client)) not in {first, second}
+        assert len(desk.spotify.calls) == (last == "yes")
+
+
 @ERAS
 async def test_a_no_on_our_page_is_heard_once(serve: Serve, mode: str) -> None:
     async with serve(modules=TOOLS) as desk:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from datetime import datetime
+from typing import Any, Literal, LiteralString, cast
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -20,6 +21,14 @@ from vault.store.database import Database
 Decision = Literal["yes", "no"]
 
 _MOST = 50
+
+_RENEW: LiteralString = (
+    "UPDATE approvals SET expires_at = now() + interval '10 minutes' WHERE id = ("
+    "  SELECT id FROM approvals WHERE user_id = %(user)s AND grant_id = %(grant)s"
+    "  AND tool = %(tool)s AND mark = %(mark)s AND decision IS NULL AND expires_at > now()"
+    "  ORDER BY created_at LIMIT 1)"
+    " AND user_id = %(user)s AND decision IS NULL RETURNING id"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +104,24 @@ class ApprovalRows:
     async def renew(self, deed: Deed) -> UUID | None:
         """The open question about just that call, if any; it lives ten minutes from now."""
         async with self._database.connection() as link:
-            cursor = await link.execute(
-                "UPDATE approvals SET expires_at = now() + interval '10 minutes' WHERE id = ("
-                "  SELECT id FROM approvals WHERE user_id = %(user)s AND grant_id = %(grant)s"
-                "  AND tool = %(tool)s AND mark = %(mark)s AND decision IS NULL AND expires_at > now()"
-                "  ORDER BY created_at LIMIT 1)"
-                " AND user_id = %(user)s AND decision IS NULL RETURNING id",
-                _names(deed),
-            )
+            cursor = await link.execute(_RENEW, _names(deed))
             row = await cursor.fetchone()
             return row[0] if row else None
 
-    async def add(self, deed: Deed, question: UUID, handle_hash: bytes, sealed: bytes) -> None:
-        """A new question, open for ten minutes. Of one chat the newest fifty stay. Raises PersonGone."""
+    async def add(self, deed: Deed, question: UUID, handle_hash: bytes, sealed: bytes) -> UUID:
+        """A new question, open for ten minutes; or the one that the same call put a moment before: which.
+
+        One at a time, or each of many calls at once would have a question and a yes of its own. Of one chat
+        the newest fifty stay. Raises PersonGone.
+        """
         names = {**_names(deed), "id": question, "hash": handle_hash, "sealed": sealed, "most": _MOST - 1}
         async with self._database.transaction() as link:
+            await link.execute(
+                "SELECT FROM grants WHERE id = %(grant)s AND user_id = %(user)s FOR NO KEY UPDATE", names
+            )
+            cursor = await link.execute(_RENEW, names)
+            if row := await cursor.fetchone():
+                return cast("UUID", row[0])
             await link.execute(
                 "DELETE FROM approvals WHERE id IN (SELECT id FROM approvals WHERE user_id = %(user)s"
                 " AND grant_id = %(grant)s AND decision IS NULL ORDER BY created_at DESC, id DESC"
@@ -122,6 +134,7 @@ class ApprovalRows:
                 " %(mark)s, %(sealed)s, now() + interval '10 minutes')",
                 names,
             )
+        return question
 
     async def find(self, handle_hash: bytes, user_id: UUID) -> Row | None:
         """The person's own question of a handle, as it stands."""
@@ -164,18 +177,21 @@ class ApprovalRows:
             return cursor.rowcount == 1
 
     async def settle(self, deed: Deed) -> Decision | None:
-        """Use up an answer to just that call, by one statement: for exactly one caller. None: no answer."""
+        """Use up what was answered to just that call, by one statement: for one caller. None: nothing.
+
+        Where there are several answers the last one counts, and no other is left to act on after a no.
+        """
         async with self._database.connection() as link:
             cursor = await link.execute(
-                "UPDATE approvals SET spent_at = now() WHERE id = ("
+                "UPDATE approvals SET spent_at = now() WHERE id IN ("
                 "  SELECT id FROM approvals WHERE user_id = %(user)s AND grant_id = %(grant)s"
                 "  AND tool = %(tool)s AND mark = %(mark)s AND decision IS NOT NULL AND spent_at IS NULL"
-                "  AND expires_at > now() ORDER BY answered_at DESC, id LIMIT 1 FOR UPDATE SKIP LOCKED)"
-                " AND user_id = %(user)s AND spent_at IS NULL RETURNING decision",
+                "  AND expires_at > now() ORDER BY id FOR UPDATE)"
+                " AND user_id = %(user)s AND spent_at IS NULL RETURNING answered_at, decision",
                 _names(deed),
             )
-            row = await cursor.fetchone()
-            return cast("Decision", row[0]) if row else None
+            answers: list[tuple[datetime, Decision]] = await cursor.fetchall()
+            return max(answers, key=lambda each: (each[0], each[1] == "no"))[1] if answers else None
 
     async def agree(self, handle_hash: bytes, deed: Deed) -> bool:
         """Answer an open question about just that call with a yes, used up at once; True for one caller."""
