@@ -1,7 +1,7 @@
 """A Drive and a Gmail of a few lines behind a real socket, as slow, broken or forgetful as a test wants.
 
-How Google's look on good days is the emulator's to say (`tests/flows/test_files.py`). This one counts what it
-was asked for, and makes 25 MB out of nothing.
+How Google's look on good days is the emulator's to say (`tests/connect/test_files_google.py`). This one
+counts what it was asked for, and makes 25 MB out of nothing.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,10 @@ from mcp.client import Client
 from mcp_types import CallToolResult
 from prometheus_client import generate_latest
 
+from tests.flows.traces import dump, logged
 from tests.support.emulator import EmulatorProcess
 from tests.support.person import text
 from tests.support.whole import Whole, whole
-from valet.embedded.binaries import locate
 
 TRACK = "spotify:track:3al3v4DaGuRSSVoCv2UkOt"
 # One word each, so that they look the same in a URL.
@@ -95,8 +94,8 @@ async def test_nothing_that_spotify_tells_is_stored_logged_or_counted(
     for canary in (DEVICE, LISTED, "Despacito", "Luis Fonsi", TRACK, "data:image/"):
         assert any(canary in each for each in seen), canary
     haystacks = {
-        "database": _dump(empty_database_url),
-        "logs": capsys.readouterr().out + _logged(caplog),
+        "database": dump(empty_database_url),
+        "logs": capsys.readouterr().out + logged(caplog),
         "metrics": told,
         "answers to what is no answer": "\n".join(odd),
     }
@@ -164,17 +163,3 @@ def _content(value: Any, name: str = "") -> Iterator[str]:
             yield from _content(each, name)
     elif isinstance(value, str) and name in NAMES:
         yield value
-
-
-def _logged(caplog: pytest.LogCaptureFixture) -> str:
-    """What was logged at DEBUG, but for what the chat program here and the emulator's switches say.
-
-    `httpx2` speaks for clients only; what Valet sends goes through a transport of its own.
-    """
-    theirs = ("mcp.client", "httpx2")
-    return "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith(theirs))
-
-
-def _dump(url: str) -> str:
-    command = [str(locate().program("pg_dump")), "--dbname", url]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -51,7 +51,7 @@ class Whole:
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
         body = {"redirect_uris": [BACK], "token_endpoint_auth_method": "none", "client_name": "Chat"}
-        async with self._http() as http:
+        async with self.http() as http:
             client = (await http.post("/register", json=body)).json()["client_id"]
             query = {
                 "response_type": "code", "client_id": client, "redirect_uri": BACK, "state": "s",
@@ -76,7 +76,7 @@ class Whole:
     async def chat(self, token: str, *, ui: bool = False) -> AsyncIterator[Client]:
         """A chat program with that token; with `ui` one that renders MCP Apps."""
         extensions = [advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})] if ui else None
-        async with self._http(authorization=f"Bearer {token}") as http:
+        async with self.http(authorization=f"Bearer {token}") as http:
             transport = streamable_http_client(f"{ORIGIN}/mcp", http_client=http)
             async with Client(transport, extensions=extensions, cache=None) as client:
                 yield client
@@ -98,7 +98,8 @@ class Whole:
         page = await self.browser.arrive(callback.removeprefix(ORIGIN))
         return await self.browser.follow(page.location)
 
-    def _http(self, **headers: str) -> httpx2.AsyncClient:
+    def http(self, **headers: str) -> httpx2.AsyncClient:
+        """A program without cookies at our address."""
         app = httpx2.ASGITransport(app=self.house.app)
         return httpx2.AsyncClient(transport=app, base_url=ORIGIN, headers=headers)
 
