@@ -30,6 +30,8 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:[Zz]|[+-]\d{2}:?\d{2})?")
 _ZONE = re.compile(r"UTC|GMT|[A-Z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){1,2}")
 _ONE_DAY = timedelta(days=1)
+_YEARS = range(2, 9999)
+"""A year at both ends is left free, so that no zone and no day before or after leads out of the calendar."""
 
 
 def zone(name: str) -> ZoneInfo:
@@ -64,12 +66,23 @@ def instant(moment: datetime) -> str:
     try:
         return moment.astimezone(UTC).isoformat()
     except OverflowError:
-        raise Refusal("invalid_argument", "That time is too far away.") from None
+        raise too_far() from None
 
 
 def moment(text: str, field: str, local: ZoneInfo) -> When:
     """What `text` means: a day, or a time, local ones in `local`. Raises Refusal, naming the field."""
-    written = text.strip()
+    found = _read(text.strip(), field, local)
+    if found.year not in _YEARS:
+        raise too_far()
+    return found
+
+
+def too_far() -> Refusal:
+    """The no to what is beyond the calendar."""
+    return Refusal("invalid_argument", "That time is too far away.")
+
+
+def _read(written: str, field: str, local: ZoneInfo) -> When:
     try:
         if not _TIME.fullmatch(written):
             return date.fromisoformat(written if _DAY.fullmatch(written) else "")

@@ -79,7 +79,7 @@ async def calendar_search_events(
             events=events,
             time_zone=str(local),
             time_zone_from="argument" if time_zone else "calendar",
-            calendars=[clip(reading.name(place.calendar_id), 80) for place in left],
+            calendars=[clip(reading.name(part.place.calendar_id), 80) for part in found.parts],
             not_searched=[clip(reading.name(id_), 80) for id_ in [*found.silent, *passed]][:20] or None,
             next_cursor=cursor_of(size, rest),
         )
@@ -90,13 +90,13 @@ async def calendar_search_events(
 
 
 def _text(agenda: Agenda) -> str:
-    whose = "its calendar" if agenda.time_zone_from == "calendar" else "you"
+    whose = "its calendar says" if agenda.time_zone_from == "calendar" else "you say"
     more = [f"More with cursor {agenda.next_cursor}."] if agenda.next_cursor else []
     if agenda.not_searched:
         more.append(f"Not searched: {listed(quoted(name) for name in agenda.not_searched)}.")
     if not agenda.events:
         where = listed(quoted(name) for name in agenda.calendars)
-        nothing = f"Nothing there, in {where}. Times in {agenda.time_zone}, as {whose} says."
+        nothing = f"Nothing there, in {where}. Times in {agenda.time_zone}, as {whose}."
         return "\n".join([nothing, *more])
     count = len(agenda.events)
     head = f"{count} event{'' if count == 1 else 's'}, times in {agenda.time_zone}:"

@@ -71,11 +71,11 @@ async def looked(
     Raises Refusal, ProviderError.
     """
     seen = Seen()
-    own = _own(known)
+    own = _counted(seen, _own(known))
     accounts = [await _ask(calendar, {entry.id: entry.name or entry.id for entry in own}, wanted)]
     for label in labels:
         try:
-            accounts.append(await _other(label, await others(label), wanted))
+            accounts.append(await _other(seen, label, await others(label), wanted))
         except (ConnectionExpired, GrantRejected, ScopeMissing) as error:
             seen.missed.append(_lost(label, error))
     for account in accounts:
@@ -88,7 +88,17 @@ async def looked(
 def _own(known: Sequence[CalendarEntry]) -> list[CalendarEntry]:
     """The calendars in which a person's own time stands: theirs, not those they only follow."""
     mine = [entry for entry in known if entry.primary or (entry.selected and entry.access_role == "owner")]
-    return mine[:_MOST_OWN] or [CalendarEntry(id="primary", summary="primary", primary=True)]
+    return mine or [CalendarEntry(id="primary", summary="primary", primary=True)]
+
+
+def _counted(seen: Seen, mine: list[CalendarEntry], label: str = "") -> list[CalendarEntry]:
+    """As many calendars as one question may have; that there are more is said."""
+    more = len(mine) - _MOST_OWN
+    if more > 0:
+        count = f"{more} more calendar{'' if more == 1 else 's'}"
+        who = f"{count} ({clip(label, 60)})" if label else count
+        seen.missed.append(Missed(who=who, why=WHY["tooManyCalendarsRequested"]))
+    return mine[:_MOST_OWN]
 
 
 async def _ask(calendar: Calendar, own: dict[str, str], wanted: Wanted) -> _Account:
@@ -96,8 +106,8 @@ async def _ask(calendar: Calendar, own: dict[str, str], wanted: Wanted) -> _Acco
     return _Account(own, await calendar.free_busy(ids, wanted.low, wanted.high))
 
 
-async def _other(label: str, calendar: Calendar, wanted: Wanted) -> _Account:
-    mine = _own(await calendar.calendars())
+async def _other(seen: Seen, label: str, calendar: Calendar, wanted: Wanted) -> _Account:
+    mine = _counted(seen, _own(await calendar.calendars()), label)
     return await _ask(calendar, {entry.id: f"{entry.name or entry.id} ({label})" for entry in mine}, wanted)
 
 

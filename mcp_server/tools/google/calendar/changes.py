@@ -17,7 +17,7 @@ from mcp_server.tools.google.calendar.events import span
 from mcp_server.tools.google.calendar.meet import asking
 from mcp_server.tools.google.calendar.shift import shifted
 from mcp_server.tools.google.calendar.target import Target
-from mcp_server.tools.google.when import When, known_zone, moment, next_day, ordered
+from mcp_server.tools.google.when import When, known_zone, moment, next_day, ordered, too_far
 from providers.google import Attendee, Event, Moment
 
 
@@ -62,7 +62,10 @@ def wanted(meant: Target, changes: Changes) -> Wanted:
             raise Refusal("invalid_argument", "One date has no `recurrence` of its own: say `scope` all.")
         fields["recurrence"] = [rule(each) for each in changes.recurrence] or None
     if changes.start is not None or changes.end is not None:
-        fields |= _edges(meant, changes)
+        try:
+            fields |= _edges(meant, changes)
+        except OverflowError:  # an end or another date, moved beyond the calendar
+            raise too_far() from None
     add = {
         each.casefold(): each for each in (address(a, "add_attendees") for a in changes.add_attendees or ())
     }

@@ -21,8 +21,9 @@ from mcp_server.tools.google.calendar.arguments import (
     mailed,
 )
 from mcp_server.tools.google.calendar.backward import exact, fitting, times
-from mcp_server.tools.google.calendar.target import Target, others, place, target, when
+from mcp_server.tools.google.calendar.target import Place, Target, others, place, target, when
 from mcp_server.tools.google.client import CalendarClient
+from mcp_server.tools.google.when import known_zone
 from mcp_server.tools.text import clip, listed
 from mcp_server.tools.undo import Undo
 from providers.base import Conflict, Rejected, Unavailable
@@ -140,7 +141,9 @@ def _restoring(meant: Target, lacks: list[str]) -> str:
 
 def _again(meant: Target) -> tuple[dict[str, Any] | None, list[str]]:
     """The arguments that add an event like it, and what they lack; None where they can't say what it is."""
-    event, where = meant.whole, meant.place
+    event = meant.whole
+    # A recurring event comes at an hour of its own zone: in another one a change of clocks would move it.
+    where = Place(meant.place.entry, known_zone(event.start.time_zone) or meant.place.local)
     whole: dict[str, Any] = {"summary": event.summary, **times(event, where), "time_zone": str(where.local)}
     texts: dict[str, str | list[str]] = {
         "location": event.location,

@@ -12,6 +12,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel, Confirm
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.calendar.arguments import MAIL, EventId, Notified, Notify, mailed
+from mcp_server.tools.google.calendar.backward import exact
 from mcp_server.tools.google.calendar.changes import kept_guest
 from mcp_server.tools.google.calendar.editing import changed
 from mcp_server.tools.google.calendar.events import span
@@ -22,6 +23,7 @@ from mcp_server.tools.undo import Undo
 from providers.google import CALENDAR_LIST, EVENTS, Attendee, Event
 
 _WORDS = {"accepted": "accepted", "declined": "declined", "tentative": "maybe"}
+_NOTE = 500
 Answered = Literal["accepted", "declined", "tentative"]
 
 
@@ -54,7 +56,7 @@ async def calendar_respond_to_event(
     confirm: Confirm,
     event_id: EventId,
     response: Annotated[Answered, Field(description="The answer.")],
-    comment: Annotated[str | None, Field(max_length=500, description="A note.")] = None,
+    comment: Annotated[str | None, Field(max_length=_NOTE, description="A note.")] = None,
     notify: Notify = "none",
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, Responded]:
@@ -79,7 +81,9 @@ async def calendar_respond_to_event(
     different = bool(plan(event))
     await changed(calendar, where.entry.id, event, plan, MAIL[notify])
     back = {"event_id": event.id, "response": before}
-    undone = different and before not in {"needsAction", response}
+    if comment not in {None, mine.comment} and len(mine.comment) <= _NOTE and exact(mine.comment):
+        back["comment"] = mine.comment
+    undone = different and before != "needsAction" and (before != response or "comment" in back)
     mail: Notified = notify if different else "none"
     result = Responded(
         event_id=clip(event.id, 1024),

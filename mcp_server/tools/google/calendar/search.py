@@ -13,7 +13,7 @@ from mcp_server.tools.google.calendar.events import EventView, line, order, view
 from mcp_server.tools.google.calendar.merge import Part, Place, merged
 from mcp_server.tools.google.when import When, begins, ends, instant
 from mcp_server.tools.text import listed, quoted
-from providers.base import NotFound, Rejected, ScopeMissing
+from providers.base import NotFound, ProviderError, Rejected, ScopeMissing
 from providers.google import Calendar, CalendarEntry, Event
 
 MOST_CALENDARS = 10
@@ -43,11 +43,12 @@ async def pages(calendar: Calendar, left: Sequence[Place], question: Question, *
     """A page of each calendar, a few calendars at a time.
 
     A calendar that the caller did not name may be gone: it is left out. Raises Refusal for a stale cursor,
-    and ProviderError.
+    and ProviderError, where none answers, too.
     """
     turn = asyncio.Semaphore(_AT_ONCE)
+    faults: dict[str, ProviderError] = {}
 
-    async def one(place: Place) -> Part[Event] | str:
+    async def one(place: Place) -> Part[Event] | None:
         async with turn:
             try:
                 return await _page(calendar, place, question)
@@ -56,18 +57,18 @@ async def pages(calendar: Calendar, left: Sequence[Place], question: Question, *
                     raise _stale() from None
                 if named or len(left) == 1:
                     raise
-                return place.calendar_id
+                faults[place.calendar_id] = error
+                return None
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(place)) for place in left]
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-    results = [task.result() for task in tasks]
-    return Pages(
-        [result for result in results if not isinstance(result, str)],
-        [result for result in results if isinstance(result, str)],
-    )
+    parts = [part for task in tasks if (part := task.result()) is not None]
+    if faults and not parts:
+        raise next(iter(faults.values()))
+    return Pages(parts, [place.calendar_id for place in left if place.calendar_id in faults])
 
 
 async def _page(calendar: Calendar, place: Place, question: Question) -> Part[Event]:
