@@ -443,15 +443,21 @@ async def test_whoever_wants_to_be_asked_is_shown_what_is_about_to_happen(hall: 
         assert quiet["changed"] == ["summary"], "nobody else hears of it"
         asking: list[tuple[str, dict[str, Any]]] = [
             ("create_event", {"summary": "Tea", "start": "2027-06-10T10:00", "end": "2027-06-10T11:00",
-                              "attendees": [BEN]}),
-            ("update_event", {"event_id": made["id"], "changes": {"add_attendees": [BEN]}, "notify": "all"}),
+                              "attendees": [BEN], "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=9"],
+                              "location": "At ours", "description": "Bring cake"}),
+            ("update_event", {"event_id": made["id"], "notify": "all",
+                              "changes": {"add_attendees": [BEN], "add_meet": True}}),
             ("delete_event", {"event_id": made["id"]}),
             ("respond_to_event", {"event_id": known["Lunch with Ben and Cleo"], "response": "declined"}),
         ]  # fmt: skip
+        shown = iter((["FREQ=WEEKLY;COUNT=9", "At ours", "Bring cake", f"1: {BEN}"],
+                      ["Google Meet", f"1: {BEN}"], ["Feast"], ["declined"]))  # fmt: skip
         for tool, arguments in asking:
             before = len(hall.judge.calls)
             first = await client.call_tool(f"calendar_{tool}", arguments)
             assert first.is_error
+            for word in next(shown):
+                assert word in first.content[1].text, (tool, word)
             writes = [line for line, _ in hall.judge.calls[before:] if not line.startswith("GET")]
             assert writes == [], tool
             handle = first.meta["valet/approve"]["url"].rpartition("=")[2]
@@ -459,3 +465,24 @@ async def test_whoever_wants_to_be_asked_is_shown_what_is_about_to_happen(hall: 
             then = await client.call_tool(f"calendar_{tool}", arguments)
             assert then.is_error is (decision == "no"), (tool, text_of(then))
     assert [mail["what"] for mail in sent(hall)] == (["update"] if decision == "yes" else [])
+
+
+async def test_a_yes_is_for_those_guests(hall: Hall) -> None:
+    """Who was invited between the question and the write was in no question."""
+    who = await hall.resident("ana", provider="google")
+    async with hall.chat(who) as client:
+        made = await add(client, "09T10:00", "09T11:00", attendees=[BEN])
+        await hall.desk.approvals.switch(who.user_id, {"calendar"}, ())
+        changes = {"location": "There", "remove_attendees": GUESTS[:1]}
+        call = {"event_id": made["id"], "changes": changes, "notify": "all"}
+        hall.judge.trusting = True
+        for guests, code in (([BEN, "eve@example.com"], "conflict"), ([BEN, *GUESTS[:1]], None)):
+            change = Meanwhile(hall, made["id"], attendees=[{"email": each} for each in guests])
+            hall.judge.bend = change
+            first = await client.call_tool("calendar_update_event", call)
+            handle = first.meta["valet/approve"]["url"].rpartition("=")[2]
+            await hall.desk.approvals.decide(handle, who.user_id, "yes")
+            hall.judge.bend = change
+            then = await client.call_tool("calendar_update_event", call)
+            hall.judge.bend = None
+            assert code_of(then) == code, text_of(then)

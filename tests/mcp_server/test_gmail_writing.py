@@ -327,9 +327,13 @@ async def test_who_wants_to_be_asked_is_asked(hall: Hall) -> None:
             for word in (BEN, EMIL, "Tea", "At five?"):
                 assert word in shown, (tool, word)
             assert ("fatura-2026-1187.pdf" in shown) is (tool == "gmail_send_draft")
+        many = {**mine, "bcc": [f"guest{n}@example.com" for n in range(11)]}
+        asks = await client.call_tool("gmail_send_message", many)
+        assert '"Bcc","11: guest0@example.com, guest1@example.com' in asks.content[1].text
         lunch = mail(hall, "Lunch on Sunday?")["thread"]
         binned = await client.call_tool("gmail_trash_thread", {"thread_id": lunch})
         assert code_of(binned) == "approval_needed"
         assert "Lunch on Sunday?" in binned.content[1].text
+        assert '["Mails","' in binned.content[1].text
         assert "TRASH" not in mail(hall, "Lunch on Sunday?")["labels"]
     assert not [row for row in sent(hall) if row["subject"] == "Tea"]

@@ -49,6 +49,7 @@ async def arranged(hall: Hall, client: Client) -> dict[str, Mapping[str, Any]]:
         "calendar_delete_event": {"event_id": swim},
         "calendar_respond_to_event": {"event_id": invitation, "response": "accepted"},
         "docs_edit": {"document_id": document, "operations": [without]},
+        "sheets_update_range": {"spreadsheet_id": book, "range": "Budget!A1", "values": [["", "x"]]},
         "sheets_clear_range": {"spreadsheet_id": book, "range": "Budget!A1:B3"},
         "tasks_delete_task": tasks["tasks_delete_task"],
         **{name: mail[name] for name in ("gmail_send_draft", "gmail_send_message", "gmail_trash_thread")},
@@ -63,8 +64,11 @@ async def _shared(client: Client) -> dict[str, Mapping[str, Any]]:
     ]
     who = {"email": BEN, "role": "reader"}
     shared = await good(client, "drive_share_file", file_id=ids[1], **who)
+    folder = (await good(client, "drive_create_file", name="Ours", type="folder"))["file"]["id"]
+    await good(client, "drive_share_file", file_id=folder, **who)
     return {
         "drive_share_file": {"file_id": ids[0], **who},
+        "drive_update_file": {"file_id": ids[0], "move_to": folder},
         "drive_unshare_file": {"file_id": ids[1], "permission_id": shared["permission"]["permission_id"]},
         "drive_trash_file": {"file_id": ids[2]},
     }

@@ -11,19 +11,18 @@ from providers.google import GOOGLE
 SERVICES = {service.name: service for service in GOOGLE.services}
 TOOLS: dict[str, Spec] = {name: spec for name, spec in specs(MODULES).items() if spec.service in SERVICES}
 
-# What sends, shares, invites or deletes. An invitation that Google writes nobody about is one too.
+# What sends, shares, invites or deletes: into a shared folder moves what is shared then, and an empty value
+# deletes. An invitation that Google writes nobody about is one too.
 ASK = {
     "calendar_create_event", "calendar_update_event", "calendar_delete_event", "calendar_respond_to_event",
     "gmail_send_draft", "gmail_send_message", "gmail_trash_thread",
-    "drive_share_file", "drive_unshare_file", "drive_trash_file",
-    "docs_edit", "sheets_clear_range", "tasks_delete_task",
+    "drive_share_file", "drive_unshare_file", "drive_trash_file", "drive_update_file",
+    "docs_edit", "sheets_clear_range", "sheets_update_range", "tasks_delete_task",
 }  # fmt: skip
 
 # Destructive by the protocol's word, which is any change that is no addition.
 CHANGES = {
     "gmail_modify_labels": "labels can be put back, and nothing leaves the account",
-    "drive_update_file": "Drive keeps the version before",
-    "sheets_update_range": "Sheets keeps the version before, and the answer what stood there",
     "tasks_update_task": "the answer says what it was",
     "contacts_save": "the answer says what it was",
 }

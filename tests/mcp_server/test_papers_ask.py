@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.mcp_server.desk import text_of
+from tests.mcp_server.desk import code_of, text_of
 from tests.mcp_server.hall import Hall
 from tests.mcp_server.test_docs_read import file
 
@@ -22,18 +22,26 @@ async def test_what_would_be_deleted_is_shown_first(hall: Hall, decision: Any) -
         assert not (await client.call_tool("docs_edit", added)).is_error, "nothing goes, so nobody is asked"
         written = {"spreadsheet_id": budget, "range": "Budget!A20", "values": [["x"]]}
         assert not (await client.call_tool("sheets_update_range", written)).is_error
+        none = {**written, "range": "Budget!B20", "values": [[""]]}
+        assert not (await client.call_tool("sheets_update_range", none)).is_error, "it holds nothing"
         seen = (await client.call_tool("docs_read", {"document_id": letter})).structured_content
         range_ = {"op": "delete_range", "index": 1, "end": 7}
         words = {"op": "replace_all", "find": "Beijinhos", "text": ""}
         cut = {"document_id": letter, "revision_id": seen["revision_id"]}
         for tool, arguments, shown in (
             ("docs_edit", {**cut, "operations": [range_]}, "מכתב ל"),
-            ("docs_edit", {"document_id": letter, "operations": [words]}, "Beijinhos"),
+            ("docs_edit", {"document_id": letter, "operations": [{**words, "text": " \u200b"}]}, "Beijinhos"),
+            ("sheets_update_range", {**written, "values": [[""]]}, "'Budget'!A20"),
+            (
+                "sheets_update_range",
+                {**written, "range": "Budget!A1", "values": [[""] * 6] * 90},
+                "more",
+            ),
             ("sheets_clear_range", {"spreadsheet_id": budget, "range": "Budget!A1:B3"}, "'Budget'!A1:B3"),
         ):
             before = len(hall.judge.calls)
             first = await client.call_tool(tool, arguments)
-            assert first.is_error
+            assert code_of(first) == "approval_needed", text_of(first)
             assert all(line.startswith("GET") for line, _ in hall.judge.calls[before:]), tool
             handle = first.meta["valet/approve"]["url"].rpartition("=")[2]
             question = await hall.desk.approvals.look(handle, who.user_id)

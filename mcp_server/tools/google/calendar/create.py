@@ -84,9 +84,12 @@ async def calendar_create_event(
         lines = [
             ("Title", summary),
             ("When", f"{shown(first)} to {shown(last)}, {where.local}"),
+            *([("Repeats", ", ".join(body["recurrence"]))] if recurrence else []),
+            *([("Where", location)] if location else []),
             ("Calendar", where.entry.name),
-            ("Guests", ", ".join(guest["email"] for guest in body["attendees"])),
+            ("Guests", _invited([guest["email"] for guest in body["attendees"]])),
             ("Mail", mailed(notify)),
+            *([("Text", description)] if description else []),
         ]
         await confirm("Add this event and invite its guests", lines, same=[description or ""])
     event, created = await added(calendar, where.entry.id, body, MAIL[notify])
@@ -107,3 +110,8 @@ async def calendar_create_event(
         return answer(result, f"It was there already, so nothing was added: {line(seen)} ({zone}).")
     pending = f" {PENDING}" if event.pending else ""
     return answer(result, f"Added: {line(seen)} ({zone}). {mailed(mail)}{pending}")
+
+
+def _invited(guests: list[str]) -> str:
+    """All of them; how many comes first, for a long list is not shown to its end."""
+    return f"{len(guests)}: {', '.join(guests)}"

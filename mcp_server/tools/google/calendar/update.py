@@ -29,7 +29,7 @@ from mcp_server.tools.google.calendar.target import Target, others, place, targe
 from mcp_server.tools.google.client import CalendarClient
 from mcp_server.tools.text import listed, quoted
 from mcp_server.tools.undo import Undo
-from providers.google import CALENDAR_LIST, EVENTS
+from providers.google import CALENDAR_LIST, EVENTS, Event
 
 _GUESTS_SHOWN = 10
 
@@ -74,7 +74,16 @@ async def calendar_update_event(
     before, planned = meant.whole, patch(meant.whole, want)
     if planned and (others(before) or want.add):
         await confirm("Change this event", _preview(meant, want, notify), same=[before.etag])
-    after = await changed(calendar, where.entry.id, before, lambda event: patch(event, want), MAIL[notify])
+
+    def plan(event: Event) -> dict[str, Any]:
+        if confirm.on and _beside(event, want) != _beside(before, want):
+            raise Refusal(
+                "conflict",
+                "Its guests were changed meanwhile, so nothing was changed. Repeat this, to ask about those.",
+            )
+        return patch(event, want)
+
+    after = await changed(calendar, where.entry.id, before, plan, MAIL[notify])
     after = await met(calendar, where.entry.id, after, pause)
     back, lost = reversal(before, planned, where, scope) if planned else (None, None)
     seen = view(after, where.entry, where.local)
@@ -122,14 +131,21 @@ def _preview(meant: Target, want: Wanted, notify: Notified) -> list[tuple[str, s
         said = value.get("dateTime") or value.get("date") if isinstance(value, dict) else value
         shown = ", ".join(said) if isinstance(said, list) else str(said or "none")
         lines.append((f"New {name}", shown))
+    if want.meet:
+        lines.append(("Google Meet", "a link for it, where it has none"))
     if want.add:
-        lines.append(("Invite", ", ".join(want.add.values())))
+        lines.append(("Invite", f"{len(want.add)}: {', '.join(want.add.values())}"))
     if want.remove:
         lines.append(("Take off", ", ".join(sorted(want.remove))))
     guests = others(meant.whole)
     if guests:
         lines.append(("Guests", f"{len(guests)}: {', '.join(guests[:_GUESTS_SHOWN])}"))
     return [*lines, ("Mail", mailed(notify))]
+
+
+def _beside(event: Event, want: Wanted) -> set[str]:
+    """Its guests but for those whom the change is about."""
+    return {each.casefold() for each in others(event)} - want.add.keys() - want.remove
 
 
 def _named(planned: dict[str, Any]) -> set[str]:

@@ -98,7 +98,7 @@ async def docs_edit(
         for edit, text in zip(plan.edits, removed, strict=True)
         if not edit.text
     ]
-    gone += [("Delete everywhere", one.find or "") for one in plan.replacements if not one.text]
+    gone += [("Delete everywhere", one.find or "") for one in plan.replacements if not clip(one.text)]
     if gone:
         lines = [("Document", document.title), *gone]
         await confirm("Delete from this document", lines, same=[document.revision_id, *removed])

@@ -57,9 +57,11 @@ class Binned(BaseModel):
     read_only=False,
     destructive=True,
     idempotent=True,
+    asks=True,
 )
 async def drive_update_file(
     drive: DriveClient,
+    confirm: Confirm,
     transfers: Transfers,
     file_id: FileId,
     name: Name | None = None,
@@ -78,6 +80,9 @@ async def drive_update_file(
         raise Refusal(
             "invalid_argument", f"A {kind_of(file)} takes no upload: give its new text as `content`."
         )
+    if plan.into is not None and plan.into.shared:
+        lines = [("File", file.name), ("Folder", plan.into.name), ("Seen by", "all who may see that folder")]
+        await confirm("Move this into a shared folder", lines, same=(file.id, plan.into.id))
     after = await _applied(drive, file, plan)
     link = await transfers.offer(new_content(file.id, after.name)) if upload else None
     lost = "content" if plan.content is not None and old is None else None

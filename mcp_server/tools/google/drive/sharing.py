@@ -14,7 +14,7 @@ from mcp_server.inject import AccountLabel, Confirm
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import DriveClient
 from mcp_server.tools.google.drive.view import Brief, FileId, Sharing, brief, identified, own, sharing
-from mcp_server.tools.text import quoted
+from mcp_server.tools.text import clip, quoted
 from mcp_server.tools.undo import Undo
 from providers.base import Rejected
 from providers.google.driveanswers import FOLDER, File, Permission
@@ -85,7 +85,10 @@ async def drive_share_file(
             file=brief(file), permission=sharing(before), changed=False, public=anyone, mailed=False
         )
         return answer(result, f"{whom} had the role {result.permission.role} before. Nothing was changed.")
-    await confirm(*_preview(file, whom, role, anyone=anyone, notify=notify, message=message), same=(file.id,))
+    with_ = body.get("emailAddress", whom)
+    await confirm(
+        *_preview(file, with_, role, anyone=anyone, notify=notify, message=message), same=(file.id,)
+    )
     told = notify if email is not None else None
     after = await drive.share(file.id, body, notify=told, message=message if notify else None)
     undo = None
@@ -104,9 +107,11 @@ def _body(role: str, email: str | None, domain: str | None, *, anyone: bool) -> 
     if (email is not None) + (domain is not None) + anyone != 1:
         raise Refusal("invalid_argument", "Say with whom: exactly one of `email`, `domain` and `anyone`.")
     if email is not None:
-        if not _ADDRESS.fullmatch(email.strip()):
+        given = email.strip()
+        # What a reader does not see in an address, nobody can say yes to.
+        if not _ADDRESS.fullmatch(given) or clip(given, 300) != given or not given.isprintable():
             raise Refusal("invalid_argument", "`email` must be one address such as name@example.com.")
-        return {"type": "user", "role": role, "emailAddress": email.strip()}, quoted(email)
+        return {"type": "user", "role": role, "emailAddress": given}, quoted(given, 300)
     if domain is not None:
         if not _DOMAIN.fullmatch(domain.strip()):
             raise Refusal("invalid_argument", "`domain` must be a domain such as example.com.")
@@ -133,7 +138,7 @@ def _preview(
     file: File, whom: str, role: str, *, anyone: bool, notify: bool, message: str | None
 ) -> tuple[str, list[tuple[str, str]]]:
     title = "Make this public" if anyone else "Share this"
-    lines = [("File", file.name), ("With", whom.strip("“”")), ("They may", f"{_MAY[role]} it")]
+    lines = [("File", file.name), ("With", whom), ("They may", f"{_MAY[role]} it")]
     if file.kind == FOLDER:
         lines.append(("Also", "everything in it, now and later"))
     lines.append(("Mail", "Google writes to them" if notify else "Nobody is told"))

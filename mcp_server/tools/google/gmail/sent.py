@@ -16,6 +16,7 @@ from mcp_server.tools.google.gmail.views import link
 from mcp_server.tools.text import clip, listed, quoted
 from providers.google.gmail import Message
 
+_MANY = 10
 _Each = Annotated[str, Field(max_length=400)]
 To = Annotated[
     list[_Each],
@@ -63,15 +64,16 @@ def _strings(people: Iterable[Address]) -> list[str]:
 
 def preview(mail: Addressed, text: str, files: Iterable[str] = ()) -> list[tuple[str, str]]:
     """What its person sees before it goes out."""
-    lists = (
-        ("To", mail.to),
-        ("Cc", mail.cc),
-        ("Bcc", mail.bcc),
-        ("Subject", [mail.subject]),
-        ("Files", files),
-    )
-    lines = [(word, ", ".join(said or ())) for word, said in lists]
+    lists = (("To", mail.to), ("Cc", mail.cc), ("Bcc", mail.bcc), ("Files", list(files)))
+    lines = [(word, _counted(said or [])) for word, said in lists]
+    lines.insert(3, ("Subject", mail.subject))
     return [*((word, said) for word, said in lines if said), ("Text", text)]
+
+
+def _counted(said: list[str]) -> str:
+    """All of them; where there are many, how many first, for a long line is not shown to its end."""
+    many = f"{len(said)}: " if len(said) > _MANY else ""
+    return many + ", ".join(said)
 
 
 def whom(mail: Addressed) -> str:

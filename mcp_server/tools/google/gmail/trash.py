@@ -55,7 +55,11 @@ async def gmail_trash_thread(
     if not undo:
         await confirm(
             "Move this conversation to the trash",
-            [("Subject", about), ("From", called(sender(first.payload)))],
+            [
+                ("Subject", about or "none"),
+                ("From", called(sender(first.payload))),
+                ("Mails", str(len(before.messages))),
+            ],
             same=[message.id for message in before.messages],
         )
     after = await gmail.trash(thread_id, back=undo)

@@ -15,7 +15,7 @@ from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import SheetsClient
 from mcp_server.tools.google.papers import spoken
 from mcp_server.tools.google.sheets.a1 import LONGEST, Area, area, beyond
-from mcp_server.tools.google.sheets.before import before, filled, put_back
+from mcp_server.tools.google.sheets.before import Grid, before, filled, put_back
 from mcp_server.tools.google.sheets.books import SpreadsheetId, link, opened
 from mcp_server.tools.google.sheets.reading import Cell
 from mcp_server.tools.text import clip, quoted
@@ -65,9 +65,11 @@ class Added(BaseModel):
     read_only=False,
     destructive=True,
     idempotent=True,
+    asks=True,
 )
 async def sheets_update_range(
     sheets: SheetsClient,
+    confirm: Confirm,
     spreadsheet_id: SpreadsheetId,
     range: RangeText,
     values: Annotated[Rows, Field(description='null leaves a cell, "" clears it.')],
@@ -81,6 +83,9 @@ async def sheets_update_range(
     book = await opened(sheets, spreadsheet_id)
     place = _exact(area(book, range), values)
     grid = await before(sheets, book.id, place)
+    if emptied := _emptied(values, grid):
+        lines = [("Spreadsheet", book.properties.title), ("Range", str(place)), ("Cells to empty", emptied)]
+        await confirm("Clear cells of this spreadsheet", lines, same=[repr(grid)])
     with spoken("spreadsheet", REFUSED):
         done = await sheets.update(book.id, str(place), values, input)
     undo = put_back(book.id, place, grid)
@@ -184,6 +189,16 @@ async def sheets_clear_range(
     was = "" if grid is None else f"; {result.cells_filled_before} held something before"
     text = f"Cleared {clip(result.range, 260)} of {quoted(result.title)}{was}.{_back(result.undo)}"
     return answer(result, f"{text} {result.url}")
+
+
+def _emptied(values: Sequence[Sequence[object]], grid: Grid | None) -> str:
+    """How many cells that hold something would hold nothing, in words; empty where it is none."""
+    clears = [[cell == "" for cell in row] for row in values]
+    if grid is None:
+        return "more than can be counted here" if any(map(any, clears)) else ""
+    pairs = zip(clears, grid, strict=False)
+    gone = filled([[cell for clear, cell in zip(*pair, strict=False) if clear] for pair in pairs])
+    return str(gone) if gone else ""
 
 
 def _require_few(rows: Sequence[Sequence[object]]) -> None:
