@@ -11,6 +11,7 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel, Confirm
 from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.google.calendar.arguments import (
     MAIL,
     CalendarId,
@@ -103,24 +104,29 @@ async def _removed(calendar: Calendar, calendar_id: str, event: Event, mail: Sen
 
     It goes only as it was shown: where it changed meanwhile, nobody has agreed to that.
     """
+    lost: Unavailable | None = None
     for number in range(_TRIES):
         try:
             await calendar.delete(calendar_id, event.id, etag=event.etag, send_updates=mail)
-        except Rejected as error:
-            if error.reason != "deleted":
-                raise
-            return number > 0
-        except Conflict:
-            raise Refusal(
-                "conflict",
-                "The event was changed meanwhile, so it was not deleted. Read it again, then repeat.",
-            ) from None
-        except Unavailable as error:
-            if not error.ambiguous or number == _TRIES - 1:
-                raise
-            continue
+        except BREAKS as error:
+            if isinstance(error, Rejected) and error.reason == "deleted":
+                return lost is not None
+            if isinstance(error, Unavailable) and error.ambiguous and number < _TRIES - 1:
+                lost = error
+                continue
+            if lost is not None:  # the first one may have done it
+                raise lost from None
+            if isinstance(error, Conflict):
+                raise _changed() from None
+            raise
         return True
     return True
+
+
+def _changed() -> Refusal:
+    return Refusal(
+        "conflict", "The event was changed meanwhile, so it was not deleted. Read it again, then repeat."
+    )
 
 
 def _restoring(meant: Target, lacks: list[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from mcp_server.errors import Refusal
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.google.calendar.meet import asking
 from mcp_server.tools.google.when import When, instant, next_day
 from mcp_server.tools.text import clip
@@ -94,10 +95,13 @@ async def _inserted(
     except Unavailable as error:
         if not error.ambiguous:
             raise
+        lost = error
     try:
         found = await calendar.event(calendar_id, event["id"])
     except NotFound:
         return await calendar.insert(calendar_id, event, send_updates=mail)
+    except BREAKS:  # nobody could look, so it may be there
+        raise lost from None
     return found if found.status != "cancelled" and _same(found, event) else None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcp_server.errors import Refusal
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.google.calendar.changes import holds
 from providers.base import Conflict, Rejected, Unavailable
 from providers.google import Calendar, Event, SendUpdates
@@ -26,6 +27,7 @@ async def changed(calendar: Calendar, calendar_id: str, event: Event, plan: Plan
     Raises Refusal, ProviderError.
     """
     first, event_id = event, event.id
+    lost: Unavailable | None = None
     for number in range(_TRIES):
         body = plan(event)
         if not body:
@@ -41,7 +43,13 @@ async def changed(calendar: Calendar, calendar_id: str, event: Event, plan: Plan
         except Unavailable as error:
             if not error.ambiguous or number == _TRIES - 1:
                 raise
-        event = await calendar.event(calendar_id, event_id)
+            lost = error
+        try:
+            event = await calendar.event(calendar_id, event_id)
+        except BREAKS:
+            if lost is None:
+                raise
+            raise lost from None  # nobody could look, so it may have happened
         if event.status == "cancelled":
             raise Refusal("not_found", "That event was deleted meanwhile, so nothing was changed.")
     raise Conflict("google", "patch")

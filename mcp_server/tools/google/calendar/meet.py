@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcp_server.ladder import Sleep
-from providers.base import ProviderError
+from mcp_server.tools.ends import BREAKS
 from providers.google import Calendar, Event
 
 PENDING = "Its Meet link is still being made; calendar_get_event shows it soon."
@@ -25,6 +25,6 @@ async def met(calendar: Calendar, calendar_id: str, event: Event, pause: Sleep) 
         await pause(gap)
         try:
             event = await calendar.event(calendar_id, event.id)
-        except ProviderError:
+        except BREAKS:
             break
     return event

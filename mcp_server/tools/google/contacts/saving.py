@@ -83,13 +83,28 @@ async def contacts_save(
         raise Refusal("invalid_argument", "Say what to change: name, emails, phones or organization.")
     wanted = {each: value for each, value in wanted.items() if value != _old(before, each)}
     after = await _updated(contacts, id_, before, _body(before, wanted)) if wanted else before
-    undo = _undo(before, list(wanted), account)
+    undo = _undo(before, wanted, account)
     result = Saved(
         contact=view(after), created=False, before=view(before), changed=list(wanted), undo=undo
     )  # fmt: skip
     what = f"Changed {listed(wanted)} of" if wanted else "Nothing had to be changed of"
-    lost = " What it had before is too long to be put back by one call." if wanted and undo is None else ""
-    return answer(result, f"{what} {line(result.contact)}.{lost}")
+    return answer(result, f"{what} {line(result.contact)}.{_lost(before, wanted, undo)}")
+
+
+def _lost(before: Person, wanted: dict[str, Any], undo: Undo | None) -> str:
+    """What a call can't put back: an argument of ours has words alone."""
+    if wanted and undo is None:
+        return " What it had before can't be put back by one call."
+    rows = [(before.email_rows, "emails", "value"), (before.phone_rows, "phones", "value")]
+    gone = [
+        {key for key, value in row.items() if value} - {word}
+        for known, name, word in rows
+        for row in known
+        if name in wanted and row.get(word) not in wanted[name]
+    ]
+    if "organization" in wanted and not wanted["organization"].strip():
+        gone += [{key for key, value in row.items() if value} - {"name"} for row in before.organization_rows]
+    return " `undo` puts the words back, but no title or kind, such as work." if any(gone) else ""
 
 
 def _checked(emails: Sequence[str], phones: Sequence[str]) -> None:
@@ -136,8 +151,9 @@ def _old(person: Person, name: str) -> Any:
             "organization": person.organization}[name]  # fmt: skip
 
 
-def _undo(before: Person, names: list[str], account: str | None) -> Undo | None:
+def _undo(before: Person, wanted: dict[str, Any], account: str | None) -> Undo | None:
     """The call that puts the fields back; None where it would not be taken, or is too long for an answer."""
+    names, kept = list(wanted), bool(str(wanted.get("organization", "")).strip())
     emails = before.emails if "emails" in names else []
     phones = before.phones if "phones" in names else []
     whole = [_old(before, name) for name in names if name in {"name", "organization"}]
@@ -146,6 +162,8 @@ def _undo(before: Person, names: list[str], account: str | None) -> Undo | None:
         return None
     if len(emails) > _MOST or len(phones) > _MOST:
         return None
+    if "organization" in names and len(before.organization_rows) > 1 and not kept:
+        return None  # it would be written over the next one, which is the first now
     try:
         _checked(emails, phones)
     except Refusal:

@@ -11,11 +11,12 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.google.client import TasksClient
 from mcp_server.tools.google.tasks.view import ListId, TaskId, TaskView, day, line, place, undone, view
 from mcp_server.tools.text import clip, listed, quoted
 from mcp_server.tools.undo import Undo
-from providers.base import ProviderError
+from providers.base import Unavailable
 from providers.google.services import TASKS
 from providers.google.taskanswers import Task
 from providers.google.tasks import DEFAULT, Tasks
@@ -111,19 +112,19 @@ async def tasks_update_task(
     body = {name: value for name, value in body.items() if value != _value(before, name)}
     stood = await _stands(tasks, board.id, before, move_after) if move_after is not None else None
     moves = stood is not None and stood != move_after
-    after, failed = before, None
+    after, failed, unsure = before, None, False
     if body:
         after = await tasks.patch(board.id, before, body)
     if moves:
         try:
             after = await tasks.move(board.id, after, None if move_after == FIRST else move_after)
-        except ProviderError:
+        except BREAKS as error:
             if not body:
                 raise
-            failed = "It was not moved. Try again with move_after alone."
+            failed, unsure = _unmoved(error)
     changed = [_NAMES[name] for name in body] + (["move_after"] if moves and failed is None else [])
     old = {_NAMES[name]: _old(before, name) for name in body} | (
-        {"move_after": stood} if "move_after" in changed else {}
+        {"move_after": stood} if "move_after" in changed or unsure else {}
     )
     undo = undone("tasks_update_task", account, task_id=before.id, list_id=board.id, **old)
     result = TaskChanged(
@@ -136,6 +137,14 @@ async def tasks_update_task(
     what = f"Changed {listed(changed)} of" if changed else "Nothing had to be changed of"
     lost = " The notes it had are too long to be handed back." if changed and undo is None else ""
     return answer(result, f"{what} {line(result.task)}.{lost} {failed or ''}".strip())
+
+
+def _unmoved(error: BaseException) -> tuple[str, bool]:
+    """What is said of a move that failed, and whether it may have happened all the same."""
+    if isinstance(error, Unavailable) and error.ambiguous:
+        return "It may have been moved: see tasks_list_tasks before you try again.", True
+    first = " once Google is connected again" if isinstance(error, GRANT_ENDED) else ""
+    return f"It was not moved. Try again with move_after alone{first}.", False
 
 
 _NAMES = {"title": "title", "notes": "notes", "due": "due_date", "status": "status"}

@@ -11,10 +11,12 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel, Confirm
 from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS
 from mcp_server.tools.google.client import TasksClient
 from mcp_server.tools.google.tasks.view import ListId, TaskId, TaskView, place, undone, view
 from mcp_server.tools.text import quoted
 from mcp_server.tools.undo import Undo
+from providers.base import NotFound, Unavailable
 from providers.google.services import TASKS
 from providers.google.taskanswers import Task
 from providers.google.tasks import DEFAULT, Tasks
@@ -59,13 +61,27 @@ async def tasks_delete_task(
         raise Refusal("conflict", "Its notes are too long to be put back. Only the person can delete it.")
     lines = [("Task", task.title), ("List", board.title), *([("Due", task.day)] if task.day else [])]
     await confirm("Delete this task", lines, same=(task.etag,))
-    await tasks.delete(board.id, task)
+    try:
+        await tasks.delete(board.id, task)
+    except Unavailable as error:
+        if not error.ambiguous or not await _gone(tasks, board.id, task.id):
+            raise
     done = " and not ticked off" if task.done else ""
     text = (
         f"Deleted {quoted(task.title)} from {quoted(board.title)}. Google Tasks has no bin: `undo` makes it "
         f"again with the same content, with another id, first in its place{done}."
     )
     return answer(TaskDeleted(task=view(task, 300), deleted=True, undo=undo), text)
+
+
+async def _gone(tasks: Tasks, board: str, id_: str) -> bool:
+    """Whether a task whose deletion was not answered is known to be deleted."""
+    try:
+        return (await tasks.task(board, id_)).deleted
+    except NotFound:
+        return True
+    except BREAKS:
+        return False
 
 
 async def _alone(tasks: Tasks, board: str, task: Task) -> None:

@@ -12,11 +12,12 @@ from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
+from mcp_server.tools.ends import BREAKS, GRANT_ENDED
 from mcp_server.tools.google.client import YouTubeClient
 from mcp_server.tools.google.youtube.refs import playlist_id as parsed
 from mcp_server.tools.google.youtube.refs import url, video_id
 from mcp_server.tools.text import clip, quoted
-from providers.base import Conflict, NotFound, ProviderError, RateLimited, Rejected, Unavailable
+from providers.base import Conflict, NotFound, RateLimited, Rejected, Unavailable
 from providers.google.services import YOUTUBE
 from providers.google.youtube import YouTube
 from providers.google.youtubeanswers import Thing
@@ -116,7 +117,7 @@ async def _inside(youtube: YouTube, playlist: str, known: dict[str, Thing]) -> s
 async def _put(
     youtube: YouTube, playlist: str, ids: list[str], known: dict[str, Thing], there: set[str], *, made: bool
 ) -> tuple[list[Put], str | None]:
-    """Add one after the other, so that the order stays. Raises ProviderError where nothing was done yet."""
+    """Add one after the other, so that the order stays. Raises what broke it off before anything was done."""
     items: list[Put] = []
     stopped: str | None = None
     for id_ in ids:
@@ -125,7 +126,7 @@ async def _put(
             try:
                 await youtube.add(playlist, id_)
                 outcome = "added"
-            except ProviderError as error:
+            except BREAKS as error:
                 if not made and not any(item.outcome == "added" for item in items) and not _lost(error):
                     raise
                 outcome, stopped = _became(error)
@@ -134,12 +135,12 @@ async def _put(
     return items, stopped
 
 
-def _lost(error: ProviderError) -> bool:
+def _lost(error: Exception) -> bool:
     """Whether it may have happened all the same."""
     return isinstance(error, Unavailable) and error.ambiguous
 
 
-def _became(error: ProviderError) -> tuple[Outcome, str | None]:
+def _became(error: Exception) -> tuple[Outcome, str | None]:
     """What became of the video that failed, and why the others are not tried."""
     if isinstance(error, NotFound | Rejected):
         return "refused", None
@@ -147,6 +148,8 @@ def _became(error: ProviderError) -> tuple[Outcome, str | None]:
         return "unsure", "YouTube did not answer; look into the playlist before you try again."
     if isinstance(error, RateLimited) and error.until is not None:
         return "not_tried", f"The day's quota is used up until {error.until:%Y-%m-%dT%H:%M:%SZ}."
+    if isinstance(error, GRANT_ENDED):
+        return "not_tried", "YouTube must be connected again first; then try the rest."
     if isinstance(error, RateLimited | Conflict):
         return "not_tried", "YouTube wants a pause. Try the rest again in a minute."
     return "not_tried", "YouTube did not take any more. Try the rest again later."
