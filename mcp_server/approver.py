@@ -28,7 +28,7 @@ from mcp_server.answers import ERROR, failure
 from mcp_server.asking import AGREED, DECLINED, QUESTION, answered
 from mcp_server.call import Call, host_of
 from mcp_server.errors import Asked
-from mcp_server.ports import Approvals
+from mcp_server.ports import Approvals, Secrets
 from mcp_server.sentences import Spoken
 from mcp_server.tools.text import clip, quoted
 from vault.approvals import Preview
@@ -45,8 +45,9 @@ _TO_THE_MODEL = 500
 class Approver:
     """Asks people."""
 
-    def __init__(self, approvals: Approvals, public_url: str) -> None:
+    def __init__(self, approvals: Approvals, vault: Secrets, public_url: str) -> None:
         self._approvals = approvals
+        self._vault = vault
         self._public_url = public_url
 
     async def resume(self, context: Context[Any, Any]) -> CallToolResult | None:
@@ -66,10 +67,16 @@ class Approver:
         by_a_page = call.tool is not None and call.tool.app_only
         # Once: what does not fit the question that was answered is asked where it can't go round in circles.
         if host_of(context).form and answered(context) is None and not by_a_page:
+            form = _form(preview, await self._account(call))
             return InputRequiredResult(
-                input_requests={QUESTION: ElicitRequest(params=_form(preview))}, request_state=handle
+                input_requests={QUESTION: ElicitRequest(params=form)}, request_state=handle
             )
         return _linked(preview, f"{self._public_url}/approve?h={handle}")
+
+    async def _account(self, call: Call) -> str:
+        """What the person calls the account that it is about; the page says it by itself."""
+        rows = await self._vault.list(call.principal.user_id)
+        return next((row.account_label for row in rows if row.id == call.connection), "")
 
 
 def shown(asked: Asked) -> Preview:
@@ -93,8 +100,9 @@ def _whole(content: str, most: int) -> str:
     return f"{clip(content, most)} (and {len(content) - most:,} characters more)"
 
 
-def _form(preview: Preview) -> ElicitRequestFormParams:
-    lines = [f"{word}: {quoted(content, _MOST + 50)}" for word, content in preview.lines]
+def _form(preview: Preview, account: str) -> ElicitRequestFormParams:
+    lines = [f"With your account: {quoted(account)}"] if account else []
+    lines += [f"{word}: {quoted(content, _MOST + 50)}" for word, content in preview.lines]
     message = "\n".join([f"{preview.title}?", "", *lines, "", "Nothing is done until you say yes."])
     return ElicitRequestFormParams(
         message=message,

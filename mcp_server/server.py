@@ -61,7 +61,7 @@ class ValetServer(MCPServer[House]):
         self._house = house
         self._toolbox = toolbox
         self._ladder = ladder
-        self._approver = Approver(house.approvals, house.public_url)
+        self._approver = Approver(house.approvals, house.vault, house.public_url)
         apps = pages()
         self._extended = {apps.identifier: apps.settings()}
         root = logging.getLogger()

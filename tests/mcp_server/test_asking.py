@@ -264,8 +264,8 @@ async def test_a_form_in_the_chat_asks_and_its_yes_runs_the_call(serve: Serve) -
         outcomes = [each.outcome async for each in desk.activity.all(who.user_id)]
     assert len(form.asked) == 2, "a yes is for one call"
     assert form.asked[0].message == (
-        "Send this mail?\n\nTo: “ben@example.com”\nText: “See you on Monday”\n\n"
-        "Nothing is done until you say yes."
+        "Send this mail?\n\nWith your account: “private”\nTo: “ben@example.com”\nText: “See you on Monday”\n"
+        "\nNothing is done until you say yes."
     )
     assert form.asked[0].mode == "form"
     assert sorted(outcomes) == ["approval_needed", "approval_needed", "ok", "ok"]
@@ -390,9 +390,10 @@ async def test_what_is_shown_is_bounded_and_runs_into_nothing(serve: Serve) -> N
     assert lines["Text"].endswith("… (and 8,000 characters more)") and len(lines["Text"]) < 2100
     assert lines["Not shown"] == "12 more"
     [params] = form.asked
-    assert [line.partition(":")[0] for line in params.message.splitlines()][:4] == [
+    assert [line.partition(":")[0] for line in params.message.splitlines()][:5] == [
         "Send this mail?",
         "",
+        "With your account",
         "To",
         "Text",
     ]
