@@ -46,7 +46,7 @@ class Page:
         stream = mail.own + (mail.quoted if self.whole else "")
         text = fitting_text(stream[self.offset : self.offset + left], room)
         end = self.offset + len(text)
-        if self.mails and len(text) < min(_LEAST, len(stream)):
+        if self.mails and (_cost(text) > room or len(text) < min(_LEAST, len(stream))):
             self.full = True
             return False
         own = len(mail.own)

@@ -80,7 +80,7 @@ async def sheets_read_range(
     asked = [_bounded(each, MOST_CELLS // len(wanted)) for each in wanted]
     with spoken("spreadsheet", GONE):
         found = await sheets.values(book.id, [str(each) for each in asked], _RENDER[render])
-    rows = [list(each.values) for each in found.ranges]
+    rows = [list(each.values) for each in found.ranges[: len(asked)]]
     rows += [[] for _ in range(len(asked) - len(rows))]
     room = _ROOM
     shown, lines = [], []
