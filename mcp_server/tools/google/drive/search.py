@@ -96,7 +96,9 @@ async def drive_search_files(
         incomplete=page.incomplete or None,
         next_cursor=shown.next_cursor,
     )
-    text_ = told("files, times in UTC", shown.lines, shown.next_cursor, empty="No file was found.")
+    text_ = told(
+        "found in Google Drive, times in UTC", shown.lines, shown.next_cursor, empty="No file was found."
+    )
     narrow = f"\n{_NARROW}" if result.searched == "made_with_valet" and not shown.next_cursor else ""
     return answer(result, text_ + narrow)
 
