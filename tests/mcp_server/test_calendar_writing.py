@@ -486,3 +486,24 @@ async def test_a_yes_is_for_those_guests(hall: Hall) -> None:
             then = await client.call_tool("calendar_update_event", call)
             hall.judge.bend = None
             assert code_of(then) == code, text_of(then)
+
+
+async def test_guests_whom_google_does_not_tell_are_guests(hall: Hall) -> None:
+    who = await hall.resident("ana", provider="google")
+    async with hall.chat(who) as client:
+        made = await add(client, "09T10:00", "09T11:00", attendees=[BEN])
+        await hall.desk.approvals.switch(who.user_id, {"calendar"}, ())
+        hall.judge.trusting = True
+        hall.judge.bend = lambda answer: (
+            {**answer, "attendees": [], "attendeesOmitted": True}
+            if answer.get("id") == made["id"]
+            else answer
+        )
+        for tool, more in (("update_event", {"changes": {"location": "There"}}), ("delete_event", {})):
+            call: dict[str, Any] = {"event_id": made["id"], "notify": "all", **more}
+            first = await client.call_tool(f"calendar_{tool}", call)
+            assert code_of(first) == "approval_needed", tool
+            assert '["Guests","more than Google tells"]' in first.content[1].text
+            handle = first.meta["valet/approve"]["url"].rpartition("=")[2]
+            await hall.desk.approvals.decide(handle, who.user_id, "yes")
+            assert (await good(client, tool, **call))["mail_sent_to"] == "all"

@@ -22,7 +22,7 @@ from mcp_server.tools.google.calendar.arguments import (
     mailed,
 )
 from mcp_server.tools.google.calendar.backward import exact, fitting, times
-from mcp_server.tools.google.calendar.target import Place, Target, others, place, target, when
+from mcp_server.tools.google.calendar.target import Place, Target, accompanied, invited, place, target, when
 from mcp_server.tools.google.client import CalendarClient
 from mcp_server.tools.google.when import known_zone
 from mcp_server.tools.text import clip, listed
@@ -31,7 +31,6 @@ from providers.base import Conflict, Rejected, Unavailable
 from providers.google import CALENDAR_LIST, EVENTS, Calendar, Event, SendUpdates
 
 _TRIES = 3
-_GUESTS = 10
 _MOST_GUESTS, _MOST_RULES = 50, 5
 
 
@@ -72,19 +71,18 @@ async def calendar_delete_event(
     event = meant.whole
     gone = event.status == "cancelled"
     if not gone:
-        guests = others(event)
         lines = [
             ("Event", meant.said()),
             ("When", when(event, where.local)),
             ("Calendar", where.entry.name),
-            ("Guests", f"{len(guests)}: {', '.join(guests[:_GUESTS])}" if guests else "nobody"),
+            ("Guests", invited(event)),
             ("Mail", mailed(notify)),
         ]
         await confirm("Delete this event", lines, same=[event.etag])
         gone = not await _removed(calendar, where.entry.id, event, MAIL[notify])
     back, lacks = (None, []) if gone else _again(meant)
     said = None if gone else _restoring(meant, lacks)
-    mail: Notified = "none" if gone or not others(event) else notify
+    mail: Notified = "none" if gone or not accompanied(event) else notify
     result = Deleted(
         event_id=clip(event.id, 1024),
         title=clip(event.summary) or "(no title)",

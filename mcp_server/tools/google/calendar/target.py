@@ -13,6 +13,8 @@ from mcp_server.tools.google.when import local_zone, shown
 from mcp_server.tools.text import clip, quoted
 from providers.google import Calendar, CalendarEntry, Event
 
+_GUESTS_SHOWN = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -71,6 +73,20 @@ async def target(calendar: Calendar, where: Place, event_id: str, scope: Literal
 def others(event: Event) -> list[str]:
     """Addresses of everybody invited but the person themself."""
     return [clip(guest.email, 120) for guest in event.attendees if not guest.own and not guest.resource]
+
+
+def accompanied(event: Event) -> bool:
+    """Whether anybody else is invited, be it that Google does not tell whom (Event.attendeesOmitted)."""
+    return event.attendees_omitted or bool(others(event))
+
+
+def invited(event: Event) -> str:
+    """How many others are invited, and the first of them, for a preview."""
+    if not accompanied(event):
+        return "nobody"
+    guests = others(event)
+    count = "more than Google tells" if event.attendees_omitted else str(len(guests))
+    return ": ".join(part for part in (count, ", ".join(guests[:_GUESTS_SHOWN])) if part)
 
 
 def when(event: Event, local: ZoneInfo) -> str:

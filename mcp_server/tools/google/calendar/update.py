@@ -25,13 +25,11 @@ from mcp_server.tools.google.calendar.changes import Changes, Wanted, patch, wan
 from mcp_server.tools.google.calendar.editing import changed
 from mcp_server.tools.google.calendar.events import Written, line, view, written
 from mcp_server.tools.google.calendar.meet import PENDING, met
-from mcp_server.tools.google.calendar.target import Target, others, place, target
+from mcp_server.tools.google.calendar.target import Target, accompanied, invited, others, place, target
 from mcp_server.tools.google.client import CalendarClient
 from mcp_server.tools.text import listed, quoted
 from mcp_server.tools.undo import Undo
 from providers.google import CALENDAR_LIST, EVENTS, Event
-
-_GUESTS_SHOWN = 10
 
 
 class Updated(BaseModel):
@@ -72,7 +70,7 @@ async def calendar_update_event(
     _changeable(meant)
     want = wanted(meant, changes)
     before, planned = meant.whole, patch(meant.whole, want)
-    if planned and (others(before) or want.add):
+    if planned and (accompanied(before) or want.add):
         await confirm("Change this event", _preview(meant, want, notify), same=[before.etag])
 
     def plan(event: Event) -> dict[str, Any]:
@@ -87,7 +85,7 @@ async def calendar_update_event(
     after = await met(calendar, where.entry.id, after, pause)
     back, lost = reversal(before, planned, where, scope) if planned else (None, None)
     seen = view(after, where.entry, where.local)
-    mail: Notified = notify if planned and (others(before) or want.add) else "none"
+    mail: Notified = notify if planned and (accompanied(before) or want.add) else "none"
     result = Updated(
         event=written(seen),
         changed=sorted(_named(planned)),
@@ -102,7 +100,7 @@ async def calendar_update_event(
     said = [f"Changed {listed(result.changed)}: {line(seen)} ({zone})."]
     if meant.series and {"start", "end"} & planned.keys():
         said.append("All dates moved; look at those that had been changed one by one.")
-    if others(before) or want.add:
+    if accompanied(before) or want.add:
         said.append(mailed(mail))
     if after.pending:
         said.append(PENDING)
@@ -137,9 +135,8 @@ def _preview(meant: Target, want: Wanted, notify: Notified) -> list[tuple[str, s
         lines.append(("Invite", f"{len(want.add)}: {', '.join(want.add.values())}"))
     if want.remove:
         lines.append(("Take off", ", ".join(sorted(want.remove))))
-    guests = others(meant.whole)
-    if guests:
-        lines.append(("Guests", f"{len(guests)}: {', '.join(guests[:_GUESTS_SHOWN])}"))
+    if accompanied(meant.whole):
+        lines.append(("Guests", invited(meant.whole)))
     return [*lines, ("Mail", mailed(notify))]
 
 
