@@ -14,10 +14,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
-from tinycss2.color3 import RGBA
 
-from mcp_server.reading.css import Sheet, Style, background, colour, declared, hides, pictured, same
+from mcp_server.reading.css import (
+    RGBA,
+    Style,
+    background,
+    colour,
+    declared,
+    hides,
+    length,
+    letters,
+    opacity,
+    pictured,
+    same,
+)
 from mcp_server.reading.letters import visible
+from mcp_server.reading.sheet import Element, Sheet, Spent
 
 LONGEST = 500_000
 """Characters of HTML that are looked at; what comes after is cut."""
@@ -30,14 +42,17 @@ def _words(text: str) -> frozenset[str]:
 _MOST_TAGS = 20_000
 _MOST_OPEN = 1_000
 _MOST_STYLED = 24
+_MOST_ATTRIBUTES = 200  # of one tag: a parser compares each with all others
 _TAGS = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
+# WHATWG HTML §13.2.5.32 to 37: one attribute, as the tokenizer takes it.
+_ATTRIBUTE = re.compile(r"[\s/]*=?[^\s/>=]+(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>\"'][^\s>]*)?)?")
 # WHATWG HTML §13.1.2 (void elements), §13.2.4.3 (formatting elements); those whose end may be left out.
 _VOID = _words("area base br col embed hr img input link meta param source track wbr")
 _STYLED = _words("a b big code em font i nobr s small strike strong tt u")
 _ENDLESS = _words("p li td th tr dd dt option body html head tbody thead")
 _UNSEEN = _words(
     "head title style script template noscript noembed iframe object embed svg math canvas video audio "
-    "select datalist meter progress textarea input map"
+    "select datalist meter progress textarea input map noframes rp"
 )
 _BLOCKS = _words(
     "address article aside blockquote center div dl dt dd fieldset figure footer form h1 h2 h3 h4 h5 h6 "
@@ -50,7 +65,12 @@ _QUOTES = _words(
 _QUOTES_AFTER = _words("divrplyfwdmsg appendonsend x_divrplyfwdmsg stopspelling")
 _LINK = re.compile(r"(?:https?://|mailto:)[!-~]+", re.I)
 _LONGEST_LINK = 120
-WHITE = colour("white")
+_MOST_OLDER = 50
+_TAIL = 40
+_LEAST_SIZE = 2  # px
+_LEAST_OPACITY = 0.1
+WHITE, BLACK = RGBA(1, 1, 1), RGBA(0, 0, 0)
+_LINKED = RGBA(0, 0, 0.93)  # as programs colour a link (WHATWG HTML §15.3.1)
 
 Step = Literal["in", "out"]
 
@@ -64,14 +84,37 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Pieces:
+    """The text of HTML; `cut`: what comes after them is left out, for there is too much of it."""
+
+    pieces: list[Piece]
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Sight:
-    """How things look at a place: whether anything is seen, in which colours, whether it is a quotation."""
+    """How things look at a place: whether anything is seen, in which colours, whether it is a quotation.
+
+    `seen` is of all that is inside. The letters' size and whether they are `shown` is inherited, but what is
+    inside may have it otherwise: many mails are made of boxes with letters of no size around those that have
+    one. `behind` is None where there is a picture.
+    """
 
     seen: bool = True
     quoted: bool = False
-    front: RGBA | None = None
+    front: RGBA = BLACK
     behind: RGBA | None = WHITE
     pre: bool = False
+    size: float = 16.0
+    opacity: float = 1.0
+    shown: bool = True
+
+    @property
+    def legible(self) -> bool:
+        """Whether a text at this place can be read."""
+        if not self.seen or not self.shown or self.size < _LEAST_SIZE:
+            return False
+        return self.behind is None or not same(self.front, self.behind)
 
 
 def readable(html: str, most: int, *, ours: bool = False) -> str:
@@ -80,12 +123,14 @@ def readable(html: str, most: int, *, ours: bool = False) -> str:
     `ours`: a library of ours has just written it, so it is well formed and may be long.
     """
     read = _Reader(LexborHTMLParser(html)).read() if ours else pieces(html)
-    return tidy("".join(piece.text for piece in read))[:most]
+    return tidy("".join(piece.text for piece in read.pieces))[:most]
 
 
-def pieces(html: str) -> list[Piece]:
+def pieces(html: str) -> Pieces:
     """The text of HTML in order, quoted parts marked as mail programs mark them. Never raises."""
-    return _Reader(LexborHTMLParser(bounded(html))).read()
+    kept = bounded(html)
+    read = _Reader(LexborHTMLParser(kept)).read()
+    return Pieces(read.pieces, read.cut or len(kept) < len(html) - html.count("\x00"))
 
 
 def tidy(text: str) -> str:
@@ -102,7 +147,7 @@ def bounded(html: str) -> str:
     """As much of HTML as a parser that repairs can read within bounds: its first tags, few left open."""
     html = html[:LONGEST].replace("\x00", "")
     left: Counter[str] = Counter()
-    total = styled = 0
+    total = styled = scanned = 0
     for count, found in enumerate(_TAGS.finditer(html)):
         name = found[2].lower()
         if name not in _VOID and name not in _ENDLESS:
@@ -111,9 +156,22 @@ def bounded(html: str) -> str:
                 left[name] += step
                 total += step
                 styled += step * (name in _STYLED)
-        if count >= _MOST_TAGS or total > _MOST_OPEN or styled > _MOST_STYLED:
+        ends, crowded = _attributes(html, found.end())
+        scanned += ends - found.end()
+        too_much = count >= _MOST_TAGS or total > _MOST_OPEN or styled > _MOST_STYLED
+        if too_much or crowded or scanned > 4 * LONGEST:
             return html[: found.start()]
     return html
+
+
+def _attributes(html: str, at: int) -> tuple[int, bool]:
+    """Where the attributes end of the tag whose name ends there; whether an honest one has fewer."""
+    for _ in range(_MOST_ATTRIBUTES):
+        found = _ATTRIBUTE.match(html, at)
+        if found is None:
+            return at, False
+        at = found.end()
+    return at, True
 
 
 class _Reader:
@@ -125,14 +183,23 @@ class _Reader:
         self._out: list[Piece] = []
         self._links: list[tuple[str, int, int]] = []
         self._length = 0
+        self._tail = "\n\n"
         self._rest_is_quoted = False
+        self._elements: list[Element | None] = [None]
 
-    def read(self) -> list[Piece]:
+    def read(self) -> Pieces:
         root = self._document.root
         if root is None:
-            return []
+            return Pieces([], cut=False)
         for style in self._document.css("style"):
             self._sheet.read(style.text() or "")
+        try:
+            self._walk(root)
+        except Spent:
+            return Pieces(self._out, cut=True)
+        return Pieces(self._out, cut=False)
+
+    def _walk(self, root: LexborNode) -> None:
         sights = [_Sight()]
         for step, node in _steps(root):
             if node.is_text_node:
@@ -140,35 +207,47 @@ class _Reader:
             elif step == "in":
                 sights.append(self._enter(node, sights[-1]))
             else:
+                self._elements.pop()
                 self._leave(node, sights.pop())
-        return self._out
 
     def _enter(self, node: LexborNode, around: _Sight) -> _Sight:
         tag, attributes = node.tag or "", node.attributes
-        if not around.seen or tag in _UNSEEN or "hidden" in attributes:
+        element = self._element(tag, attributes)
+        if not around.seen or tag in _UNSEEN:
             return _Sight(seen=False)
-        style = self._style(tag, attributes)
-        if hides(style):
+        style = self._sheet.of(element, declared(attributes.get("style") or ""))
+        closed = "hidden" in attributes or (tag == "dialog" and "open" not in attributes)
+        clear = around.opacity * opacity(style)
+        if hides(style) or clear < _LEAST_OPACITY or (closed and "display" not in style):
             return _Sight(seen=False)
         sight = _Sight(
             quoted=self._quotes(tag, attributes, around),
-            front=colour(style.get("color") or attributes.get("color")) or around.front,
+            front=_front(tag, style, attributes, around),
             behind=self._behind(style, attributes, around),
             pre=around.pre or tag == "pre",
+            size=letters(style, around.size),
+            opacity=clear,
+            shown=style.get("visibility", "visible" if around.shown else "") in {"visible", "initial"},
         )
-        self._open(tag, attributes, sight)
+        self._open(tag, attributes, style, sight)
         return sight
+
+    def _element(self, tag: str, attributes: dict[str, str | None]) -> Element:
+        parent = self._elements[-1]
+        older = parent.children if parent is not None else []
+        element = Element(
+            tag, attributes, parent, older[-_MOST_OLDER:],
+            classes=frozenset((attributes.get("class") or "").split()), id=attributes.get("id") or "",
+        )  # fmt: skip
+        if tag[:1].isalpha():  # and no comment
+            older.append(element)
+        self._elements.append(element)
+        return element
 
     def _behind(self, style: Style, attributes: dict[str, str | None], around: _Sight) -> RGBA | None:
         if pictured(style) or attributes.get("background"):
             return None
         return background(style, attributes.get("bgcolor")) or around.behind
-
-    def _style(self, tag: str, attributes: dict[str, str | None]) -> Style:
-        whole: dict[str, str] = {}
-        for style in self._sheet.of(tag, attributes.get("class") or "", attributes.get("id") or ""):
-            whole |= style
-        return {**whole, **declared(attributes.get("style") or "")}
 
     def _quotes(self, tag: str, attributes: dict[str, str | None], around: _Sight) -> bool:
         """Whether what is inside was written before, by the marks that mail programs leave."""
@@ -180,7 +259,7 @@ class _Reader:
         )
         return around.quoted or self._rest_is_quoted or cited or not _QUOTES.isdisjoint(names)
 
-    def _open(self, tag: str, attributes: dict[str, str | None], sight: _Sight) -> None:
+    def _open(self, tag: str, attributes: dict[str, str | None], style: Style, sight: _Sight) -> None:
         if tag == "br":
             self._put("\n", sight.quoted)
         elif tag in _BLOCKS:
@@ -190,6 +269,10 @@ class _Reader:
         elif tag in {"td", "th"}:
             self._put(" ", sight.quoted)
         elif tag == "img":
+            if not sight.shown or any(
+                _dot(style.get(name) or attributes.get(name)) for name in ("width", "height")
+            ):
+                return
             words = visible(attributes.get("alt") or "").strip()
             if words:
                 self._put(f"[{words[:200]}]", sight.quoted)
@@ -218,8 +301,7 @@ class _Reader:
         self._put(f" <{short}>", quoted)
 
     def _write(self, node: LexborNode, sight: _Sight) -> None:
-        front, behind = sight.front, sight.behind
-        if not sight.seen or (front is not None and behind is not None and same(front, behind)):
+        if not sight.legible:
             return
         text = visible(node.text_content or "")
         if not sight.pre:
@@ -229,17 +311,30 @@ class _Reader:
 
     def _break(self, lines: int, quoted: bool) -> None:
         """At least so many line breaks; what is there already counts."""
-        last = self._out[-1].text if self._out else "\n\n"
-        there = len(last) - len(last.rstrip("\n "))
-        if (missing := lines - last[len(last) - there :].count("\n")) > 0:
+        there = len(self._tail) - len(self._tail.rstrip("\n "))
+        if (missing := lines - self._tail[len(self._tail) - there :].count("\n")) > 0:
             self._put("\n" * missing, quoted)
 
     def _put(self, text: str, quoted: bool) -> None:
         self._length += len(text)
-        if self._out and self._out[-1].quoted == quoted and not self._links:
-            self._out[-1].text += text
-        else:
-            self._out.append(Piece(text, quoted))
+        self._tail = (self._tail + text)[-_TAIL:]
+        self._out.append(Piece(text, quoted))
+
+
+def _front(tag: str, style: Style, attributes: dict[str, str | None], around: _Sight) -> RGBA:
+    """The colour of letters there."""
+    own = attributes.get("text") if tag == "body" else attributes.get("color")
+    words = (style.get("-webkit-text-fill-color"), style.get("color"), own)
+    found = next((known for word in words if (known := colour(word)) is not None), None)
+    if found is None and tag == "a" and attributes.get("href"):
+        return _LINKED
+    return found or around.front
+
+
+def _dot(size: str | None) -> bool:
+    """Whether that is the size of a picture that nobody sees, as mail that reports its reading has one."""
+    px = length(size if not size or not size.isdigit() else f"{size}px") if size else None
+    return px is not None and px <= _LEAST_SIZE
 
 
 def _steps(root: LexborNode) -> Iterator[tuple[Step, LexborNode]]:

@@ -6,8 +6,10 @@ import re
 import unicodedata
 
 # Format characters, surrogates, private use, and what only changes how its neighbour looks or carries
-# hidden bytes: tags (U+E0000…), the variation selectors beyond emoji's (U+E0100…), Hangul fillers.
+# hidden bytes: tags (U+E0000…), the variation selectors but for emoji's (U+FE0E, U+FE0F), Hangul fillers.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
+_VARIANTS = frozenset(chr(code) for code in (*range(0xFE00, 0xFE10), 0x180B, 0x180C, 0x180D, 0x180F))
+_OF_EMOJI = frozenset("\ufe0e\ufe0f")
 _JOINERS = frozenset("\u200c\u200d")
 _KEPT = frozenset("\n\t")
 _PLAIN = re.compile(r"[\n\t\x20-\x7e]*")
@@ -26,6 +28,9 @@ def visible(text: str) -> str:
             found.append(char)
         elif char in _JOINERS:
             if _joins(text[at - 1 : at], text[at + 1 : at + 2]):
+                found.append(char)
+        elif char in _VARIANTS:
+            if char in _OF_EMOJI and text[at - 1 : at] not in _VARIANTS:
                 found.append(char)
         elif char not in _FILLERS and not 0xE0000 <= ord(char) <= 0xE0FFF:
             category = unicodedata.category(char)

@@ -24,20 +24,22 @@ def mail_text(html: str | None, plain: str | None, most: int) -> MailText:
     Where there is HTML, that is what a person sees; the plain alternative beside it might say anything, and
     counts only where the HTML shows no words.
     """
-    own, quoted = _parts(html, plain)
+    own, quoted, cut = _parts(html, plain)
     if not own or FORWARDED.search(quoted[:2000]):
         own, quoted = "\n\n".join(part for part in (own, quoted) if part), ""
-    return MailText(own[:most], quoted[:most], len(own) > most or len(html or plain or "") > LONGEST)
+    return MailText(own[:most], quoted[:most], cut or len(own) > most)
 
 
-def _parts(html: str | None, plain: str | None) -> tuple[str, str]:
+def _parts(html: str | None, plain: str | None) -> tuple[str, str, bool]:
+    """What is new, what is quoted, and whether there is more than was looked at."""
     if html:
         read = pieces(html)
-        own = tidy("".join(piece.text for piece in read if not piece.quoted))
-        quoted = tidy("".join(piece.text for piece in read if piece.quoted))
-        if own or quoted:
+        own = tidy("".join(piece.text for piece in read.pieces if not piece.quoted))
+        quoted = tidy("".join(piece.text for piece in read.pieces if piece.quoted))
+        if own or quoted or read.cut:  # a sender must not choose what is read by HTML that can't be
             # Some programs quote with `>` inside of HTML, too.
             new, before = split(own)
-            return new, "\n\n".join(part for part in (before, quoted) if part)
-    new, before = split(visible((plain or "")[:LONGEST]))
-    return tidy(new), tidy(before)
+            return new, "\n\n".join(part for part in (before, quoted) if part), read.cut
+    text = plain or ""
+    new, before = split(visible(text[:LONGEST]))
+    return tidy(new), tidy(before), len(text) > LONGEST

@@ -78,6 +78,12 @@ def test_html_that_shows_no_words_gives_way_to_the_plain_text() -> None:
     assert mail_text(None, None, 100) == MailText("", "", False)
 
 
+def test_html_that_nobody_can_read_does_not_give_way_to_the_plain_text() -> None:
+    """Or its sender would choose what is read instead of what is seen."""
+    assert mail_text("<b>" * 25 + "what is seen", "what is not", 100) == MailText("", "", True)
+    assert mail_text("<p>begun</p>" + "<b>" * 25 + "more", "not", 100) == MailText("begun", "", True)
+
+
 def test_a_long_mail_is_cut_and_says_so() -> None:
     read = mail_text(None, "word " * 1000, 50)
     assert len(read.own) == 50
