@@ -24,7 +24,7 @@ _PARAGRAPH = f"paragraph({_ELEMENTS},paragraphStyle/namedStyleType,bullet(listId
 _CELL = f"tableCells/content(startIndex,endIndex,{_PARAGRAPH},table)"
 _TAB = (
     f"body/content(startIndex,endIndex,{_PARAGRAPH},table/tableRows/{_CELL}),"
-    "lists/*/listProperties/nestingLevels/glyphType,footnotes,"
+    "lists/*/listProperties/nestingLevels/glyphType,headers,footers,footnotes,"
     "inlineObjects/*/inlineObjectProperties/embeddedObject(title,description)"
 )
 _DOCUMENT = f"documentId,title,revisionId,tabs(tabProperties(tabId,title),documentTab({_TAB}),childTabs)"

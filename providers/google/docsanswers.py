@@ -142,6 +142,8 @@ class DocumentTab(Model):
 
     body: Content = Content()
     lists: Mapping[str, Listing] = {}
+    headers: Mapping[str, Content] = {}
+    footers: Mapping[str, Content] = {}
     footnotes: Mapping[str, Content] = {}
     objects: Annotated[Mapping[str, Any], Field(validation_alias="inlineObjects")] = {}
 

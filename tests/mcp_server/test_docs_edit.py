@@ -72,6 +72,33 @@ async def test_insert_append_replace_delete_and_all_of_it_taken_back(hall: Hall)
         assert "| turnips 🥔 | 1 kg |" in (await paper.read())["text"]
 
 
+async def test_what_stands_where_nobody_looks_is_not_written_over_by_taking_back(hall: Hall) -> None:
+    """In a header, or in a place that is not shown at all."""
+    words = {"startIndex": 0, "endIndex": 7, "textRun": {"content": "swedes\n"}}
+
+    def headed(answer: Json) -> Json:
+        for tab in answer.get("tabs", []):
+            tab["documentTab"]["headers"] = {"h": {"content": [{"paragraph": {"elements": [words]}}]}}
+        return answer
+
+    def elsewhere(answer: Json) -> Json:
+        for reply in answer.get("replies", []):
+            reply["replaceAllText"]["occurrencesChanged"] += 1
+        return answer
+
+    async with hall.chat("ana", provider="google") as client:
+        paper = Paper(client, file(hall, "Family recipes"))
+        find, text = "potatoes", "swedes"
+        for bend in (headed, elsewhere, None):
+            hall.judge.bend = bend
+            result = await paper.edit({"op": "replace_all", "find": find, "text": text})
+            assert result.structured_content["changes"][0]["count"] > 0
+            assert ("undo" in result.structured_content) == (bend is None)
+            find, text = text, find
+        never = await paper.edit({"op": "replace_all", "find": "ZZZ", "text": "YYY"})
+        assert "undo" not in never.structured_content
+
+
 async def test_a_range_goes_and_comes_back(hall: Hall) -> None:
     async with hall.chat("ana", provider="google") as client:
         paper = Paper(client, file(hall, "Letter to grandmother 👵"))

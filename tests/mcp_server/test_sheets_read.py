@@ -166,6 +166,8 @@ BOOK = Spreadsheet.model_validate({
         {"properties": {"sheetId": 0, "title": "It's A1", "gridProperties": GRID}},
         {"properties": {"sheetId": 1, "title": "Log", "gridProperties": {"rowCount": 5, "columnCount": 2}}},
         {"properties": {"sheetId": 2, "title": "B2", "gridProperties": {"rowCount": 5, "columnCount": 2}}},
+        {"properties": {"sheetId": 5, "title": "Wow!", "gridProperties": {"rowCount": 5, "columnCount": 2}}},
+        {"properties": {"sheetId": 6, "title": "Q1!Q2", "gridProperties": {"rowCount": 5, "columnCount": 2}}},
         {"properties": {"sheetId": 3, "title": "Chart", "sheetType": "OBJECT"}},
     ],
     "namedRanges": [{"name": "Totals", "range": {"sheetId": 1, "startRowIndex": 2, "endRowIndex": 3}}],
@@ -186,6 +188,10 @@ BOOK = Spreadsheet.model_validate({
         ("Log!A2:Z99", "'Log'!A2:B5"),
         ("totals", "'Log'!A3:B3"),
         ("Hidden!A1", "'Hidden'!A1"),
+        ("Wow!", "'Wow!'!A1:B5"),
+        ("Wow!!A1", "'Wow!'!A1"),
+        ("'Q1!Q2'", "'Q1!Q2'!A1:B5"),
+        ("'Q1!Q2'!2:2", "'Q1!Q2'!A2:B2"),
     ],
 )
 def test_what_a_range_means(text: str, whole: str) -> None:

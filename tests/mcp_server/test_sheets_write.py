@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
+import pytest
+
 from tests.mcp_server.desk import code_of, text_of
 from tests.mcp_server.hall import Hall
 from tests.mcp_server.test_docs_read import MOST, file
@@ -139,6 +142,23 @@ async def test_what_is_refused(hall: Hall) -> None:
         hall.fault("POST sheets.googleapis.com/*", status=502)
         lost = await book("append_rows", range="Budget", rows=[[1]])
         assert code_of(lost) == "provider_error" and "look before you repeat" in text_of(lost)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN"])
+async def test_a_number_that_no_cell_can_hold_is_refused_in_words(hall: Hall, number: str) -> None:
+    """A client of ours would not send it, so it goes out by hand."""
+    who = await hall.resident("ana", provider="google")
+    headers = {
+        "authorization": f"Bearer {who.token}", "content-type": "application/json",
+        "accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25",
+    }  # fmt: skip
+    asked = {"spreadsheet_id": file(hall, "Household budget"), "range": "Budget!A20", "values": [["@"]]}
+    call = {"name": "sheets_update_range", "arguments": asked}
+    sent = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call})
+    async with httpx2.AsyncClient(headers=headers, trust_env=False) as http:
+        answer = await http.post(hall.url, content=sent.replace('"@"', number).encode())
+    assert "infinity or NaN" in answer.json()["result"]["content"][0]["text"]
+    assert not [line for line in hall.sent() if line.startswith("PUT")]
 
 
 async def test_what_is_said_of_the_longest_change_fits(hall: Hall) -> None:

@@ -42,9 +42,11 @@ def indexed(tab: DocumentTab) -> str:
 
 
 def paragraphs(document: Document) -> Iterator[str]:
-    """The text of every paragraph, in all tabs and in footnotes, as it stands there."""
+    """The text of every paragraph, in all tabs, in margins and footnotes, as it stands there."""
     for tab in document.all_tabs:
-        for content in (tab.document.body, *tab.document.footnotes.values()):
+        paper = tab.document
+        margins = (*paper.headers.values(), *paper.footers.values(), *paper.footnotes.values())
+        for content in (paper.body, *margins):
             yield from _raws(content.content)
 
 

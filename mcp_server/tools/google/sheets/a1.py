@@ -80,11 +80,13 @@ def area(book: Spreadsheet, text: str) -> Area:
         if named.name.casefold() == word.casefold():
             return _named(book, named.range)
     title, mark, cells = word.rpartition("!")
-    if mark:
+    if mark and cells.strip() and _CELLS.fullmatch(cells.strip()):
         return _cells(_sheet(book, title), cells, word)
     try:
-        whole = _sheet(book, word)
+        whole = _sheet(book, word)  # whose title may have an exclamation mark
     except Refusal:
+        if mark:
+            return _cells(_sheet(book, title), cells, word)
         if not _is_cell(word) and not (":" in word and _CELLS.fullmatch(word)):
             raise
         return _cells(_first(book), word, word)

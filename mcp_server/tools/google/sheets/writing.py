@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -204,6 +205,8 @@ def _emptied(values: Sequence[Sequence[object]], grid: Grid | None) -> str:
 def _require_few(rows: Sequence[Sequence[object]]) -> None:
     if sum(map(len, rows)) > _MOST_CELLS:
         raise Refusal("invalid_argument", f"At most {_MOST_CELLS} cells in one call. Write them in parts.")
+    if any(isinstance(cell, float) and not math.isfinite(cell) for row in rows for cell in row):
+        raise Refusal("invalid_argument", "A cell can't hold infinity or NaN. Write them as text.")
     if not any(rows):
         raise Refusal("invalid_argument", "There is no value to write.")
 
