@@ -137,7 +137,9 @@ class Entry:
 
         Raises ValidationError.
         """
-        model = self.tool.fn_metadata.arg_model.model_validate(arguments)
+        metadata = self.tool.fn_metadata
+        # As the SDK reads them for the tool: some programs write a list or an object as a string of JSON.
+        model = metadata.arg_model.model_validate(metadata.pre_parse_json(arguments))
         return model.model_dump(mode="json", by_alias=True)
 
 

@@ -106,6 +106,17 @@ async def test_a_yes_on_our_page_is_good_for_that_call_once(serve: Serve, mode: 
     assert sorted(outcomes) == ["approval_needed", "approval_needed", "approval_needed", "ok"]
 
 
+async def test_a_list_that_is_written_as_a_string_is_that_list(serve: Serve) -> None:
+    """As Claude Desktop writes them, and the SDK reads them."""
+    async with serve(modules=TOOLS) as desk:
+        who = await asked(desk)
+        async with chat(desk, who) as client:
+            handle = link(await send(client, copies='["cleo@example.com"]'))
+            assert link(await send(client, copies=["cleo@example.com"])) == handle
+            await decide(desk, who, handle)
+            assert not (await send(client, copies='[ "cleo@example.com" ]')).is_error
+
+
 async def test_a_yes_is_good_for_nothing_else(serve: Serve) -> None:
     """Neither another argument, nor another account, chat or person, nor what has changed meanwhile."""
     async with serve(modules=TOOLS) as desk:
