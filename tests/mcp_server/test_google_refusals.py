@@ -78,6 +78,16 @@ async def test_no_tool_is_left_out_and_each_says_what_it_lacks(hall: Hall, servi
     assert hall.judge.calls == []
 
 
+async def test_what_a_tool_says_it_needs_is_enough(hall: Hall, service: str) -> None:
+    """A call is done with those scopes and no others; the judge holds them to each request."""
+    calls, known = TABLES[service](hall), specs(service)
+    for needs in sorted({spec.needs for spec in known.values()}, key=sorted):
+        async with hall.chat("ana", provider="google", upstream=frozenset(needs)) as client:
+            for name in [name for name in calls if known[name].needs == needs]:
+                result = await client.call_tool(name, calls[name])
+                assert not result.is_error, (name, text_of(result))
+
+
 async def test_a_chat_that_may_only_look_is_shown_no_more(hall: Hall, service: str) -> None:
     async with hall.chat("ana", provider="google", scopes=(f"{service}:read",)) as client:
         listed = {tool.name for tool in (await client.list_tools()).tools}
