@@ -68,6 +68,7 @@ async def test_no_tool_is_left_out_and_each_says_what_it_lacks(hall: Hall, servi
     """Before anything is sent."""
     calls, known = TABLES[service](hall), specs(service)
     assert calls.keys() == known.keys()
+    assert TABLES.keys() == {each.name for each in GOOGLE.services}
     for scope in sorted(frozenset().union(*(spec.needs for spec in known.values()))):
         rest = frozenset(each for each in allowed(service) if scope not in GOOGLE.widened({each}))
         async with hall.chat("ana", provider="google", upstream=rest) as client:
@@ -116,6 +117,19 @@ async def test_limits_short_and_long_and_a_grant_that_has_died(hall: Hall, servi
             result = await client.call_tool(name, arguments)
             assert code_of(result) == "reauth_required", name
             assert result.meta["valet/connect"]["provider"] == "google"
+
+
+async def test_what_is_not_there_is_told_as_that(hall: Hall, service: str) -> None:
+    """Whatever a tool is told by an id: one that nothing has is never a success, nor a fault of ours."""
+    calls, nowhere = TABLES[service](hall), "nothing0has0this0id0at0all0000000000000000000"
+    async with hall.chat("ana", provider="google", upstream=allowed(service)) as client:
+        listed = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
+        for name, arguments in calls.items():
+            for one in [key for key in listed[name] if key.endswith(("_id", "_ids", "resource_name"))]:
+                wrong = {one: [nowhere] if one.endswith("s") else nowhere}
+                result = await client.call_tool(name, {**arguments, **wrong})
+                assert result.is_error, (name, one)
+                assert code_of(result) in {"not_found", "invalid_argument", "conflict"}, (name, one)
 
 
 async def test_strange_arguments_are_named(hall: Hall, service: str) -> None:
