@@ -37,6 +37,13 @@ SMALL = """() => [...document.querySelectorAll(
   "button, .button, .tick, .levels label, .tabs a, .front a, input[type=text]")]
   .filter(e => e.offsetParent && e.getBoundingClientRect().height < 44).map(e => e.outerHTML.slice(0, 120))"""
 
+BROKEN = """() => [...document.querySelectorAll(".levels span, .tabs a")].filter(e => {
+  const text = document.createRange();
+  text.selectNodeContents(e);
+  const lines = new Set([...text.getClientRects()].map(line => Math.round(line.top)));
+  return e.offsetParent && lines.size > e.textContent.trim().split(/\\s+/).length;
+}).map(e => e.outerHTML.slice(0, 120))"""
+
 ORDER = """() => {
   const seen = new Set();
   const stops = "a[href], button, input, select, textarea, summary, [tabindex]";
@@ -91,6 +98,7 @@ async def test_a_page_is_right_for_everybody(
             assert await page.evaluate(AXE, TAGS) == [], where
             assert await page.evaluate("document.documentElement.scrollWidth") <= width, where
             assert await page.evaluate(SMALL) == [], where
+            assert await page.evaluate(BROKEN) == [], f"{where}: a word of a choice is broken in two"
         await _by_keyboard(page)
         assert stage.complaints == []
         assert [url for url in stage.foreign if not visit.leaves] == []
