@@ -42,6 +42,7 @@ def _words(text: str) -> frozenset[str]:
 _MOST_TAGS = 20_000
 _MOST_OPEN = 1_000
 _MOST_STYLED = 24
+_MOST_REMADE = 50_000  # elements: a parser opens all styles anew in each paragraph that began in one
 _MOST_ATTRIBUTES = 200  # of one tag: a parser compares each with all others
 _TAGS = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 # WHATWG HTML §13.2.5.32 to 37: one attribute, as the tokenizer takes it.
@@ -65,7 +66,6 @@ _QUOTES = _words(
 _QUOTES_AFTER = _words("divrplyfwdmsg appendonsend x_divrplyfwdmsg stopspelling")
 _LINK = re.compile(r"(?:https?://|mailto:)[!-~]+", re.I)
 _LONGEST_LINK = 120
-_MOST_OLDER = 50
 _TAIL = 40
 _LEAST_SIZE = 2  # px
 _LEAST_OPACITY = 0.1
@@ -147,7 +147,7 @@ def bounded(html: str) -> str:
     """As much of HTML as a parser that repairs can read within bounds: its first tags, few left open."""
     html = html[:LONGEST].replace("\x00", "")
     left: Counter[str] = Counter()
-    total = styled = scanned = 0
+    total = styled = scanned = remade = 0
     for count, found in enumerate(_TAGS.finditer(html)):
         name = found[2].lower()
         if name not in _VOID and name not in _ENDLESS:
@@ -158,8 +158,9 @@ def bounded(html: str) -> str:
                 styled += step * (name in _STYLED)
         ends, crowded = _attributes(html, found.end())
         scanned += ends - found.end()
+        remade += max(styled, 0)
         too_much = count >= _MOST_TAGS or total > _MOST_OPEN or styled > _MOST_STYLED
-        if too_much or crowded or scanned > 4 * LONGEST:
+        if too_much or crowded or scanned > 4 * LONGEST or remade > _MOST_REMADE:
             return html[: found.start()]
     return html
 
@@ -234,13 +235,12 @@ class _Reader:
 
     def _element(self, tag: str, attributes: dict[str, str | None]) -> Element:
         parent = self._elements[-1]
-        older = parent.children if parent is not None else []
         element = Element(
-            tag, attributes, parent, older[-_MOST_OLDER:],
+            tag, attributes, parent, len(parent.children) if parent is not None else 0,
             classes=frozenset((attributes.get("class") or "").split()), id=attributes.get("id") or "",
         )  # fmt: skip
-        if tag[:1].isalpha():  # and no comment
-            older.append(element)
+        if parent is not None and tag[:1].isalpha():  # and no comment
+            parent.children.append(element)
         self._elements.append(element)
         return element
 

@@ -21,6 +21,7 @@ _MOST_RULES = 3_000
 _MOST_LOOKS = 300_000
 _WIDTH = 1_000  # px: of the page that somebody reads
 _DEEPEST = 4
+_MOST_BEFORE = 50
 
 _COMPOUND = re.compile(r"([a-z][\w-]*|\*)?((?:[.#][\w-]+|\[[^\[\]]{1,100}\])*)", re.I)
 _BIT = re.compile(r"[.#][\w-]+|\[[^\[\]]+\]")
@@ -36,12 +37,12 @@ class Spent(Exception):
 
 @dataclass(slots=True)
 class Element:
-    """What selectors ask of an element. `older`: those before it under the same parent."""
+    """What selectors ask of an element. `place`: how many stand before it under the same parent."""
 
     tag: str
     attributes: Mapping[str, str | None]
     parent: Element | None = None
-    older: list[Element] = field(default_factory=list)
+    place: int = 0
     children: list[Element] = field(default_factory=list)
     classes: frozenset[str] = frozenset()
     id: str = ""
@@ -155,7 +156,7 @@ class Sheet:
         how, wanted = steps[at]
         near: Iterator[Element] | list[Element]
         if how in {"+", "~"}:
-            near = element.older[::-1] if how == "~" else element.older[-1:]
+            near = _before(element, 1 if how == "+" else _MOST_BEFORE)
         else:
             near = _above(element) if how == " " else [element.parent] if element.parent else []
         for other in near:
@@ -168,6 +169,13 @@ class Sheet:
         self._looks += 1
         if self._looks > _MOST_LOOKS:
             raise Spent
+
+
+def _before(element: Element, most: int) -> list[Element]:
+    """Those before it under the same parent, the nearest first."""
+    if element.parent is None:
+        return []
+    return element.parent.children[max(element.place - most, 0) : element.place][::-1]
 
 
 def _above(element: Element) -> Iterator[Element]:

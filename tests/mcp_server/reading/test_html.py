@@ -154,6 +154,7 @@ HOSTILE = {
     "deep": "<div>" * 100_000,
     "styled": "".join(f"<p><font a={number}>" for number in range(400)) + "<p>x" * 20_000,
     "some styled": "".join(f"<b a={number}>" for number in range(24)) + "<p>x" * 19_000,
+    "styles made anew": "".join(f"<p><b a={number}>" for number in range(24)) + "<p>x" * 19_000,
     "tables": "<table><tr><td>" * 5_000,
     "comments": "<!--" * 100_000,
     "attributes": "<p " + "a=b " * 100_000 + ">",
@@ -178,6 +179,7 @@ def test_no_page_grows_beyond_its_bounds(name: str) -> None:
     assert kept.lower().count("<font") + kept.lower().count("<b ") <= 25
     assert kept.count("<div") <= 1_001
     assert kept.count("=b") <= 201
+    assert kept.count("<b") * kept.count("<p>x") <= 55_000
     assert len(readable(page, 2_000)) <= 2_000
 
 

@@ -71,19 +71,24 @@ class Read:
     note: str | None = None
 
 
-async def read_mail(gmail: Gmail, about: Message) -> Read | None:
-    """The mail with that id and size, None where it is gone by now. Never more is asked for than can be read.
-
-    Raises ProviderError.
+async def fetched(gmail: Gmail, about: Message) -> Read | Message | None:
+    """The mail with that id and size, None where it is gone by now. Never more is asked for than can be read:
+    of a larger one it is known at once what is to be said. Raises ProviderError.
     """
     try:
         if about.size_estimate > _SMALL:
             found = await _structure(gmail, about)
             if isinstance(found, Read):
                 return found
-        message = await gmail.message(about.id, text=True)
+        return await gmail.message(about.id, text=True)
     except NotFound:
         return None
+
+
+async def read_mail(message: Message) -> Read:
+    """A mail that was fetched with its text. To be called for one after the other: threads that read hold up
+    all else.
+    """
     there = contents(message.payload)
     own, quoted, note = await asyncio.to_thread(_words, there)
     return Read(message, own, quoted, there.attachments, note)

@@ -12,7 +12,7 @@ from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import GmailClient
-from mcp_server.tools.google.gmail.mail import Mail, read_mail
+from mcp_server.tools.google.gmail.mail import Mail, fetched, read_mail
 from mcp_server.tools.google.gmail.pages import USUAL, Page, onward, place, spot
 from mcp_server.tools.google.gmail.several import AT_ONCE, several
 from mcp_server.tools.google.gmail.views import (
@@ -27,6 +27,7 @@ from mcp_server.tools.google.gmail.views import (
 )
 from mcp_server.tools.text import listed, quoted
 from providers.base import NotFound
+from providers.google.gmail import Message
 from providers.google.services import GMAIL_READ
 
 _LINE = 900
@@ -72,9 +73,12 @@ async def gmail_get_thread(
     begin = place(resume, outline.messages)
     page, at, about = Page(max_chars, offset, format == "full"), begin, ""
     while at < len(outline.messages) and not page.full:
-        for mail in await several(lambda each: read_mail(gmail, each), outline.messages[at : at + AT_ONCE]):
+        for found in await several(lambda each: fetched(gmail, each), outline.messages[at : at + AT_ONCE]):
+            if page.full:
+                break
+            mail = await read_mail(found) if isinstance(found, Message) else found
             about = about or (subject(mail.message.payload) if mail is not None else "")
-            if page.full or (mail is not None and not page.take(mail, local, _LINE)):
+            if mail is not None and not page.take(mail, local, _LINE):
                 break
             at += 1
     result = Conversation(
