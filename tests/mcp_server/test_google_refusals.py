@@ -19,7 +19,7 @@ from tests.mcp_server import test_gmail_reading as gmail
 from tests.mcp_server import test_sheets_read as sheets
 from tests.mcp_server import test_tasks_lists as tasks
 from tests.mcp_server import test_youtube as youtube
-from tests.mcp_server.desk import GOOGLE_UPSTREAM, code_of, text_of
+from tests.mcp_server.desk import GOOGLE_LATER, GOOGLE_UPSTREAM, code_of, text_of
 from tests.mcp_server.hall import Hall
 
 Calls = dict[str, dict[str, Any]]
@@ -122,7 +122,7 @@ async def test_limits_short_and_long_and_a_grant_that_has_died(hall: Hall, servi
 async def test_what_is_not_there_is_told_as_that(hall: Hall, service: str) -> None:
     """Whatever a tool is told by an id: one that nothing has is never a success, nor a fault of ours."""
     calls, nowhere = TABLES[service](hall), "nothing0has0this0id0at0all0000000000000000000"
-    async with hall.chat("ana", provider="google", upstream=allowed(service)) as client:
+    async with hall.chat("ana", provider="google", upstream=GOOGLE_UPSTREAM | GOOGLE_LATER) as client:
         listed = {tool.name: tool.input_schema["properties"] for tool in (await client.list_tools()).tools}
         for name, arguments in calls.items():
             for one in [key for key in listed[name] if key.endswith(("_id", "_ids", "resource_name"))]:
