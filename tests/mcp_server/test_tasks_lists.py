@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mcp_server.tools.google.paging import cursor
 from tests.mcp_server.desk import code_of, text_of
 from tests.mcp_server.hall import Hall
 from tests.mcp_server.pages import turned
@@ -112,9 +113,31 @@ async def test_long_notes_fill_an_answer_and_lose_nothing(hall: Hall) -> None:
         result = await client.call_tool("tasks_list_tasks", asked)
         assert len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
         rows = await turned(client, "tasks_list_tasks", asked, "tasks")
+        # Whoever found that much to read asks for less, and goes on where they were.
+        first = result.structured_content
+        less = {**asked, "limit": 2, "cursor": first["next_cursor"]}
+        small = first["tasks"] + await turned(client, "tasks_list_tasks", less, "tasks")
     assert [row["id"] for row in rows] == [row["id"] for row in books["tasks"]]
+    assert [row["id"] for row in small] == [row["id"] for row in books["tasks"]]
     assert len(rows[0]["notes"]) <= 2000
     assert not {"\u202e", "\u200b"} & set(rows[0]["notes"])
+
+
+async def test_a_list_that_changed_under_a_cursor_and_a_cursor_of_another_list(hall: Hall) -> None:
+    lists: list[tuple[str, dict[str, Any], str]] = [
+        ("tasks_list_tasks", {"list_id": "Books to read"}, "tasks"),
+        ("youtube_list_playlist_items", {}, "items"),
+        ("youtube_search", {"query": "raku"}, "results"),
+    ]
+    async with hall.chat("ana", provider="google") as client:
+        for tool, asked, rows in lists:
+            for word in (cursor("of another list"), cursor("x" * 1000, 5)):
+                result = await client.call_tool(tool, {**asked, "cursor": word})
+                assert code_of(result) == "invalid_argument", tool
+                assert "the list begins anew" in text_of(result)
+            short = await client.call_tool(tool, {**asked, "cursor": cursor(None, 999)})
+            assert short.structured_content[rows] == []
+            assert text_of(short) == "There is nothing more."
 
 
 async def test_nothing_and_what_others_wrote(hall: Hall) -> None:

@@ -8,8 +8,11 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mcp_server.errors import Refusal
+from providers.base import Rejected
 
 LONGEST = 2000
 """The most characters that a cursor may have: page tokens are Google's, and opaque."""
@@ -34,6 +37,27 @@ def onward(page: str | None, shown: int, rows: int, following: str | None) -> st
     return cursor(page, shown) if shown < rows else cursor(following)
 
 
+def reach(shown: int, limit: int, most: int) -> int:
+    """How many rows to ask a page for, of which `shown` are behind.
+
+    A smaller page than it was would end before the place that is meant, and the next one would begin there.
+    """
+    return min(shown + limit, most)
+
+
+@contextmanager
+def following(page: str | None) -> Iterator[None]:
+    """A list read from that page token on, which Google answers with a bare 400 where it is no good (any
+    more). Raises Refusal.
+    """
+    try:
+        yield
+    except Rejected as error:
+        if page is None or error.reason != "HTTP_400":
+            raise
+        raise foreign() from None
+
+
 def resumed(word: str | None) -> tuple[str | None, int]:
     """What `cursor` was given; the beginning without a word. Raises Refusal."""
     if not word:
@@ -53,4 +77,8 @@ def resumed(word: str | None) -> tuple[str | None, int]:
 
 def foreign() -> Refusal:
     """The no to a word that is no cursor of this list."""
-    return Refusal("invalid_argument", "`cursor` must be the `next_cursor` of an earlier call of this tool.")
+    return Refusal(
+        "invalid_argument",
+        "`cursor` must be the `next_cursor` of an earlier call of this tool, and no old one. Without it the "
+        "list begins anew.",
+    )

@@ -43,9 +43,13 @@ def part(made: Sequence[tuple[int, V, str]], page: tuple[str | None, int, str | 
                 onward(token, cut, rows, following))  # fmt: skip
 
 
-def told(head: str, lines: Iterable[str], more: str | None, *, empty: str) -> str:
-    """The text of a list: `head` says what it is of, `empty` is the sentence where there is nothing."""
+def told(head: str, lines: Iterable[str], more: str | None, *, empty: str, resumed: str | None = None) -> str:
+    """The text of a list: `head` says what it is of, `empty` is the sentence where there is nothing.
+
+    `resumed`: the cursor that it goes on from, after which there may be no more of what there is.
+    """
     rows = list(lines)
+    empty = "There is nothing more." if resumed else empty
     tail = [f"More with cursor {more}."] if more else []
     return "\n".join([f"{len(rows)} {head}:", *rows, *tail] if rows else [empty, *tail])
 

@@ -136,10 +136,10 @@ def _restoring(meant: Target, lacks: list[str]) -> str:
     said = ["For 30 days the person can restore it in Google Calendar, under Trash, with all answers."]
     if meant.whole.recurring_event_id:
         said.append("`undo` would add a single event beside the recurring one.")
-    elif lacks:
-        said.append(f"`undo` adds a new one without its {listed(lacks)}, and invites its guests anew.")
     else:
-        said.append("`undo` adds a new one, and invites its guests anew.")
+        without = f" without its {listed(lacks)}" if lacks else ""
+        anew = ", and invites its guests anew" if accompanied(meant.whole) else ""
+        said.append(f"`undo` adds a new one{without}{anew}.")
     return " ".join(said)
 
 

@@ -76,8 +76,9 @@ async def docs_read(
     account: AccountLabel = None,
 ) -> Annotated[CallToolResult, DocumentView]:
     """Read a Google Doc: Markdown, its headings, or paragraphs with indexes."""
+    id_ = file_id(document_id, "document_id")
     with spoken("document", NO_DOCUMENT):
-        document = await docs.document(file_id(document_id, "document_id"))
+        document = await docs.document(id_)
     chosen = pick(document, tab)
     text = _VIEWS[view](chosen.document)
     if offset > len(text):
@@ -86,10 +87,10 @@ async def docs_read(
     after = offset + len(some)
     others = [shown(each) for each in document.all_tabs if each is not chosen][:_MOST_TABS]
     result = DocumentView(
-        document_id=document.id,
+        document_id=id_,
         title=clip(document.title),
-        url=link(document.id),
-        revision_id=document.revision_id or None,
+        url=link(id_),
+        revision_id=clip(document.revision_id, 300) or None,
         tab=shown(chosen),
         other_tabs=others or None,
         view=view,

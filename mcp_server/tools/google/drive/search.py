@@ -14,7 +14,7 @@ from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import DriveClient
 from mcp_server.tools.google.drive.view import ROOT, FileView, found, identified, line, view
-from mcp_server.tools.google.paging import resumed
+from mcp_server.tools.google.paging import following, reach, resumed
 from mcp_server.tools.google.rows import Cursor, More, part, told
 from providers.base import ScopeMissing
 from providers.google.driveanswers import DOCUMENT, FOLDER, FORM, SLIDES, SPREADSHEET
@@ -87,7 +87,8 @@ async def drive_search_files(
     if terms.folder and terms.folder != ROOT:
         await found(drive, terms.folder)  # a search in a folder that cannot be seen says nothing of why
     order = None if terms.text else "modifiedTime desc"
-    page = await drive.search(terms, order=order, limit=limit, page_token=token)
+    with following(token):
+        page = await drive.search(terms, order=order, limit=reach(behind, limit, 100), page_token=token)
     rows = [(n, row, line(row)) for n, row in enumerate(map(view, page.files)) if n >= behind]
     shown = part(rows, (token, len(page.files), page.next_page_token), limit)
     result = Found(
@@ -97,7 +98,11 @@ async def drive_search_files(
         next_cursor=shown.next_cursor,
     )
     text_ = told(
-        "found in Google Drive, times in UTC", shown.lines, shown.next_cursor, empty="No file was found."
+        "found in Google Drive, times in UTC",
+        shown.lines,
+        shown.next_cursor,
+        empty="No file was found.",
+        resumed=cursor,
     )
     narrow = f"\n{_NARROW}" if result.searched == "made_with_valet" and not shown.next_cursor else ""
     return answer(result, text_ + narrow)

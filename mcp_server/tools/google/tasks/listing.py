@@ -11,7 +11,7 @@ from mcp_server.answers import answer
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import TasksClient
-from mcp_server.tools.google.paging import resumed
+from mcp_server.tools.google.paging import following, reach, resumed
 from mcp_server.tools.google.rows import Cursor, More, part, told
 from mcp_server.tools.google.tasks.view import ListId, TaskView, boards, day, line, place, view
 from mcp_server.tools.room import fitting
@@ -90,7 +90,7 @@ async def tasks_list_tasks(
     before = day(due_before, "due_before") if due_before else None
     token, behind = resumed(cursor)
     board = await place(tasks, list_id)
-    size = _PAGE if status == "done" else limit  # done ones are few among the others
+    size = _PAGE if status == "done" else reach(behind, limit, _PAGE)  # done ones are few among the others
 
     def wanted(task: Task) -> bool:
         # Whether Google counts the day itself is not documented.
@@ -98,7 +98,10 @@ async def tasks_list_tasks(
         return early and (status == "all" or task.done == (status == "done"))
 
     for _ in range(_PAGES):
-        page = await tasks.tasks(board.id, done=status != "open", limit=size, page_token=token, before=before)
+        with following(token):
+            page = await tasks.tasks(
+                board.id, done=status != "open", limit=size, page_token=token, before=before
+            )
         rows = [(n, view(task)) for n, task in enumerate(page.items) if n >= behind and wanted(task)]
         if rows or not page.next_page_token:
             break
@@ -114,5 +117,7 @@ async def tasks_list_tasks(
     )
     where = f"on {quoted(board.title)}"
     what = {"open": "open tasks", "done": "done tasks", "all": "tasks"}[status]
-    text = told(f"{what} {where}", shown.lines, shown.next_cursor, empty=f"No {what} {where}.")
+    text = told(
+        f"{what} {where}", shown.lines, shown.next_cursor, empty=f"No {what} {where}.", resumed=cursor
+    )
     return answer(result, text)

@@ -12,7 +12,7 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import YouTubeClient
-from mcp_server.tools.google.paging import resumed
+from mcp_server.tools.google.paging import following, reach, resumed
 from mcp_server.tools.google.rows import Cursor, More, part, told
 from mcp_server.tools.google.youtube.refs import playlist_id as parsed
 from mcp_server.tools.google.youtube.refs import url
@@ -55,13 +55,16 @@ async def youtube_list_playlist_items(
 ) -> Annotated[CallToolResult, Listed]:
     """List the person's YouTube playlists, or the videos in a playlist."""
     token, behind = resumed(cursor)
+    size = reach(behind, limit, MOST)
     if playlist_id is None:
-        page, name, id_ = await _mine(youtube, limit, token), None, None
+        with following(token):
+            page, name, id_ = await _mine(youtube, size, token), None, None
         views = [view("playlist", row) for row in page.items]
         head, empty = "playlists", "This person has no playlists of their own."
     else:
         id_, name = await _meant(youtube, playlist_id)
-        page = await youtube.items(id_, limit, token)
+        with following(token):
+            page = await youtube.items(id_, size, token)
         views = await _videos(youtube, page)
         head, empty = f"videos in {quoted(name)}", f"There is nothing in {quoted(name)}."
     made = [(n, row, line(row)) for n, row in enumerate(views) if n >= behind]
@@ -75,7 +78,7 @@ async def youtube_list_playlist_items(
     )
     if page.info.total is not None and page.info.total > len(shown.rows):
         head = f"of {page.info.total} {head}"
-    return answer(result, told(head, shown.lines, shown.next_cursor, empty=empty))
+    return answer(result, told(head, shown.lines, shown.next_cursor, empty=empty, resumed=cursor))
 
 
 async def _mine(youtube: YouTube, limit: int, token: str | None) -> Things:

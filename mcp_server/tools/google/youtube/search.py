@@ -12,12 +12,12 @@ from mcp_server.errors import Refusal
 from mcp_server.inject import AccountLabel
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import YouTubeClient
-from mcp_server.tools.google.paging import resumed
+from mcp_server.tools.google.paging import following, reach, resumed
 from mcp_server.tools.google.rows import Cursor, More, part, told
 from mcp_server.tools.google.youtube.refs import Ref, ref
 from mcp_server.tools.google.youtube.view import Kind, ThingView, duration, line, result, view
 from providers.google.services import YOUTUBE_READ
-from providers.google.youtube import Order, YouTube
+from providers.google.youtube import MOST, Order, YouTube
 from providers.google.youtubeanswers import Thing
 
 Rows = tuple[list[ThingView], str | None]
@@ -57,6 +57,7 @@ async def youtube_search(
     if not words and not channel:
         raise Refusal("invalid_argument", "Give a `query`, or a `channel` to see what is on it.")
     token, behind = resumed(cursor)
+    size = reach(behind, limit, MOST)
     known = ref(words) if words and token is None and not behind else None
     exact = await _exact(youtube, known) if known else None
     if exact is not None or (known and known.sure):
@@ -66,14 +67,22 @@ async def youtube_search(
         place = await _channel(youtube, channel) if channel else None
         searched = bool(words) or type == "channel" or (order or "date") != "date"
         if place is not None and not searched:
-            rows = await _on(youtube, place, type, limit, token)
+            with following(token):
+                rows = await _on(youtube, place, type, size, token)
         else:
-            rows = await _search(youtube, words, type, place.id if place else None, order, limit, token)
-    views, following = rows
+            with following(token):
+                rows = await _search(youtube, words, type, place.id if place else None, order, size, token)
+    views, after = rows
     made = [(n, row, line(row)) for n, row in enumerate(views) if n >= behind]
-    shown = part(made, (token, len(views), following), limit)
+    shown = part(made, (token, len(views), after), limit)
     found = Found(results=shown.rows, searched=searched, next_cursor=shown.next_cursor)
-    text = told("found on YouTube", shown.lines, shown.next_cursor, empty="Nothing was found on YouTube.")
+    text = told(
+        "found on YouTube",
+        shown.lines,
+        shown.next_cursor,
+        empty="Nothing was found on YouTube.",
+        resumed=cursor,
+    )
     return answer(found, text)
 
 
