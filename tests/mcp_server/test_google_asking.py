@@ -68,6 +68,7 @@ async def _shared(client: Client) -> dict[str, Mapping[str, Any]]:
     await good(client, "drive_share_file", file_id=folder, **who)
     return {
         "drive_share_file": {"file_id": ids[0], **who},
+        "drive_create_file": {"name": "Plan", **plan, "folder_id": folder},
         "drive_update_file": {"file_id": ids[0], "move_to": folder},
         "drive_unshare_file": {"file_id": ids[1], "permission_id": shared["permission"]["permission_id"]},
         "drive_trash_file": {"file_id": ids[2]},

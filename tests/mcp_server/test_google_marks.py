@@ -11,12 +11,13 @@ from providers.google import GOOGLE
 SERVICES = {service.name: service for service in GOOGLE.services}
 TOOLS: dict[str, Spec] = {name: spec for name, spec in specs(MODULES).items() if spec.service in SERVICES}
 
-# What sends, shares, invites or deletes: into a shared folder moves what is shared then, and an empty value
-# deletes. An invitation that Google writes nobody about is one too.
+# What sends, shares, invites or deletes: what moves into a shared folder or is made there is shared, and an
+# empty value deletes. An invitation that Google writes nobody about is one too.
 ASK = {
     "calendar_create_event", "calendar_update_event", "calendar_delete_event", "calendar_respond_to_event",
     "gmail_send_draft", "gmail_send_message", "gmail_trash_thread",
     "drive_share_file", "drive_unshare_file", "drive_trash_file", "drive_update_file",
+    "drive_create_file",
     "docs_edit", "sheets_clear_range", "sheets_update_range", "tasks_delete_task",
 }  # fmt: skip
 

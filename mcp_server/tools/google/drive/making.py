@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from mcp_server.answers import answer
 from mcp_server.errors import Refusal
 from mcp_server.filelinks import FileLink
-from mcp_server.inject import AccountLabel, Transfers
+from mcp_server.inject import AccountLabel, Confirm, Transfers
 from mcp_server.toolbox import tool
 from mcp_server.tools.google.client import DriveClient
 from mcp_server.tools.google.drive.content import MOST, made
@@ -44,9 +44,11 @@ class Made(BaseModel):
     read_only=False,
     destructive=False,
     idempotent=False,
+    asks=True,
 )
 async def drive_create_file(
     drive: DriveClient,
+    confirm: Confirm,
     transfers: Transfers,
     name: Name,
     type: Annotated[Literal["doc", "sheet", "folder", "file"], Field(description="Kind.")],
@@ -61,6 +63,10 @@ async def drive_create_file(
         raise Refusal("invalid_argument", "A folder has no `content`: make it, then files in it.")
     body = None if content is None or kind == FOLDER else made(kind or "", name, content, content_type)
     inside = None if folder_id in {None, ROOT} else await folder(drive, folder_id, "folder_id")
+    if inside is not None and inside.shared:
+        lines = [("File", name), ("Folder", inside.name), ("Seen by", "all who may see that folder")]
+        lines += [("Text", content)] if content else []
+        await confirm("Make this in a shared folder", lines, same=(inside.id,))
     if kind is None and body is None:
         link = await transfers.offer(new_file(name, inside.id if inside else None, content_type or ""))
         text = f"Nothing is there yet: {quoted(name)} is made when it is uploaded. {link.sentence}"
