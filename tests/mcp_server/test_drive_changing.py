@@ -137,6 +137,20 @@ async def test_renaming_and_moving_there_and_back(hall: Hall) -> None:
     assert code_of(cycle) == "invalid_argument"
 
 
+async def test_a_way_back_is_told_only_where_there_is_one(hall: Hall) -> None:
+    """Valet can take a file out of a folder that it was not given, and can't put it into it again."""
+    id_ = given(hall, "Packing list.txt")
+    async with hall.chat("ana", provider="google") as client:
+        both = await client.call_tool(
+            "drive_update_file", {"file_id": id_, "name": "Liste.txt", "move_to": "root"}
+        )
+        await undone(client, both)
+    assert both.structured_content["not_undoable"] == "folder"
+    assert both.structured_content["undo"]["arguments"] == {"file_id": id_, "name": "Packing list.txt"}
+    assert "can't move it back" in text_of(both)
+    assert truly(hall, id_)["parent"] != files(hall)["Travel"]
+
+
 async def test_content_and_what_was_there_before(hall: Hall) -> None:
     text = put(hall, "Note.txt", "text/plain", "alt: Größe")
     long = put(hall, "Long.txt", "text/plain", "x" * 9000)

@@ -122,11 +122,12 @@ async def test_what_is_not_shared(hall: Hall) -> None:
             "drive_unshare_file", {"file_id": id_, "permission_id": "ana.duarte@gmail.com"}
         )
         nobody = await client.call_tool("drive_unshare_file", {"file_id": id_, "permission_id": "../1"})
+        blank = await client.call_tool("drive_unshare_file", {"file_id": id_, "permission_id": " "})
     assert code_of(stranger) == "conflict"
     assert "`notify`: true" in text_of(stranger)
     assert NOBODY not in text_of(stranger)
     assert code_of(owner) == "conflict"
-    assert code_of(nobody) == "not_found"
+    assert code_of(nobody) == code_of(blank) == "not_found"
     assert shared(hall, id_) == []
 
 

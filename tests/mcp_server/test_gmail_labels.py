@@ -180,6 +180,12 @@ async def test_into_the_trash_and_back(hall: Hall) -> None:
         assert labels(hall) == before
         back = await asked(client, "gmail_trash_thread", thread_id=lunch, undo=True)
         assert (back["in_trash"], labels(hall)) == (False, before)
+        assert (back["changed"], back["undo"]) == (False, [])
+        await asked(client, "gmail_trash_thread", thread_id=lunch)
+        once = labels(hall)
+        again = await asked(client, "gmail_trash_thread", thread_id=lunch)
+        assert (again["in_trash"], again["changed"], again["undo"]) == (True, False, [])
+        assert labels(hall) == once
         missing = await client.call_tool("gmail_trash_thread", {"thread_id": "123456789abcdef0"})
         assert code_of(missing) == "not_found"
     assert "Gmail deletes it there after 30 days" in text_of(result)

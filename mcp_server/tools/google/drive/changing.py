@@ -83,19 +83,22 @@ async def drive_update_file(
     if plan.into is not None and plan.into.shared:
         lines = [("File", file.name), ("Folder", plan.into.name), ("Seen by", "all who may see that folder")]
         await confirm("Move this into a shared folder", lines, same=(file.id, plan.into.id))
+    lost = ["content"] if plan.content is not None and old is None else []
+    lost += ["folder"] if plan.into is not None and not await _way_back(drive, file) else []
     after = await _applied(drive, file, plan)
     link = await transfers.offer(new_content(file.id, after.name)) if upload else None
-    lost = "content" if plan.content is not None and old is None else None
     result = Changed(
         file=brief(after),
         changed=plan.changed,
         upload=link.shown if link else None,
-        undo=_undo(file, plan, old, account),
-        not_undoable=lost,
+        undo=_undo(file, plan, old, account, back="folder" not in lost),
+        not_undoable=listed(lost) if lost else None,
     )
     what = f"Changed {listed(plan.changed)} of" if plan.changed else "Nothing had to be changed of"
     said = [f"{what} {quoted(after.name)}. {result.file.link or ''}".strip()]
-    if lost:
+    if "folder" in lost:
+        said.append("Valet can't move it back: the folder of before was not made or opened with it.")
+    if "content" in lost:
         said.append("Google keeps the content of before: the person finds it under “Version history”.")
     said += [link.sentence] if link else []
     return answer(result, " ".join(said), *([link.block] if link else []))
@@ -147,6 +150,15 @@ async def _text_of(drive: Drive, file: File) -> str | None:
         return None
 
 
+async def _way_back(drive: Drive, file: File) -> bool:
+    """Whether Valet may put the file into the folder that it is in."""
+    try:
+        await folder(drive, file.folder or "", "move_to")
+    except Refusal:
+        return False
+    return True
+
+
 async def _applied(drive: Drive, file: File, plan: _Plan) -> File:
     if not plan.changed:
         return file
@@ -159,11 +171,11 @@ async def _applied(drive: Drive, file: File, plan: _Plan) -> File:
     )
 
 
-def _undo(file: File, plan: _Plan, old: str | None, account: str | None) -> Undo | None:
+def _undo(file: File, plan: _Plan, old: str | None, account: str | None, *, back: bool) -> Undo | None:
     before: dict[str, Any] = {}
     if "name" in plan.changed:
         before["name"] = file.name
-    if "move_to" in plan.changed and file.folder:
+    if "move_to" in plan.changed and back:
         before["move_to"] = file.folder
     if "content" in plan.changed and old is not None:
         before["content"] = old

@@ -177,8 +177,7 @@ async def drive_unshare_file(
     if not file.may.share:
         raise Rejected("google", "unshare", "insufficientFilePermissions")
     wanted = permission_id.strip().casefold()
-    known = [one for one in await drive.permissions(file.id)
-             if wanted in {one.id.casefold(), one.email.casefold(), one.domain.casefold()}]  # fmt: skip
+    known = [one for one in await drive.permissions(file.id) if wanted and wanted in _called(one)]
     if not known:
         raise Refusal(
             "not_found",
@@ -192,6 +191,11 @@ async def drive_unshare_file(
     await drive.unshare(file.id, one.id)
     result = Unshared(file=brief(file), removed=sharing(one), undo=_undo(file, one, account))
     return answer(result, f"{quoted(one.whom)} can't open {quoted(file.name)} by this permission any more.")
+
+
+def _called(one: Permission) -> set[str]:
+    """By what a permission may be named; what it has not is ""."""
+    return {one.id.casefold(), one.email.casefold(), one.domain.casefold()}
 
 
 def _undo(file: File, one: Permission, account: str | None) -> Undo | None:

@@ -26,6 +26,7 @@ class Trashed(BaseModel):
     subject: str
     in_trash: bool
     messages: int
+    changed: bool = True
     undo: list[Undo]
 
 
@@ -52,6 +53,13 @@ async def gmail_trash_thread(
         raise NotFound("google", "trash")
     first = before.messages[0]
     about = subject(first.payload)
+    there = ["TRASH" in message.label_ids for message in before.messages]
+    if all(there) if not undo else not any(there):
+        same = Trashed(
+            thread_id=thread_id, subject=about, in_trash=not undo, messages=len(there), changed=False, undo=[]
+        )
+        where = "not in the trash" if undo else "in the trash"
+        return answer(same, f"{quoted(about) if about else 'The conversation'} was {where} already.")
     if not undo:
         await confirm(
             "Move this conversation to the trash",
