@@ -240,6 +240,27 @@ async def test_another_link_leaves_the_way_on(chat: Chat, deck: Deck) -> None:
     await expect(chat.at("#title")).to_have_text("Despacito")
 
 
+async def test_who_is_done_while_the_page_looks_is_not_overheard(chat: Chat, deck: Deck) -> None:
+    """Coming back to the window makes the page look by itself; the person may press the button meanwhile."""
+    asked, held = asyncio.Event(), asyncio.Event()
+
+    async def slow(tool: str, arguments: dict[str, object]) -> dict[str, object]:
+        before = {"result": UNCONNECTED}
+        asked.set()
+        await held.wait()
+        chat.serve = deck.serve
+        return before
+
+    await chat.show("player.html", UNCONNECTED)
+    await chat.button("Open the connect page").click()
+    chat.serve = slow
+    await chat.button("I’m done").click()
+    await asked.wait()
+    await chat.button("I’m done").click()
+    held.set()
+    await expect(chat.at("#title")).to_have_text("Despacito")
+
+
 async def test_the_link_is_found_in_the_text_where_the_host_keeps_nothing_else(chat: Chat) -> None:
     await chat.show("player.html", {**UNCONNECTED, "_meta": {}})
     await chat.button("Open the connect page").click()
