@@ -10,6 +10,7 @@ from tests.mcp_server.desk import code_of, text_of
 from tests.mcp_server.hall import Hall
 from tests.mcp_server.test_calendar_reading import add, good
 from tests.mcp_server.test_contacts import contact
+from tests.mcp_server.test_docs_read import file
 from tests.mcp_server.test_tasks_lists import board, task
 from tests.mcp_server.test_youtube import playlist, video
 
@@ -130,3 +131,28 @@ async def test_a_second_company_is_not_written_over_by_taking_back(hall: Hall) -
             assert ("undo" in result.structured_content) == undoes
             assert says in text_of(result)
             assert ("no title" in text_of(result)) == ("no title" in says)
+
+
+async def test_an_id_of_google_s_that_has_no_end_is_no_end_of_the_answer(hall: Hall) -> None:
+    """Of a file the id that was asked for is told; of a task there is then no way back."""
+    book, paper = file(hall, "Household budget"), file(hall, "Family recipes")
+
+    def endless(answer: Any) -> Any:
+        wide = "w" * 40_000
+        if "updates" in answer:
+            return {"updates": {"updatedRange": wide}}
+        ids = {"spreadsheetId", "documentId", "id"} & set(answer) if answer.get("title") != "My Tasks" else ()
+        return {**answer, **dict.fromkeys(ids, wide)}
+
+    async with hall.chat("ana", provider="google") as client:
+        hall.judge.bend = endless
+        for tool, asked in (
+            ("sheets_get_spreadsheet", {"spreadsheet_id": book}),
+            ("docs_read", {"document_id": paper}),
+            ("sheets_append_rows", {"spreadsheet_id": book, "range": "Budget", "rows": [[1]]}),
+            ("tasks_create_task", {"title": "Endless"}),
+        ):
+            result = await client.call_tool(tool, asked)
+            assert not result.is_error, (tool, text_of(result))
+            assert len(result.model_dump_json(by_alias=True, exclude_none=True).encode()) <= 30_000
+    assert "undo" not in result.structured_content

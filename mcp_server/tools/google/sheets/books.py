@@ -95,8 +95,10 @@ async def sheets_get_spreadsheet(
 
 async def opened(sheets: Sheets, spreadsheet_id: str) -> Spreadsheet:
     """The spreadsheet without its cells. Raises Refusal for what is none."""
+    id_ = file_id(spreadsheet_id, "spreadsheet_id")
     with spoken("spreadsheet", NO_BOOK):
-        return await sheets.spreadsheet(file_id(spreadsheet_id, "spreadsheet_id"))
+        book = await sheets.spreadsheet(id_)
+    return book.model_copy(update={"id": id_})  # ours, whatever the answer calls it
 
 
 def link(spreadsheet_id: str) -> str:

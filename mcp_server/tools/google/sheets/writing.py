@@ -140,7 +140,7 @@ async def sheets_append_rows(
         undo=Undo(
             tool="sheets_clear_range", arguments={"spreadsheet_id": book.id, "range": done.updates.range}
         ).at(account)
-        if done.updates.range
+        if 0 < len(done.updates.range) <= LONGEST
         else None,
     )
     after = f", after {result.after}" if result.after else ""

@@ -30,7 +30,7 @@ class TaskAdded(BaseModel):
 
     task: TaskView
     list_name: str
-    undo: Undo | None
+    undo: Undo | None = None
 
 
 class TaskChanged(BaseModel):
