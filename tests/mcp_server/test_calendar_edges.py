@@ -87,6 +87,27 @@ async def test_a_deleted_series_comes_back_on_the_clock_of_its_own_zone(hall: Ha
     assert {start[10:] for start in before} == {"T14:00:00+00:00", "T13:00:00+00:00", "T14:00:00+01:00"}
 
 
+async def test_what_adding_it_again_leaves_out_is_said(hall: Hall) -> None:
+    """Least of all may a private event come back for all to see without a word."""
+
+    def rich(answer: Any) -> Any:
+        if answer.get("summary") == "X":
+            answer |= {"visibility": "private", "transparency": "transparent"}
+            answer["attendees"] = [{"email": "room@resource.calendar.google.com", "resource": True}]
+            answer["attachments"] = [{"title": "Plan", "fileUrl": "https://drive.google.com/open?id=1"}]
+        return answer
+
+    async with hall.chat("ana", provider="google") as client:
+        made = await add(client, "09T10:00", "09T11:00")
+        hall.judge.bend = rich
+        result = await client.call_tool("calendar_delete_event", {"event_id": made["id"]})
+        assert "adds a new one without its visibility, free time, rooms and files." in text_of(result)
+        hall.judge.bend = None
+        plain = await add(client, "10T10:00", "10T11:00")
+        result = await client.call_tool("calendar_delete_event", {"event_id": plain["id"]})
+        assert "`undo` adds a new one." in text_of(result)
+
+
 async def test_the_note_of_an_answer_is_taken_back_with_it(hall: Hall) -> None:
     async with (
         hall.chat("ben", provider="google") as ben,

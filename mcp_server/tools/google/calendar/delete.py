@@ -143,6 +143,17 @@ def _restoring(meant: Target, lacks: list[str]) -> str:
     return " ".join(said)
 
 
+def _unnamed(event: Event) -> list[str]:
+    """What the event has that no argument of ours names."""
+    has = {
+        "visibility": event.visibility not in {"", "default"},
+        "free time": event.transparency == "transparent",
+        "rooms": any(guest.resource for guest in event.attendees),
+        "files": bool(event.attachments),
+    }
+    return [name for name, there in has.items() if there]
+
+
 def _again(meant: Target) -> tuple[dict[str, Any] | None, list[str]]:
     """The arguments that add an event like it, and what they lack; None where they can't say what it is."""
     event = meant.whole
@@ -162,6 +173,7 @@ def _again(meant: Target) -> tuple[dict[str, Any] | None, list[str]]:
         whole.pop("attendees", None)
     if event.hangout_link:
         whole["add_meet"] = True
+    lacks += _unnamed(event)
     whole, dropped = fitting(whole)
     lacks += dropped
     said = event.summary and exact(event.summary) and "start" in whole
