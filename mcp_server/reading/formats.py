@@ -17,7 +17,7 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
-from mcp_server.reading.html import readable
+from mcp_server.reading.html import pieces, readable
 from mcp_server.reading.mail import mail_text
 
 MOST = 2_000_000
@@ -27,6 +27,7 @@ _MOST_UNPACKED = 64_000_000
 _MOST_FILES = 5_000
 _A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 _SLIDE = re.compile(r"ppt/slides/slide(\d+)\.xml")
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _ODF = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
 
 
@@ -84,11 +85,34 @@ def _docx(body: bytes) -> Iterator[str]:
     try:
         # No picture is taken over: they would come as data URIs.
         converted = mammoth.convert_to_html(
-            io.BytesIO(body), convert_image=mammoth.images.img_element(_no_picture)
+            io.BytesIO(_without_hidden(body)), convert_image=mammoth.images.img_element(_no_picture)
         )
     except (KeyError, ValueError, OSError, ElementTree.ParseError, AttributeError):
         raise Unreadable("damaged") from None
     yield readable(converted.value, MOST, ours=True)
+
+
+def _without_hidden(body: bytes) -> bytes:
+    """The package without runs that Word hides (ECMA-376 part 1, 17.3.2.41 `vanish`), where there are any."""
+    with zipfile.ZipFile(io.BytesIO(body)) as package:
+        parts = [(each.filename, package.read(each)) for each in package.infolist()]
+    if not any(b"vanish" in part for _, part in parts):
+        return body
+    kept = io.BytesIO()
+    with zipfile.ZipFile(kept, "w") as package:
+        for name, part in parts:
+            hides = name.endswith(".xml") and b"vanish" in part
+            package.writestr(name, _shown(_xml(part)) if hides else part)
+    return kept.getvalue()
+
+
+def _shown(root: ElementTree.Element) -> bytes:
+    for parent in list(root.iter()):
+        for run in parent.findall(f"{_W}r"):
+            sign = run.find(f"{_W}rPr/{_W}vanish")
+            if sign is not None and sign.get(f"{_W}val") not in {"0", "false", "off"}:
+                parent.remove(run)
+    return ElementTree.tostring(root)
 
 
 def _no_picture(image: object) -> dict[str, str]:
@@ -143,7 +167,11 @@ def _sheet(body: bytes) -> Iterator[str]:
 
 
 def _html(body: bytes) -> Iterator[str]:
-    yield readable(_decoded(body), MOST)
+    text = _decoded(body)
+    read = readable(text, MOST)
+    if not read and pieces(text).cut:
+        raise Unreadable("too_large")
+    yield read
 
 
 def _mail(body: bytes) -> Iterator[str]:
@@ -164,7 +192,7 @@ def _mail(body: bytes) -> Iterator[str]:
 
 
 def _text(body: bytes) -> Iterator[str]:
-    yield _decoded(body)
+    yield _decoded(body).replace("\r\n", "\n")
 
 
 def _decoded(body: bytes) -> str:

@@ -29,16 +29,21 @@ def visible(text: str) -> str:
         elif char in _JOINERS:
             if _joins(text[at - 1 : at], text[at + 1 : at + 2]):
                 found.append(char)
-        elif char in _VARIANTS:
-            if char in _OF_EMOJI and text[at - 1 : at] not in _VARIANTS:
+        elif char in _OF_EMOJI:
+            if text[at - 1 : at] not in _VARIANTS:
                 found.append(char)
-        elif char not in _FILLERS and not 0xE0000 <= ord(char) <= 0xE0FFF:
+        elif not unseen(char):
             category = unicodedata.category(char)
             if category in {"Cc", "Zl", "Zp", "Zs"}:
                 found.append(" ")
             elif category not in {"Cf", "Cs", "Co", "Cn"}:
                 found.append(char)
     return "".join(found)
+
+
+def unseen(char: str) -> bool:
+    """Whether it is a letter by its kind, and still nothing that anybody sees."""
+    return char in _FILLERS or char in _VARIANTS - _OF_EMOJI or 0xE0000 <= ord(char) <= 0xE0FFF
 
 
 def _joins(before: str, after: str) -> bool:

@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable
 from html import unescape
 
+from mcp_server.reading.letters import unseen
+
 _LONGEST = 200
 _LONGEST_HTML = 4000
 _TAG = re.compile(r"<(?:(?P<comment>!--)|(?P<closing>/)?(?P<name>[A-Za-z][A-Za-z0-9]*)|[!?/])")
@@ -19,7 +21,7 @@ def clip(text: str, most: int = _LONGEST) -> str:
     plain = "".join(
         " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
         for char in text[: 4 * most]
-        if unicodedata.category(char) not in {"Cf", "Cs"}
+        if unicodedata.category(char) not in {"Cf", "Cs"} and not (char > "~" and unseen(char))
     )
     line = " ".join(plain.split())
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -37,6 +37,11 @@ def test_what_a_reader_sees(html: str, words: str) -> None:
     assert clip(plain(html)) == words
 
 
+def test_what_nobody_sees_is_no_part_of_a_name() -> None:
+    bytes_ = "".join(chr(code) for code in (0xFE01, 0xE0101, 0xE0041, 0x3164, 0x2800, 0x180B))
+    assert clip(f"Ana{bytes_} ❤\ufe0f Ben") == "Ana ❤\ufe0f Ben"
+
+
 PIECES = st.lists(
     st.sampled_from(["<", ">", "<a ", "<!", "<!--", "-->", "<![", "]]>", "</", "<script", "</script>",
                      "<svg/", "İ", "&", "&#", ";", "'", '"', "x", "\x00", "\u202e", "\ud800", "<b x="]),

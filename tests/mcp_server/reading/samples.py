@@ -63,7 +63,11 @@ def bomb_pdf(size: int) -> bytes:
 
 
 def docx(*paragraphs: str) -> bytes:
-    inner = "".join(f"<w:p><w:r><w:t>{words}</w:t></w:r></w:p>" for words in paragraphs)
+    """A paragraph that is an XML element is one as it is."""
+    inner = "".join(
+        words if words.startswith("<") else f"<w:p><w:r><w:t>{words}</w:t></w:r></w:p>"
+        for words in paragraphs
+    )
     part = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
     return package(
         {

@@ -16,6 +16,11 @@ async def read(body: bytes, kind: str = "", name: str = "", most: int = 10_000, 
     return await Reader().text(body, kind, name, most, offset)
 
 
+def hidden(sign: str, words: str) -> str:
+    """A paragraph of Word's whose run has that property."""
+    return f"<w:p><w:r><w:rPr>{sign}</w:rPr><w:t>{words}</w:t></w:r></w:p>"
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "name", "read_as", "words"),
     [
@@ -23,6 +28,8 @@ async def read(body: bytes, kind: str = "", name: str = "", most: int = 10_000, 
                      "[page 1]\nInvoice 4711\n\n[page 2]\nPage two\n\n", id="pdf"),
         pytest.param(samples.docx("Dear Ana,", "it is done."), "", "a.docx", "docx",
                      "Dear Ana,\n\nit is done.", id="docx"),
+        pytest.param(samples.docx("see", hidden("<w:vanish/>", "no"), hidden('<w:vanish w:val="0"/>', "it")),
+                     "", "a.docx", "docx", "see\n\nit", id="hidden in a docx"),
         pytest.param(samples.xlsx("Cash", [["a", "b,c"], ["1", "2"]]), XLSX, "", "sheet",
                      '[sheet Cash]\na,"b,c"\n1,2\n\n', id="xlsx"),
         pytest.param(samples.pptx("Title", "More"), "", "", "pptx", "[slide 1]\nTitle\n\n[slide 2]\nMore\n\n",
@@ -30,6 +37,7 @@ async def read(body: bytes, kind: str = "", name: str = "", most: int = 10_000, 
         pytest.param(samples.odt("Olá", "Ana"), "", "", "odf", "Olá\nAna\n", id="odt"),
         pytest.param(b"<p>Hi<p hidden>no", "text/html", "", "html", "Hi", id="html"),
         pytest.param("né\u200bé".encode("cp1252", "ignore"), "text/plain", "", "text", "néé", id="latin"),
+        pytest.param(b"a\r\nb\r\n", "text/plain", "", "text", "a\nb\n", id="lines of windows"),
         pytest.param("a,b\n".encode("utf-16"), "text/csv", "", "text", "a,b\n", id="utf16"),
         pytest.param(b"From: a@b\nSubject: =?utf-8?B?SGk=?=\n\nHello\n> old\n", "message/rfc822", "", "mail",
                      "From: a@b\nSubject: Hi\n\nHello\n\n[quoted]\nold", id="mail"),
@@ -52,6 +60,7 @@ async def test_a_part_says_how_much_there_is() -> None:
     [
         pytest.param(b"\x89PNG\r\n\x1a\n\x00\x00\x00\x00", "image/png", "a.png", "unsupported", id="picture"),
         pytest.param(b"\x00" * 500, "text/plain", "a.txt", "unsupported", id="binary called text"),
+        pytest.param(b"<b>" * 25 + b"seen", "text/html", "", "too_large", id="html beyond its bounds"),
         pytest.param(b"MZ\x90", "application/octet-stream", "a.exe", "unsupported", id="program"),
         pytest.param(samples.pdf("x", encrypted=True), "application/pdf", "", "password", id="locked"),
         pytest.param(b"%PDF-1.4\nnothing", "application/pdf", "", "damaged", id="no pdf"),

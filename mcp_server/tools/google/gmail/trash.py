@@ -58,8 +58,8 @@ async def gmail_trash_thread(
         same = Trashed(
             thread_id=thread_id, subject=about, in_trash=not undo, messages=len(there), changed=False, undo=[]
         )
-        where = "not in the trash" if undo else "in the trash"
-        return answer(same, f"{quoted(about) if about else 'The conversation'} was {where} already.")
+        where = "not in the trash already" if undo else "in the trash already; `undo`: true takes it out"
+        return answer(same, f"{quoted(about) if about else 'The conversation'} was {where}.")
     if not undo:
         await confirm(
             "Move this conversation to the trash",
