@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_server.toolbox import Entry, Toolbox
+from mcp_server.toolbox import specs
 from mcp_server.tools import MODULES
 from providers.google import GOOGLE
 
@@ -32,20 +32,16 @@ CHANGING = {
 SERVICES = {service.name for service in GOOGLE.services}
 
 
-def entries() -> dict[str, Entry]:
-    box = Toolbox(MODULES)
-    found = {tool.name: box.find(tool.name) for tool in box.tools}
-    return {name: entry for name, entry in found.items() if entry and entry.spec.service in SERVICES}
+TOOLS = {name: spec for name, spec in specs(MODULES).items() if spec.service in SERVICES}
 
 
 def test_all_of_googles_tools_are_there() -> None:
-    assert set(entries()) == {*READING, *ADDING, *CHANGING}
-    assert len(entries()) == 44
+    assert set(TOOLS) == {*READING, *ADDING, *CHANGING}
+    assert len(TOOLS) == 44
 
 
 def test_their_hints() -> None:
-    for name, entry in entries().items():
-        spec = entry.spec
+    for name, spec in TOOLS.items():
         assert spec.read_only is (name in READING), name
         assert spec.destructive is (name in CHANGING), name
         assert spec.idempotent is {**dict.fromkeys(READING, True), **ADDING, **CHANGING}[name], name

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcp_server.toolbox import Toolbox
+from mcp_server import toolbox
+from mcp_server.toolbox import Spec
 from mcp_server.tools import MODULES
 from providers.google import GOOGLE
 from tests.mcp_server import mailbox
@@ -58,10 +59,9 @@ def service(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def specs(service: str) -> dict[str, Any]:
-    box = Toolbox(MODULES)
-    entries = [box.find(tool.name) for tool in box.tools]
-    return {each.tool.name: each.spec for each in entries if each and each.spec.service == service}
+def specs(service: str) -> dict[str, Spec]:
+    """What is said of a service's tools; no schema is made for it."""
+    return {name: spec for name, spec in toolbox.specs(MODULES).items() if spec.service == service}
 
 
 async def test_no_tool_is_left_out_and_each_says_what_it_lacks(hall: Hall, service: str) -> None:
