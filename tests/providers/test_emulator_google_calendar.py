@@ -315,18 +315,6 @@ def test_the_journal_counts_by_template(ana: CalendarWire, emulator: EmulatorPro
 # Over a restart
 
 
-def test_calendars_outlive_a_restart(tmp_path: Path) -> None:
-    state = tmp_path / "emulator.json"
-    with EmulatorProcess(state) as emulator:
-        ana = CalendarWire(emulator)
-        made = ana.insert(TEA)
-        before = ana.events(**day(1))
-    with EmulatorProcess(state) as emulator:
-        again = CalendarWire(emulator)
-        assert again.json(f"{EVENTS}/{made['id']}") == made
-        assert again.events(**day(1)) == before
-
-
 def test_a_day_later_tomorrow_is_furnished_again(tmp_path: Path) -> None:
     state = tmp_path / "emulator.json"
     with EmulatorProcess(state) as emulator:

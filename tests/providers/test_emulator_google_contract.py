@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -59,6 +60,12 @@ ASKS = {
                       "items", {"part": "snippet", "mine": "true"}, size="maxResults",
                       other={"part": "id,snippet"}),
 }  # fmt: skip
+EVENTS = "/calendar/v3/calendars/primary/events"
+TEA = {
+    "summary": "Tea",
+    "start": {"dateTime": "2027-03-10T16:00:00Z"},
+    "end": {"dateTime": "2027-03-10T17:00:00Z"},
+}
 PAGED = [name for name, ask in ASKS.items() if ask.size]
 
 
@@ -192,3 +199,43 @@ def test_everything_outlives_a_restart() -> None:
     loaded = json.loads(json.dumps(fresh.dump()))["apis"]
     assert loaded.pop("calendar") != data["apis"].pop("calendar")
     assert loaded == data["apis"]
+
+
+def seen(emulator: EmulatorProcess) -> Json:
+    """What ana has of everything."""
+    calendar = GoogleWire(emulator, "calendar.v3", ("calendar.events",))
+    return {
+        "events": calendar.json(
+            "GET", EVENTS, timeMin="2027-03-01T00:00:00Z", timeMax="2027-03-20T00:00:00Z"
+        ),
+        "files": DriveWire(emulator).json("/files", fields="*"),
+        "lists": emulator.read("tasks/lists", account="ana"),
+        "contacts": emulator.read("people/contacts", account="ana"),
+        "library": emulator.read("youtube/library"),
+    }
+
+
+def test_what_was_done_outlives_a_restart(tmp_path: Path) -> None:
+    """What was made is there, and all the rest as it was."""
+    with EmulatorProcess(tmp_path / "state.json") as before:
+        calendar = GoogleWire(before, "calendar.v3", ("calendar.events",))
+        made = calendar.json("POST", EVENTS, TEA)
+        drive = DriveWire(before)
+        file = drive.multipart({"name": "Kept.txt"}, "text/plain", "für später".encode(), fields="*").json()
+        drive.change(drive.of()["Notes.txt"], {"trashed": True})
+        GoogleWire(before, "tasks.v1", ("tasks",)).json(
+            "POST", "/tasks/v1/lists/@default/tasks", {"title": "Kept"}
+        )
+        people = GoogleWire(before, "people.v1", ("contacts",))
+        people.json("POST", "/v1/people:createContact", {"names": [{"givenName": "Kept"}]})
+        youtube = GoogleWire(before, "youtube.v3", ("youtube",))
+        youtube.json("POST", "/youtube/v3/playlists", {"snippet": {"title": "Kept"}}, part="snippet")
+        kept = seen(before)
+    with EmulatorProcess(tmp_path / "state.json") as after:
+        assert seen(after) == kept
+        calendar = GoogleWire(after, "calendar.v3", ("calendar.events",))
+        assert calendar.json("GET", f"{EVENTS}/{made['id']}") == made
+        assert DriveWire(after)("GET", f"/files/{file['id']}", alt="media").text == "für später"
+    assert kept["lists"][0]["tasks"][0]["title"] == "Kept"
+    assert kept["contacts"][-1]["names"][0]["displayName"] == "Kept"
+    assert kept["library"]["playlists"][-1]["title"] == "Kept"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -255,16 +254,3 @@ def test_the_journal_counts_by_template(ana: DriveWire, emulator: EmulatorProces
     calls = emulator.counters()["calls"]
     assert calls["GET www.googleapis.com/drive/v3/files/{id}/export"] == 1
     assert calls["GET www.googleapis.com/drive/v3/files/generateIds"] == 1
-
-
-def test_files_outlive_a_restart(tmp_path: Path) -> None:
-    state = tmp_path / "emulator.json"
-    with EmulatorProcess(state) as emulator:
-        ana = DriveWire(emulator)
-        made = ana.multipart({"name": "Kept.txt"}, "text/plain", "für später".encode(), fields="*").json()
-        ana.change(ana.of()["Notes.txt"], {"trashed": True})
-        before = ana.json("/files", fields="*")
-    with EmulatorProcess(state) as emulator:
-        again = DriveWire(emulator)
-        assert again.json("/files", fields="*") == before
-        assert again("GET", f"/files/{made['id']}", alt="media").text == "für später"

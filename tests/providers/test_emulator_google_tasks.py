@@ -111,25 +111,3 @@ def test_what_google_refuses(tasks: GoogleWire, method: str, path: str, body: An
     path, _, text = path.partition("?")
     query = dict([text.split("=")]) if text else {}
     assert tasks.refused(method, path, body, **query)[0] == status
-
-
-def test_everything_outlives_a_restart(tmp_path: Any) -> None:
-    """Tasks, contacts and YouTube: what was made is there, and all the rest as it was."""
-
-    def seen(emulator: EmulatorProcess) -> tuple[Any, Any, Any]:
-        lists = emulator.read("tasks/lists", account="ana")
-        return lists, emulator.read("people/contacts", account="ana"), emulator.read("youtube/library")
-
-    with EmulatorProcess(tmp_path / "state.json") as before:
-        GoogleWire(before, "tasks.v1", ("tasks",)).json("POST", MINE, {"title": "Kept"})
-        people = GoogleWire(before, "people.v1", ("contacts",))
-        people.json("POST", "/v1/people:createContact", {"names": [{"givenName": "Kept"}]})
-        youtube = GoogleWire(before, "youtube.v3", ("youtube",))
-        youtube.json("POST", "/youtube/v3/playlists", {"snippet": {"title": "Kept"}}, part="snippet")
-        kept = seen(before)
-    with EmulatorProcess(tmp_path / "state.json") as after:
-        assert seen(after) == kept
-    lists, contacts, library = kept
-    assert lists[0]["tasks"][0]["title"] == "Kept"
-    assert contacts[-1]["names"][0]["displayName"] == "Kept"
-    assert library["playlists"][-1]["title"] == "Kept"
