@@ -166,6 +166,19 @@ async def test_odd_mail_is_read_all_the_same(hall: Hall) -> None:
     assert len(rows) > len(ODD)
 
 
+async def test_headers_in_utf8_as_it_is(hall: Hall) -> None:
+    """Gmail takes their bytes for Latin-1, which made another host of the one that a reply goes to."""
+    there = arrives(hall, letter("x", subject="Olá שלום", From="Zoë <zoe@exämple.example>"))
+    latin = arrives(hall, letter("x", subject="Ol\xe1").encode("latin-1"))
+    async with chat(hall) as client:
+        found = await asked(client, "gmail_get_thread", thread_id=there["thread"])
+        assert found["subject"] == "Olá שלום"
+        assert found["messages"][0]["sender"] == {"name": "Zoë", "address": "zoe@exämple.example"}
+        assert (await asked(client, "gmail_get_thread", thread_id=latin["thread"]))["subject"] == "Olá"
+        reply = await asked(client, "gmail_create_draft", reply_to_message_id=there["id"], body="x")
+    assert reply["to"] == ["zoe@xn--exmple-cua.example"]
+
+
 async def test_the_dearest_mail_fits_an_answer(hall: Hall) -> None:
     """Whatever is long in it: names, people, files, words, what it quotes."""
     dear = '\\"🎻'

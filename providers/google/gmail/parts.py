@@ -155,6 +155,16 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
+def utf8(value: str) -> str:
+    """A header that was written in UTF-8 as it is (RFC 6532): Gmail takes its bytes for Latin-1."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:  # it is what it seems
+        return value
+
+
 def words(value: str) -> str:
     """A header as its sender meant it: encoded words (RFC 2047) as what they stand for."""
     value = value[:_LONGEST_HEADER]
@@ -168,7 +178,7 @@ def words(value: str) -> str:
 
 def addresses(value: str) -> list[Address]:
     """Whom a header names, in order. What can't be understood is a name without an address."""
-    value = " ".join(value[:_LONGEST_HEADER].split())
+    value = " ".join(utf8(value[:_LONGEST_HEADER]).split())
     try:
         pairs = getaddresses([value])
     except RecursionError:  # comments within comments (RFC 5322 §3.2.2), as deep as somebody likes

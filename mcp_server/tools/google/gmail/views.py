@@ -14,7 +14,7 @@ from mcp_server.tools.google.paging import LONGEST, cursor, foreign, resumed
 from mcp_server.tools.google.when import zone
 from mcp_server.tools.text import clip
 from providers.google.gmail import Message, Part
-from providers.google.gmail.parts import addresses, words
+from providers.google.gmail.parts import addresses, utf8, words
 
 Id = Annotated[str, Field(max_length=200)]
 ThreadId = Annotated[str, Field(max_length=200, description="Conversation.")]
@@ -57,7 +57,7 @@ def listed_addresses(header: str) -> list[str]:
 
 def subject(head: Part) -> str:
     """The subject, in one line."""
-    return clip(words(head.header("Subject")), 200)
+    return clip(words(utf8(head.header("Subject"))), 200)
 
 
 def snippet(text: str) -> str:
