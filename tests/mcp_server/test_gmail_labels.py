@@ -124,6 +124,24 @@ IMPOSSIBLE: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+async def test_a_label_that_another_call_makes_meanwhile_is_taken(hall: Hall) -> None:
+    lunch = mail(hall, "Lunch on Sunday?")["thread"]
+    asks = {"thread_ids": [lunch], "add": ["Both"], "create_missing": True}
+    async with chat(hall) as client:
+        one = await asked(client, "gmail_modify_labels", **asks)
+        await undone(client, one)
+
+        def older(answer: Any) -> Any:  # what the list was when both looked
+            hall.judge.bend = None
+            return {"labels": [row for row in answer["labels"] if row["name"] != "Both"]}
+
+        hall.judge.bend = older
+        other = await asked(client, "gmail_modify_labels", **asks)
+        assert (other["added"], other["changed"]) == (["Both"], 3)
+        every = await asked(client, "gmail_list_labels")
+    assert [row["name"] for row in every["labels"]].count("Both") == 1
+
+
 async def test_what_can_not_be_meant_changes_nothing(hall: Hall) -> None:
     lunch, before = mail(hall, "Lunch on Sunday?")["thread"], labels(hall)
     async with chat(hall) as client:

@@ -165,10 +165,15 @@ def _require_possible(change: Change) -> None:
 
 
 async def _created(gmail: Gmail, name: str) -> Label:
-    """A new label. Raises Refusal where Gmail has one under a name so like it that it counts as the same."""
+    """A new label, or the one that somebody has made meanwhile. Raises Refusal where Gmail has one under a
+    name so like it that it counts as the same.
+    """
     try:
         return await gmail.create_label(name)
     except Conflict:
+        there = Labels(await gmail.labels(GMAIL_MODIFY)).find(name)
+        if there is not None:
+            return Label(id=there, name=name)
         raise Refusal(
             "conflict",
             f"Gmail takes no new label {quoted(name, 60)}: the name is taken. See gmail_list_labels.",
