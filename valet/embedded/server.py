@@ -152,10 +152,12 @@ def refusal(url: SecretStr) -> str | None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     for number, patience in ((signal.SIGINT, 30), (signal.SIGQUIT, 10)):
-        if process.poll() is None:
+        ends = time.monotonic() + patience
+        while process.poll() is None and time.monotonic() < ends:
+            # Again each second: a postmaster that has only just begun has no ear for it yet.
             os.kill(process.pid, number)
             try:
-                process.wait(patience)
+                process.wait(1)
             except subprocess.TimeoutExpired:
                 continue
     if process.poll() is None:
