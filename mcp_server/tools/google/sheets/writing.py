@@ -22,6 +22,7 @@ from mcp_server.tools.google.sheets.reading import Cell
 from mcp_server.tools.text import clip, quoted
 from mcp_server.tools.undo import Undo
 from providers.google.services import SHEETS
+from providers.google.sheetsanswers import Spreadsheet
 
 REFUSED = (
     "Google Sheets does not take that; nothing was changed. The cells may be protected, the spreadsheet full "
@@ -89,16 +90,7 @@ async def sheets_update_range(
         await confirm("Clear cells of this spreadsheet", lines, same=[repr(grid)])
     with spoken("spreadsheet", REFUSED):
         done = await sheets.update(book.id, str(place), values, input)
-    undo = put_back(book.id, place, grid)
-    result = Written(
-        spreadsheet_id=book.id,
-        title=clip(book.properties.title),
-        url=link(book.id),
-        range=str(place),
-        cells=done.cells,
-        cells_filled_before=None if grid is None else filled(grid),
-        undo=undo.at(account) if undo else None,
-    )
+    result = _written(book, place, done.cells, grid, account)
     was = "" if grid is None else f"; {result.cells_filled_before} held something before"
     how = " as typed" if input == "USER_ENTERED" else ""
     where = f"{clip(result.range, 260)} of {quoted(result.title)}"
@@ -177,19 +169,24 @@ async def sheets_clear_range(
     )
     with spoken("spreadsheet", REFUSED):
         await sheets.clear(book.id, str(place))
+    result = _written(book, place, place.size, grid, account)
+    was = "" if grid is None else f"; {result.cells_filled_before} held something before"
+    text = f"Cleared {clip(result.range, 260)} of {quoted(result.title)}{was}.{_back(result.undo)}"
+    return answer(result, f"{text} {result.url}")
+
+
+def _written(book: Spreadsheet, place: Area, cells: int, grid: Grid | None, account: str | None) -> Written:
+    """What stands there now, and the way back to what stood there (`grid`)."""
     undo = put_back(book.id, place, grid)
-    result = Written(
+    return Written(
         spreadsheet_id=book.id,
         title=clip(book.properties.title),
         url=link(book.id),
         range=str(place),
-        cells=place.size,
+        cells=cells,
         cells_filled_before=None if grid is None else filled(grid),
         undo=undo.at(account) if undo else None,
     )
-    was = "" if grid is None else f"; {result.cells_filled_before} held something before"
-    text = f"Cleared {clip(result.range, 260)} of {quoted(result.title)}{was}.{_back(result.undo)}"
-    return answer(result, f"{text} {result.url}")
 
 
 def _emptied(values: Sequence[Sequence[object]], grid: Grid | None) -> str:
