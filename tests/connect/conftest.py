@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.connect.inn import HTTPS_URL, Inn
+from tests.support.emulator import EmulatorProcess
 from vault.store.database import Database
 
 
@@ -67,3 +68,16 @@ async def inn(inn_database: Database, inn_ring: Path) -> Inn:
 async def hotel(inn_database: Database, inn_ring: Path) -> Inn:
     """The sidecar on a public https origin, without owner links."""
     return await Inn.open(inn_database, inn_ring, public_url=HTTPS_URL, owner_links=False)
+
+
+@pytest.fixture(scope="module")
+def google_process() -> Iterator[EmulatorProcess]:
+    with EmulatorProcess() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def google(google_process: EmulatorProcess) -> EmulatorProcess:
+    google_process.reset()
+    google_process.forget()
+    return google_process

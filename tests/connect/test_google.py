@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -27,19 +27,6 @@ EVERYTHING = GOOGLE.least(frozenset().union(*(service.upstream("write") for serv
 READ = frozenset({"calendar:read"})
 WRITE = frozenset({"calendar:write"})
 REVOKE = "POST oauth2.googleapis.com/revoke"
-
-
-@pytest.fixture(scope="module")
-def google_process() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def google(google_process: Emulator) -> Emulator:
-    google_process.reset()
-    google_process.forget()
-    return google_process
 
 
 @pytest.fixture

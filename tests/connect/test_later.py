@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -20,19 +20,6 @@ from vault.store.users import User
 LATER = GOOGLE.asked_later
 MAIL = frozenset({"gmail:read"})
 LABELS = "see and edit the labels of your mail"
-
-
-@pytest.fixture(scope="module")
-def google_process() -> Iterator[Emulator]:
-    with Emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def google(google_process: Emulator) -> Emulator:
-    google_process.reset()
-    google_process.forget()
-    return google_process
 
 
 @pytest.fixture
