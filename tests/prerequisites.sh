@@ -24,6 +24,23 @@ command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>
 ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 ||
     install libfaketime "the tests of hosts whose clocks differ" "${VALET_REQUIRE_FAKETIME:-}"
 
+command -v nginx >/dev/null 2>&1 || [ -x /usr/sbin/nginx ] ||
+    install nginx-light "the tests through nginx" "${VALET_REQUIRE_TOWN:-}"
+
+command -v pgbouncer >/dev/null 2>&1 || [ -x /usr/sbin/pgbouncer ] ||
+    install pgbouncer "the tests through PgBouncer" "${VALET_REQUIRE_TOWN:-}"
+
+# Of PostgreSQL only the programs: the tests make clusters of their own.
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || {
+    [ "$(id -u)" = 0 ] && mkdir -p /etc/postgresql-common &&
+        { [ -e /etc/postgresql-common/createcluster.conf ] ||
+            echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf; }
+    install postgresql "the tests on Debian's PostgreSQL" "${VALET_REQUIRE_TOWN:-}"
+}
+
+command -v promtool >/dev/null 2>&1 ||
+    install prometheus "the check of alerts by promtool" "${VALET_REQUIRE_TOWN:-}"
+
 [ -f "${VALET_WYCHEPROOF:-../shared/spec/wycheproof}/aes_gcm_test.json" ] ||
     echo "Skipped will be Wycheproof's vectors: set VALET_WYCHEPROOF to testvectors_v1 of github.com/C2SP/wycheproof."
 

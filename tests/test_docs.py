@@ -81,7 +81,7 @@ def test_every_attack_of_the_threat_model_names_tests_that_exist() -> None:
 def test_every_command_that_a_document_names_is_there() -> None:
     root = typer.main.get_command(app)
     for document in ("README.md", ".env.example", "CHANGELOG.md", *map(str, ROOT.glob("docs/**/*.md"))):
-        for name, sub in re.findall(r"`(?:\.venv/bin/)?valet ([a-z]+)((?: [a-z]+)?)", read(document)):
+        for name, sub in re.findall(r"`(?:\.venv/bin/)?valet ([a-z-]+)((?: [a-z]+)?)", read(document)):
             command = root.commands.get(name)
             assert command is not None, f"{document} names valet {name}"
             assert not sub or sub.strip() in getattr(command, "commands", {sub.strip()}), (

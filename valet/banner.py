@@ -46,6 +46,20 @@ def show(house: House, at: Place) -> None:
     sys.stdout.flush()
 
 
+def show_door(house: House, at: Place) -> None:
+    """Say that a process with one door answers, and where; what the sidecar has for the operator, too."""
+    door = "The MCP server" if "mcp_server" in at.doors else "The sidecar"
+    lines = []
+    if house.owner_link is not None:
+        lines.append(f"  Owner link     {house.owner_link}")
+    if house.setup_link is not None:
+        lines.append(f"  Setup          {house.setup_link}")
+    # Last, so that whoever waits for it has read the rest.
+    lines.append(f"{door} is ready at {at.settings.host}:{at.settings.port} for {at.settings.origin}.")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
 def step(what: str, came_back: str) -> None:
     """One step of a script's progress; further lines of what came back stand under the first."""
     first, *more = came_back.splitlines() or [""]

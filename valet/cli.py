@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,9 @@ from valet.hardening import harden
 from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json, refuse, spoken
+
+if TYPE_CHECKING:
+    from valet.assembly import Door
 
 app = typer.Typer(
     add_completion=False,
@@ -41,13 +45,13 @@ def demo() -> None:
     """Run everything on this machine: database, emulated providers, connect pages, MCP endpoint."""
     from valet.serve import Place, folder, serve
 
-    values = environment()
-    chosen = values.get("VALET_EMULATOR_ORIGIN")
-    values |= DEMO
-    for provider in known(PROVIDERS, values):
-        values[provider.client_id_setting] = demo_client_id(provider.name)
-        values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
     with spoken():
+        values = environment()
+        chosen = values.get("VALET_EMULATOR_ORIGIN")
+        values |= DEMO
+        for provider in known(PROVIDERS, values):
+            values[provider.client_id_setting] = demo_client_id(provider.name)
+            values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
         settings = load(values, PROVIDERS, emulator_origin=chosen or DEMO_ORIGIN)
         logging.configure(settings.log_level, settings.log_format)
         at = Place(folder(settings, "demo"), "demo", settings, apps(values, PROVIDERS), chosen is None)
@@ -59,12 +63,39 @@ def serve_command() -> None:
     """Run the real server: settings from the environment or .env (see .env.example)."""
     from valet.serve import Place, folder, serve
 
-    values = environment()
     with spoken():
+        values = environment()
         settings = load(values, PROVIDERS)
         logging.configure(settings.log_level, settings.log_format)
         at = Place(folder(settings, "live"), "live", settings, apps(values, PROVIDERS))
         serve(at, banner.show)
+
+
+@app.command("mcp-server")
+def mcp_server_command() -> None:
+    """Run the MCP server alone: exactly /mcp, beside other workers and the sidecar, on one DATABASE_URL."""
+    _one_door("mcp_server")
+
+
+@app.command("connect")
+def connect_command() -> None:
+    """Run the sidecar alone: the pages and the authorization server, everything but /mcp."""
+    _one_door("connect")
+
+
+@app.command("prepare")
+def prepare_command() -> None:
+    """Make ready what processes share: schema and rights in DATABASE_URL, and a key ring where there is none.
+
+    Run it before `valet mcp-server` and `valet connect`, and again with each new release.
+    """
+    from valet.prepare import prepare as prepared
+
+    with spoken():
+        settings = load(environment(), PROVIDERS)
+        logging.configure("WARNING", "console")
+        prepared(settings, banner.step)
+    banner.step("done", "start the processes")
 
 
 @app.command()
@@ -123,6 +154,27 @@ def try_command(
     banner.step("done", done)
 
 
+def _one_door(door: Door) -> None:
+    from valet.serve import Place, folder, serve
+
+    with spoken():
+        values = environment()
+        settings = load(values, PROVIDERS)
+        logging.configure(settings.log_level, settings.log_format)
+        at = Place(folder(settings, "live"), "live", settings, apps(values, PROVIDERS), doors=(door,))
+        serve(at, banner.show_door)
+
+
 def main() -> None:
     """Entry point of the `valet` command."""
     app()
+
+
+def mcp_server() -> None:
+    """Entry point of the `mcp_server` command: `valet mcp-server`."""
+    app(["mcp-server", *sys.argv[1:]])
+
+
+def connect() -> None:
+    """Entry point of the `connect` command: `valet connect`."""
+    app(["connect", *sys.argv[1:]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,13 +18,14 @@ class Doors(BaseRoute):
 
     By comparison, not by a pattern: a pattern's `.` does not match a line break, and what fell between the
     doors would get neither's headers nor its check of the Host. `fresh` looks up what was set up meanwhile.
+    A process that has one door only answers 421 for the other.
     No answer begins before what the request has to have in the audit is written there, or its time is over.
     """
 
     def __init__(
         self,
-        mcp: ASGIApp,
-        sidecar: ASGIApp,
+        mcp: ASGIApp | None,
+        sidecar: ASGIApp | None,
         fresh: Callable[[], Awaitable[None]],
         audit: Audit,
         proxies: Proxies,
@@ -48,4 +50,11 @@ class Doors(BaseRoute):
                     await self._audit.settled(visit)
                 await send(message)
 
-            await (self._mcp if scope["path"] == "/mcp" else self._sidecar)(scope, receive, settled)
+            door = self._mcp if scope["path"] == "/mcp" else self._sidecar
+            await (door or _elsewhere)(scope, receive, settled)
+
+
+async def _elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """What belongs to the door that this process does not have: a proxy sent it to the wrong one."""
+    response = PlainTextResponse("This is not served here: the proxy asked the wrong process.\n", 421)
+    await response(scope, receive, send)

@@ -130,24 +130,26 @@ class Cabinet:
 def init(demo: Demo = False) -> None:
     """Make the key ring, if there is none. It is safe to run again."""
 
-    async def act(at: Cabinet) -> str:
-        if at.stocked:
-            FileKeyRing(at.path)
-            return f"there is a key ring: {at.path}"
-        if await _sealed(at):
-            raise NotDone(
-                f"the key ring {at.path} is missing, and the database was sealed with it. Restore it from "
-                "its backup; a new one would open nothing."
-            )
-        if at.settings.keyring is None:
-            at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-        FileKeyRing.create(at.path)
-        return (
-            f"made the key ring {at.path}\nBack it up now, apart from the database: valet keys backup PATH\n"
-            "Without it the database opens for nobody, you included."
-        )
+    typer.echo(_work(stock_up, demo))
 
-    typer.echo(_work(act, demo))
+
+async def stock_up(at: Cabinet) -> str:
+    """Make the key ring file, if there is none; what was done, in words. Raises NotDone, KeyRingError."""
+    if at.stocked:
+        FileKeyRing(at.path)
+        return f"there is a key ring: {at.path}"
+    if await _sealed(at):
+        raise NotDone(
+            f"the key ring {at.path} is missing, and the database was sealed with it. Restore it from "
+            "its backup; a new one would open nothing."
+        )
+    if at.settings.keyring is None:
+        at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    FileKeyRing.create(at.path)
+    return (
+        f"made the key ring {at.path}\nBack it up now, apart from the database: valet keys backup PATH\n"
+        "Without it the database opens for nobody, you included."
+    )
 
 
 async def _sealed(at: Cabinet) -> bool:

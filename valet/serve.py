@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 
 from providers.base import App
 from valet import running
-from valet.assembly import House, assemble
+from valet.assembly import BOTH, Door, House, assemble
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
@@ -27,7 +27,7 @@ from valet.roles import too_much
 from valet.settings import Settings
 from vault.rings.choose import path_of
 from vault.store.meta import Mode
-from vault.store.migrate import migrate
+from vault.store.migrate import migrate, require_current
 from vault.store.roles import rights, role_of
 
 _MOST_CONNECTIONS = 500
@@ -46,6 +46,12 @@ class Place:
     settings: Settings
     apps: dict[str, App]
     own_emulator: bool = False
+    doors: tuple[Door, ...] = BOTH
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process has one door only, beside others: it makes nothing that they share."""
+        return self.doors != BOTH
 
     @property
     def keyring(self) -> str:
@@ -84,19 +90,21 @@ async def _serve(
     listening: socket.socket,
     ready: Callable[[House, Place], None],
 ) -> None:
-    house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode)
+    house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors)
     try:
         server = _Server(house.app, lambda: _announce(at, house, ready), house.rest)
         async with guarded(database):
             await server.serve(sockets=[listening])
     finally:
-        running.clear(at.folder, os.getpid())
+        if not at.alone:
+            running.clear(at.folder, os.getpid())
         await house.close()
 
 
 def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) -> None:
-    note = running.Running(at.settings.origin, os.getpid(), at.settings.emulator_origin)
-    running.write(at.folder, note)
+    if not at.alone:
+        note = running.Running(at.settings.origin, os.getpid(), at.settings.emulator_origin)
+        running.write(at.folder, note)
     ready(house, at)
 
 
@@ -189,8 +197,11 @@ def _emulator(at: Place) -> Iterator[Emulator | None]:
 def _database(at: Place) -> Iterator[Served]:
     """A migrated database: DATABASE_URL, or the embedded PostgreSQL for as long as we serve."""
     settings = at.settings
+    if at.alone:
+        yield Served(_prepared(settings), None)
+        return
     if settings.database_url is not None:
-        _migrate_given(settings, settings.database_url)
+        migrate_given(settings, settings.database_url)
         at.folder.mkdir(mode=0o711, parents=True, exist_ok=True)
         yield Served(settings.database_url, None)
         return
@@ -201,7 +212,23 @@ def _database(at: Place) -> Iterator[Served]:
         yield Served(urls.app, supervisor)
 
 
-def _migrate_given(settings: Settings, url: SecretStr) -> None:
+def _prepared(settings: Settings) -> SecretStr:
+    """DATABASE_URL of a database that was made ready beforehand: several processes stand on it."""
+    if settings.database_url is None:
+        raise CannotServe(
+            "this command runs one door beside other processes, and they share a PostgreSQL: name it in "
+            "DATABASE_URL and run `valet prepare` once. For everything in one process: valet serve"
+        )
+    url = settings.database_url.get_secret_value()
+    with _told():
+        require_current(url)
+        refusal = too_much(settings, rights(url))
+    if refusal:
+        raise CannotServe(refusal)
+    return settings.database_url
+
+
+def migrate_given(settings: Settings, url: SecretStr) -> None:
     """Migrate DATABASE_URL's database as whoever owns the schema, and hold its role to what the app may.
 
     Where no owner is named the role is looked at first: on a public server it is not made the owner.

@@ -93,9 +93,36 @@ class Settings(BaseSettings):
 
 
 def environment(folder: Path | None = None) -> dict[str, str]:
-    """The process environment over `.env` in `folder` (default: the working directory)."""
+    """The process environment over `.env` in `folder` (default: the working directory).
+
+    A setting NAME may be given as NAME_FILE, the path of a file with its value: how Docker and Kubernetes
+    hand over secrets. Raises SettingsError.
+    """
     file = dotenv_values((folder or Path.cwd()) / ".env")
-    return {**{name: value for name, value in file.items() if value is not None}, **os.environ}
+    values = {**{name: value for name, value in file.items() if value is not None}, **os.environ}
+    faults = []
+    for name in [name for name in values if _is_file_setting(name) and values[name]]:
+        setting = name.removesuffix("_FILE")
+        if values.get(setting):
+            faults.append(f"{setting}: is set, and so is {name}; unset one of the two")
+            continue
+        try:
+            values[setting] = Path(values[name]).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            # The kind only: a fault of decoding quotes what it could not read.
+            faults.append(f"{name}: the file can't be read ({type(error).__name__}); check path and rights")
+    if faults:
+        raise SettingsError(faults)
+    return values
+
+
+def _is_file_setting(name: str) -> bool:
+    """True for NAME_FILE of a setting that is ours: other programs have variables that end like this, too."""
+    setting = name.removesuffix("_FILE")
+    return setting != name and (
+        setting.endswith(("_CLIENT_ID", "_CLIENT_SECRET"))
+        or setting in {field.alias for field in Settings.model_fields.values()}
+    )
 
 
 def load(values: Mapping[str, str], providers: tuple[Provider, ...], **overrides: object) -> Settings:

@@ -27,8 +27,8 @@ class NotDone(Exception):
 @contextmanager
 def spoken() -> Iterator[None]:
     """Errors of the kinds below become one sentence on stderr and exit status 2 (1 for a failed trial)."""
-    from valet.assembly import CannotOpen
     from valet.embedded import EmbeddedError
+    from valet.ground import CannotOpen
     from valet.links import NoLink
     from valet.people import NoSuchGuest
     from valet.reach import NotReached

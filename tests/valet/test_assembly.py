@@ -15,7 +15,8 @@ from providers.base import App
 from providers.registry import PROVIDERS
 from tests.proof.people import settle, versions
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
-from valet.assembly import CannotOpen, assemble
+from valet.assembly import assemble
+from valet.ground import CannotOpen
 from valet.housekeeping import Sweep
 from valet.settings import load
 from vault.ids import new_id, operator_id

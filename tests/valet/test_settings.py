@@ -220,3 +220,31 @@ def test_a_ring_that_systemd_hands_over_is_named_or_stops_the_start(tmp_path: Pa
         load(values, PROVIDERS)
     named = load(values | {"VALET_KEYRING": f"{tmp_path}/keyring"}, PROVIDERS)
     assert named.keyring == f"{tmp_path}/keyring"
+
+
+def test_a_setting_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://app:canary@db/valet"
+    (tmp_path / "url").write_text(f"{url}\n")
+    (tmp_path / "secret").write_text("canary-secret\n")
+    (tmp_path / ".env").write_text(f"DATABASE_URL_FILE={tmp_path}/url\n")
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET_FILE", f"{tmp_path}/secret")
+    monkeypatch.setenv("SSL_CERT_FILE", f"{tmp_path}/not-there")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    values = environment(tmp_path)
+    assert values["DATABASE_URL"] == url and values["SPOTIFY_CLIENT_SECRET"] == "canary-secret"
+    assert "SSL_CERT" not in values, "a variable of somebody else's"
+
+
+def test_what_is_amiss_with_a_file_is_said_without_its_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "binary").write_bytes(b"canary\xff")
+    monkeypatch.setenv("DATABASE_URL_FILE", f"{tmp_path}/binary")
+    monkeypatch.setenv("GOOGLE_CLIENT_ID_FILE", f"{tmp_path}/missing")
+    monkeypatch.setenv("PUBLIC_URL", "http://127.0.0.1:8420")
+    monkeypatch.setenv("PUBLIC_URL_FILE", f"{tmp_path}/binary")
+    with pytest.raises(SettingsError) as caught:
+        environment(tmp_path)
+    assert len(caught.value.faults) == 3 and "canary" not in str(caught.value)
+    assert "GOOGLE_CLIENT_ID_FILE: the file can't be read (FileNotFoundError)" in str(caught.value)
+    assert "PUBLIC_URL: is set, and so is PUBLIC_URL_FILE" in str(caught.value)

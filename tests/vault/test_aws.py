@@ -23,7 +23,8 @@ from providers.registry import PROVIDERS
 from tests.support.kms import REGION, KeyService
 from tests.support.ports import free_port
 from tests.vault.upstreams import FakeUpstream, access, connect, run
-from valet.assembly import CannotOpen, assemble
+from valet.assembly import assemble
+from valet.ground import CannotOpen
 from valet.settings import load
 from vault.errors import Busy, KeysAway
 from vault.ids import new_id

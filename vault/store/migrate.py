@@ -65,6 +65,18 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
     return applied
 
 
+def require_current(url: str) -> None:
+    """See that the database behind `url` has this program's schema, changing nothing. Raises SchemaError."""
+    steps, found = migrations(), applied(url)
+    if found < steps[-1].version:
+        raise SchemaError(
+            f"the database has schema {found}, this release needs {steps[-1].version}; run `valet prepare` "
+            "of this release first, with MIGRATION_DATABASE_URL"
+        )
+    with psycopg.connect(url, autocommit=True) as connection:
+        _refuse_newer(connection, steps[-1].version)
+
+
 def applied(url: str) -> int:
     """The newest step that the database behind `url` has; 0 where it has no schema of ours."""
     with psycopg.connect(url, autocommit=True) as connection:
