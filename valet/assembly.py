@@ -18,6 +18,7 @@ from valet.doors import Doors
 from valet.ground import Ground, lay
 from valet.housekeeping import housekeeping
 from valet.links import mint_owner_link, mint_setup_link
+from valet.rollcall import present
 from valet.settings import Settings
 from vault.caretaker import Caretaker
 from vault.census import Census
@@ -91,6 +92,7 @@ async def assemble(
         await stack.enter_async_context(housekeeping([census.count], every=60))
         caretaker = ground.vault.caretaker([each.name for each in settings.known(PROVIDERS) if each.services])
         await stack.enter_async_context(caretaker.at_work())
+        await stack.enter_async_context(present(ground, doors))
         owner, setup = links
         return House(app, owner, setup, ground.registry.unset, ground, caretaker, stack.pop_all())
 

@@ -22,6 +22,7 @@ from vault.approvals import Approvals
 from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.errors import Sealed
+from vault.keyring import KeyRing
 from vault.outcomes import Report
 from vault.rings.choose import open_ring
 from vault.store.activity import Activity
@@ -56,6 +57,7 @@ class Ground:
     registry: Registry
     metrics: CollectorRegistry
     vault: Vault
+    ring: KeyRing
     audit: Audit
     diary: Diary
 
@@ -124,7 +126,7 @@ async def lay(
     )
     audit = Audit(AuditRows(database), metrics=metrics)
     upstream = RegisteredUpstream(oauth, registry)
-    vault = await _vault(database, keyring, upstream, metrics, audit.refreshed, make_ring)
+    ring, vault = await _vault(database, keyring, upstream, metrics, audit.refreshed, make_ring)
     # What the vault still does at its end is written, and the keys for that are zeroed after it.
     stack.push_async_callback(vault.close)
     stack.push_async_callback(audit.close)
@@ -144,6 +146,7 @@ async def lay(
         registry=registry,
         metrics=metrics,
         vault=vault,
+        ring=ring,
         audit=audit,
         diary=diary,
     )
@@ -176,12 +179,12 @@ async def _vault(
     metrics: CollectorRegistry,
     report: Report,
     make_ring: bool,
-) -> Vault:
+) -> tuple[KeyRing, Vault]:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
     ring = await open_ring(keyring, create=fresh and make_ring)
     try:
-        return await open_vault(database, ring, upstream, metrics=metrics, report=report)
+        return ring, await open_vault(database, ring, upstream, metrics=metrics, report=report)
     except Sealed:
         raise CannotOpen(
             f"the key ring {keyring} is not the one this database was sealed with; put the right one there "

@@ -30,6 +30,7 @@ from vault.store.sessions import Sessions
 from vault.store.states import State, States
 from vault.store.tokens import Code, Tokens
 from vault.store.users import Users
+from vault.store.workers import Sign, Workers
 from vault.vault import Vault, open_vault
 
 HOSTILE = [
@@ -133,6 +134,12 @@ async def people(database: Database, text: str, user: UUID) -> None:
     await Pendings(database).add(key, browser, pending)
     invitations = Invitations(database)
     assert await invitations.add(text) and text in await invitations.entries()
+    workers, sign = Workers(database), Sign(new_id(), [text], text, 1, text, text, text)
+    await workers.sign(sign)
+    [found] = [each for each in await workers.list() if each.id == sign.id]
+    assert (found.doors, found.version, found.origin) == ([text], text, text)
+    assert (found.ring_active, found.ring_mark) == (text, text)
+    await workers.leave(new_id())
 
 
 async def kept(database: Database, vault: Vault, text: str, user: UUID, grant: UUID) -> None:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -109,6 +109,10 @@ class AwsKeyRing:
     def active(self) -> str:
         """The reference of the key that wraps."""
         return self._active
+
+    def named(self) -> Mapping[str, str]:
+        """The references; what a key service keeps has no check value."""
+        return dict.fromkeys(self._keys, "")
 
     async def wrap(self, dek: bytes | bytearray, context: bytes) -> tuple[str, bytes]:
         """Wrap a data key under the first key. Raises ValueError for one that is not 32 bytes, and Away."""

@@ -89,6 +89,11 @@ class FileKeyRing:
         """The reference of the key that wraps now."""
         return self._keys.active
 
+    def named(self) -> Mapping[str, str]:
+        """Each reference in the file now, with its key's check value."""
+        self._follow()
+        return self._keys.checks
+
     def reload(self) -> None:
         """Read the file again. Raises Unreadable, Unsafe; the keys read before then stay in use."""
         # Stamped before it is read: what changes in between is seen as a change the next time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vault.keyring import KeyRing, UnknownKey
+from vault.rings.mark import Named
 
 
 class SeveralRings:
@@ -21,6 +22,13 @@ class SeveralRings:
     def active(self) -> str:
         """The active reference of the first ring."""
         return self._first.active
+
+    def named(self) -> Mapping[str, str]:
+        """What each of them names."""
+        found: dict[str, str] = {}
+        for ring in self._rings.values():
+            found |= ring.named() if isinstance(ring, Named) else {ring.active: ""}
+        return found
 
     async def wrap(self, dek: bytes | bytearray, context: bytes) -> tuple[str, bytes]:
         """Wrap by the first ring; raises what that raises."""
