@@ -9,7 +9,8 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -152,6 +153,7 @@ def build(
             *_files(house, courier, gate).routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
+            Route("/healthz", _healthz),
         ],
         middleware=[Middleware(Shield, public_url=public_url)],
         exception_handlers=handlers(gate, witness),
@@ -312,6 +314,11 @@ def _setup(house: _House, check: AppCheck, premises: Premises, public_url: str) 
         public_url=public_url,
         witness=house.witness,
     ).routes()
+
+
+async def _healthz(_: Request) -> Response:
+    """For a monitor that looks from outside: through proxy and process, and no further."""
+    return PlainTextResponse("ok\n")
 
 
 class _Static(StaticFiles):

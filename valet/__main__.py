@@ -1,5 +1,5 @@
 """`python -m valet`."""
 
-from valet.cli import main
+from valet.command import main
 
 main()

@@ -18,11 +18,13 @@ from valet.doors import Doors
 from valet.ground import Ground, lay
 from valet.housekeeping import housekeeping
 from valet.links import mint_owner_link, mint_setup_link
+from valet.readiness import Readiness
 from valet.rollcall import present
 from valet.settings import Settings
 from vault.caretaker import Caretaker
 from vault.census import Census
-from vault.store.meta import Mode
+from vault.store.meta import Meta, Mode
+from vault.store.migrate import newest
 from vault.store.standings import Standings
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class House:
     unset: tuple[Provider, ...]
     ground: Ground = field(repr=False)
     caretaker: Caretaker = field(repr=False)
+    readiness: Readiness = field(repr=False)
     stack: AsyncExitStack = field(repr=False)
 
     @property
@@ -54,7 +57,8 @@ class House:
         return self.ground.metrics
 
     def rest(self) -> None:
-        """Begin nothing more of what nobody waits for: the process is about to end."""
+        """The process is about to end: be found not ready, begin nothing more of what nobody waits for."""
+        self.readiness.drain()
         self.caretaker.rest()
 
     async def close(self) -> None:
@@ -93,8 +97,17 @@ async def assemble(
         caretaker = ground.vault.caretaker([each.name for each in settings.known(PROVIDERS) if each.services])
         await stack.enter_async_context(caretaker.at_work())
         await stack.enter_async_context(present(ground, doors))
+        readiness = _readiness(ground, stack)
         owner, setup = links
-        return House(app, owner, setup, ground.registry.unset, ground, caretaker, stack.pop_all())
+        return House(app, owner, setup, ground.registry.unset, ground, caretaker, readiness, stack.pop_all())
+
+
+def _readiness(ground: Ground, stack: AsyncExitStack) -> Readiness:
+    readiness = Readiness(
+        Meta(ground.database).schema, newest(), ground.vault.opens, lambda: ground.database.answered
+    )
+    stack.push_async_callback(readiness.close)
+    return readiness
 
 
 def _app(

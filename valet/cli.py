@@ -99,6 +99,14 @@ def prepare_command() -> None:
 
 
 @app.command()
+def healthy() -> None:
+    """Ask the Valet of this machine whether it is ready: exit status 0 or 1. Needs VALET_OPS_PORT."""
+    from valet.healthy import main as asked
+
+    sys.exit(asked())
+
+
+@app.command()
 def link(demo: Demo = False, as_json: Json = False) -> None:
     """Print a new one-time link that signs the owner in (loopback servers only).
 

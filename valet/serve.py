@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from valet.assembly import BOTH, Door, House, assemble
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
+from valet.ops import Ops, answering
 from valet.roles import too_much
 from valet.settings import Settings
 from vault.rings.choose import path_of
@@ -31,6 +32,8 @@ from vault.store.migrate import migrate, require_current
 from vault.store.roles import rights, role_of
 
 _MOST_CONNECTIONS = 500
+_BUSY = "VALET_PORT and PUBLIC_URL (redirect URIs registered at providers name the port)"
+_OPS_BUSY = "VALET_OPS_PORT"
 
 
 class CannotServe(Exception):
@@ -74,31 +77,32 @@ def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda caught, _: sys.exit(128 + caught))
     _keep_apart(at)
-    listening = _listen(at.settings.host, at.settings.port)
-    try:
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listen(at.settings.host, at.settings.port, _BUSY))
+        ops = _ops(at.settings, stack)
         with _database(at) as database, _emulator(at) as emulator:
             if emulator is not None:
                 emulator.wait()
-            asyncio.run(_serve(at, database, listening, ready))
-    finally:
-        listening.close()
+            asyncio.run(_serve(at, database, listening, ops, ready))
 
 
 async def _serve(
     at: Place,
     database: Served,
     listening: socket.socket,
+    ops: socket.socket | None,
     ready: Callable[[House, Place], None],
 ) -> None:
     house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors)
-    try:
-        server = _Server(house.app, lambda: _announce(at, house, ready), house.rest)
-        async with guarded(database):
-            await server.serve(sockets=[listening])
-    finally:
-        if not at.alone:
-            running.clear(at.folder, os.getpid())
-        await house.close()
+    async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
+        try:
+            server = _Server(house.app, lambda: _announce(at, house, ready), house.rest)
+            async with guarded(database):
+                await server.serve(sockets=[listening])
+        finally:
+            if not at.alone:
+                running.clear(at.folder, os.getpid())
+            await house.close()
 
 
 def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) -> None:
@@ -162,7 +166,14 @@ def _keep_apart(at: Place) -> None:
         )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _ops(settings: Settings, stack: ExitStack) -> socket.socket | None:
+    """The socket of the second listener, where one is wanted."""
+    if settings.ops_port is None:
+        return None
+    return stack.enter_context(_listen(settings.ops_host, settings.ops_port, _OPS_BUSY))
+
+
+def _listen(host: str, port: int, otherwise: str) -> socket.socket:
     """A bound socket. A busy port is refused: a moving port would void tokens and redirect URIs."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -174,7 +185,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.close()
         raise CannotServe(
             f"{host}:{port} can't be used ({error.strerror}). Stop the program that holds it, or choose "
-            "another with VALET_PORT and PUBLIC_URL (redirect URIs registered at providers name the port)."
+            f"another with {otherwise}."
         ) from None
     return listening
 

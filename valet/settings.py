@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     public_url: str = Field(f"http://127.0.0.1:{DEFAULT_PORT}", alias="PUBLIC_URL")
     host: str = Field("127.0.0.1", alias="VALET_HOST")
     port: int = Field(DEFAULT_PORT, ge=1, le=65535, alias="VALET_PORT")
+    ops_host: str = Field("127.0.0.1", alias="VALET_OPS_HOST")
+    ops_port: int | None = Field(None, ge=1, le=65535, alias="VALET_OPS_PORT")
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     migration_database_url: SecretStr | None = Field(None, alias="MIGRATION_DATABASE_URL")
     data_dir: Path | None = Field(None, alias="VALET_DATA_DIR")
@@ -295,6 +297,10 @@ def _rules(
         (
             settings.emulator_origin is not None and not _is_local_origin(settings.emulator_origin),
             "VALET_EMULATOR_ORIGIN: give a loopback origin such as http://localhost:9009",
+        ),
+        (
+            settings.ops_port == settings.port,
+            "VALET_OPS_PORT: is VALET_PORT as well; choose another, that one is for people and chat clients",
         ),
         *_storage_rules(settings),
     ]

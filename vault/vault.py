@@ -89,6 +89,10 @@ class Vault:
             clock=clock,
         )
 
+    async def opens(self) -> bool:
+        """Whether the key ring of this process opens what the database holds. Raises Busy, KeysAway."""
+        return await self._cache.ready(await self._deks.operator())
+
     async def save(
         self,
         owner: UUID,

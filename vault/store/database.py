@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
@@ -61,6 +62,8 @@ class Database:
             open=False,
         )
         self._askers: set[asyncio.Task[None]] = set()
+        self.answered = 0.0
+        """When a connection was last used to the end, on the monotonic clock."""
 
     async def _go_on(self, pool: AsyncConnectionPool[Connection]) -> None:
         # After `reconnect_timeout` the pool gives up and tries again only for one who asks anew: who waits in
@@ -97,6 +100,7 @@ class Database:
             async with self._pool.connection() as connection:
                 with _bounded(connection, self._longest):
                     yield connection
+            self.answered = time.monotonic()
         except _AWAY as error:
             raise Busy("the database does not answer") from error
         except psycopg.errors.ForeignKeyViolation as error:

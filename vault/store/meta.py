@@ -1,4 +1,4 @@
-"""What the database knows about itself: for now the mode it was first used in."""
+"""What the database knows about itself: the mode it was first used in, and its schema."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Mode = Literal["demo", "live"]
 
 
 class Meta:
-    """The `meta` table."""
+    """The `meta` table, and what `schema_migrations` says."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,3 +25,10 @@ class Meta:
             cursor = await link.execute("SELECT value FROM meta WHERE name = 'mode'")
             row = await cursor.fetchone()
         return "demo" if row is not None and row[0] == "demo" else "live"
+
+    async def schema(self) -> int:
+        """The newest migration that was applied. Raises Busy."""
+        async with self._database.connection() as link:
+            cursor = await link.execute("SELECT coalesce(max(version), 0) FROM schema_migrations")
+            row = await cursor.fetchone()
+        return 0 if row is None else int(row[0])

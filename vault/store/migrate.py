@@ -45,6 +45,11 @@ def migrations() -> list[Migration]:
     return sorted(found, key=lambda step: step.version)
 
 
+def newest() -> int:
+    """The schema that this program has."""
+    return migrations()[-1].version
+
+
 def migrate(url: str, *, app_role: str | None = None) -> int:
     """Bring the database behind `url` to the newest schema; returns the number of steps applied.
 
