@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from providers.registry import PROVIDERS
-from valet import audit, banner, db, keys, logging, running, users
+from valet import audit, banner, db, keys, logging, running, tls, users
 from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
 from valet.hardening import harden
 from valet.oidc import DEMO, known
@@ -32,6 +32,7 @@ app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
+app.add_typer(tls.app, name="tls")
 
 
 @app.callback()
