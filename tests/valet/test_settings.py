@@ -128,11 +128,14 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_example_file_names_every_setting_and_no_other() -> None:
     text = (ROOT / ".env.example").read_text()
-    documented = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
+    text, compose, demo = re.split(r"^# --- (?:On a server|Demo)", text, flags=re.MULTILINE)
+    documented = set(re.findall(r"^([A-Z_]+)=", text + demo, re.MULTILINE))
     known = {str(field.alias) for field in Settings.model_fields.values()}
     for provider in load(OIDC, PROVIDERS).known(PROVIDERS):
         known |= {provider.client_id_setting, provider.client_secret_setting}
     assert documented == known
+    only_there = set(re.findall(r"^([A-Z_]+)=", compose, re.MULTILINE))
+    assert only_there == set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text())) - known
 
 
 def test_the_example_file_is_a_valid_setting_as_it_stands() -> None:

@@ -1,0 +1,26 @@
+#!/bin/sh
+# A copy of the key ring whenever it has changed: keyring.sh RING FOLDER. No copy is ever removed: each of them opens
+# dumps of its time, and they are small.
+set -eu
+umask 077
+ring=${1:?the key ring}
+folder=${2:?the folder of the copies}
+
+copy() {
+    newest=$(ls -1 "$folder"/keyring-*.json 2>/dev/null | tail -n 1)
+    [ -z "$newest" ] || ! cmp -s "$ring" "$newest" || return 0
+    name=keyring-$(date -u +%Y%m%dT%H%M%SZ).json
+    cp "$ring" "$folder/.$name.part"
+    # The ring is replaced as a whole, so a copy is one or the other; one that is none is not kept.
+    python -c 'import json, sys; json.load(open(sys.argv[1]))["keys"]' "$folder/.$name.part"
+    mv "$folder/.$name.part" "$folder/$name"
+    echo "key ring  copied as $name"
+}
+
+[ "${3:-}" != now ] || { copy; exit; }
+trap 'exit 0' TERM INT
+while :; do
+    [ ! -e "$ring" ] || copy || echo "key ring  could not be copied; it is tried again in a minute" >&2
+    sleep "${VALET_BACKUP_LOOK:-60}" &
+    wait $!
+done
