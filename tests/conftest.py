@@ -14,12 +14,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.support import loud, profiles
+from tests.support import loud, profiles, thrift
 from tests.support.kms import KeyService
 from vault.store.database import Database
 from vault.store.migrate import migrate
 
 profiles.register()
+thrift.begin()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -72,15 +72,18 @@ def asked(
         given["media_body"] = MediaInMemoryUpload(media[1], mimetype=media[0])
     if "request" in operation and data is not None:
         given["body"] = data
-    resource = functools.reduce(lambda inner, step: getattr(inner, step)(), way, _service(contract.name))
+    resource = _resource(contract.name, *way)
     request: HttpRequest = getattr(resource, f"{name}_media" if fetching else name)(**given)
     return request
 
 
 @functools.cache
-def _service(name: str) -> Any:
-    """An API as the library has it, from the document it carries; it never asks anybody."""
+def _resource(name: str, *way: str) -> Any:
+    """An API, or what it has under these names: made once, for it holds nothing of a call."""
+    if way:
+        return getattr(_resource(name, *way[:-1]), way[-1])()
     api, version = name.split(".")
+    # As the library has it, from the document it carries; it never asks anybody.
     return build(api, version, http=httplib2.Http(), static_discovery=True, cache_discovery=False)
 
 
