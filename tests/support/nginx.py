@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 import pytest
@@ -126,6 +128,16 @@ class Nginx:
         """The pids of the processes that answer."""
         assert self._process is not None
         return {child.pid for child in psutil.Process(self._process.pid).children()}
+
+    def logged(self, path: str) -> dict[str, Any]:
+        """What the access log says of the request for that path, once it does."""
+
+        def found() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in self.logs.read_text().splitlines() if line.endswith("}")]
+            return [line for line in lines if line["path"] == path]
+
+        _until(found, f"nothing is logged of {path}", self)
+        return found()[-1]
 
     def stop(self) -> None:
         """Let what is under way end, and end."""

@@ -1,0 +1,100 @@
+"""nginx as it is used, before upstreams that note each byte and before real processes of Valet."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from tests.front.raw import Answer, Line, Upstream, upstreams
+from tests.support.doors import DoorProcess, run
+from tests.support.nginx import Nginx
+from tests.support.ports import free_port
+
+SHORT = {
+    "client_header_timeout 10s": "client_header_timeout 1s",
+    "client_body_timeout 10s": "client_body_timeout 1s",
+}
+"""Of nginx.conf, what a test would have to wait for."""
+
+
+@dataclass
+class House:
+    """nginx, and ways to speak with it."""
+
+    nginx: Nginx
+
+    @property
+    def host(self) -> str:
+        """What stands in Host."""
+        return self.nginx.url.removeprefix("https://")
+
+    def ask(self, line: str, *fields: str, body: bytes = b"", host: str | None = None) -> bytes:
+        """The bytes of a request."""
+        head = [line, f"Host: {self.host if host is None else host}", *fields]
+        return "".join(f"{one}\r\n" for one in head).encode("latin-1") + b"\r\n" + body
+
+    def say(self, data: bytes, source: str = "127.0.0.1") -> Answer:
+        """What is answered to that."""
+        with Line(self.nginx, source) as line:
+            line.send(data)
+            answer = line.answer()
+        assert answer is not None, "closed without an answer"
+        return answer
+
+    def get(self, path: str, *fields: str, source: str = "127.0.0.1") -> Answer:
+        return self.say(self.ask(f"GET {path} HTTP/1.1", *fields), source)
+
+    def post(self, path: str, *fields: str, body: bytes = b"{}", source: str = "127.0.0.1") -> Answer:
+        length = f"Content-Length: {len(body)}"
+        return self.say(self.ask(f"POST {path} HTTP/1.1", length, *fields, body=body), source)
+
+
+@dataclass
+class Porch(House):
+    """nginx, and what it passes on to: `workers` for /mcp, `sidecar` for the rest."""
+
+    workers: Upstream
+    sidecar: Upstream
+
+
+@pytest.fixture(scope="module")
+def porch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Porch]:
+    with upstreams(2) as (workers, sidecar):
+        folder = tmp_path_factory.mktemp("porch")
+        with Nginx(folder, SHORT, MCP_1=workers.address, CONNECT_1=sidecar.address) as nginx:
+            yield Porch(nginx, workers, sidecar)
+
+
+@pytest.fixture(scope="module")
+def house(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """nginx before one process of each door."""
+    folder = tmp_path_factory.mktemp("house")
+    name = f"valet_front_{uuid.uuid4().hex[:10]}"
+    with psycopg.connect(server_url, autocommit=True) as link:
+        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        link.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
+    given = {
+        "DATABASE_URL": make_conninfo(server_url, dbname=name),
+        "VALET_KEYRING": str(folder / "keyring.json"),
+        "VALET_TRUSTED_PROXIES": "127.0.0.1",
+        "VALET_ALLOW": "*",
+    }
+    nginx = Nginx(folder, MCP_1=f"127.0.0.1:{free_port()}", CONNECT_1=f"127.0.0.1:{free_port()}")
+    given["PUBLIC_URL"] = nginx.url
+    ran = run("prepare", given=given, folder=folder)
+    assert ran.returncode == 0, ran.stderr
+    ports = [int(nginx.values[name].rpartition(":")[2]) for name in ("MCP_1", "CONNECT_1")]
+    with (
+        DoorProcess("mcp_server", given, folder, port=ports[0]),
+        DoorProcess("connect", given, folder, port=ports[1]),
+        nginx,
+    ):
+        yield House(nginx)
+    with psycopg.connect(server_url, autocommit=True) as link:
+        link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
