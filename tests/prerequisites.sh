@@ -38,6 +38,9 @@ ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || {
     install postgresql "the tests on Debian's PostgreSQL" "${VALET_REQUIRE_TOWN:-}"
 }
 
+command -v bwrap >/dev/null 2>&1 ||
+    install bubblewrap "the tests of the image and of compose.yaml" "${VALET_REQUIRE_TOWN:-}"
+
 command -v promtool >/dev/null 2>&1 ||
     install prometheus "the check of alerts by promtool" "${VALET_REQUIRE_TOWN:-}"
 

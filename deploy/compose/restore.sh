@@ -19,7 +19,7 @@ pg_restore --list "$dump" | grep -q ' TABLE DATA public schema_migrations ' || {
     echo "There is no Valet in $dump. Nothing was changed." >&2
     exit 2
 }
-ask -c 'DROP DATABASE IF EXISTS valet_restoring' -c 'CREATE DATABASE valet_restoring OWNER valet_owner' \
+ask -c 'DROP DATABASE IF EXISTS valet_restoring' -c 'CREATE DATABASE valet_restoring OWNER valet_owner ENCODING UTF8 TEMPLATE template0' \
     -c 'REVOKE ALL ON DATABASE valet_restoring FROM PUBLIC' \
     -c 'GRANT CONNECT ON DATABASE valet_restoring TO valet_app'
 pg_restore --single-transaction --exit-on-error --no-owner --no-privileges --role=valet_owner \

@@ -17,7 +17,7 @@ SELECT format('CREATE ROLE %I LOGIN', name) FROM (VALUES ('valet_owner'), ('vale
  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \\gexec
 ALTER ROLE valet_owner PASSWORD :'owner';
 ALTER ROLE valet_app PASSWORD :'app';
-SELECT 'CREATE DATABASE valet OWNER valet_owner'
+SELECT 'CREATE DATABASE valet OWNER valet_owner ENCODING UTF8 TEMPLATE template0'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'valet') \\gexec
 REVOKE ALL ON DATABASE valet FROM PUBLIC;
 GRANT CONNECT ON DATABASE valet TO valet_app;
