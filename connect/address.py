@@ -56,6 +56,12 @@ def client_address(request: Request, trusted: Proxies) -> str:
     return _counted(here)
 
 
+def peer_is_trusted(request: Request, trusted: Proxies) -> bool:
+    """Whether who is connected to us is a proxy that is believed."""
+    here = _address(request.client.host) if request.client else None
+    return here is not None and here in trusted
+
+
 def _forwarded(request: Request) -> list[str]:
     """What stands in X-Forwarded-For, the latest proxy's word first. Several headers are one list."""
     entries = ",".join(request.headers.getlist("x-forwarded-for")).rsplit(",", _HOPS)[-_HOPS:]

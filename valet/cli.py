@@ -11,9 +11,8 @@ import typer
 
 from providers.registry import PROVIDERS
 from valet import audit, banner, db, keys, logging, running, tls, users
-from valet.emulation import DEMO_CLIENT_SECRET, DEMO_ORIGIN, demo_client_id
+from valet.emulation import as_demo
 from valet.hardening import harden
-from valet.oidc import DEMO, known
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json, refuse, spoken
 
@@ -49,11 +48,8 @@ def demo() -> None:
     with spoken():
         values = environment()
         chosen = values.get("VALET_EMULATOR_ORIGIN")
-        values |= DEMO
-        for provider in known(PROVIDERS, values):
-            values[provider.client_id_setting] = demo_client_id(provider.name)
-            values[provider.client_secret_setting] = DEMO_CLIENT_SECRET
-        settings = load(values, PROVIDERS, emulator_origin=chosen or DEMO_ORIGIN)
+        values = as_demo(values)
+        settings = load(values, PROVIDERS)
         logging.configure(settings.log_level, settings.log_format)
         at = Place(folder(settings, "demo"), "demo", settings, apps(values, PROVIDERS), chosen is None)
         serve(at, banner.show)
@@ -137,6 +133,22 @@ def setup(demo: Demo = False, as_json: Json = False) -> None:
         logging.configure("WARNING", "console")
         url = asyncio.run(setup_link(settings, mode_of(settings, demo)))
     typer.echo(json.dumps({"setup_link": url}) if as_json else url)
+
+
+@app.command()
+def doctor(demo: Demo = False, as_json: Json = False) -> None:
+    """Look at everything that may stand in the way, and say what to do about it. It changes nothing.
+
+    Exit status: 0 where nothing needs to be done, 1 for a warning, 2 for a fault.
+    """
+    from valet.doctor.finding import status
+    from valet.doctor.report import document, lines
+    from valet.doctor.visit import visit
+
+    logging.configure("ERROR", "console")
+    found = visit(demo)
+    typer.echo(document(found) if as_json else "\n".join(lines(found)))
+    raise typer.Exit(status(found))
 
 
 @app.command("try")

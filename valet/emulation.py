@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
+
+from providers.registry import PROVIDERS
+from valet.oidc import DEMO, known
 
 DEMO_ORIGIN = "http://localhost:9009"
 DEMO_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the emulator's, worth nothing elsewhere
@@ -14,6 +18,16 @@ DEMO_CLIENT_SECRET = "emulator-secret"  # noqa: S105 - the emulator's, worth not
 def demo_client_id(provider: str) -> str:
     """The app that the emulator knows at the provider of that name."""
     return f"emulator-{provider}"
+
+
+def as_demo(values: Mapping[str, str]) -> dict[str, str]:
+    """Settings as the demo has them: the emulator's apps and OpenID provider, whatever else is set."""
+    demo = {**values, **DEMO}
+    for provider in known(PROVIDERS, demo):
+        demo[provider.client_id_setting] = demo_client_id(provider.name)
+        demo[provider.client_secret_setting] = DEMO_CLIENT_SECRET
+    demo["VALET_EMULATOR_ORIGIN"] = values.get("VALET_EMULATOR_ORIGIN") or DEMO_ORIGIN
+    return demo
 
 
 class EmulatorFailed(Exception):

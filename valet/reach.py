@@ -42,7 +42,7 @@ async def reached(
     that owns the schema, where one is named. `longest`: seconds for one use of a connection. Raises
     NotReached, Busy, EmbeddedError.
     """
-    with _served(settings, mode, asleep, owner) as url:
+    with served(settings, mode, asleep, owner) as url:
         database = Database(url.get_secret_value(), longest=longest)
         await database.open()
         try:
@@ -56,7 +56,8 @@ async def reached(
 
 
 @contextmanager
-def _served(settings: Settings, mode: Mode, asleep: bool, owner: bool) -> Iterator[SecretStr]:
+def served(settings: Settings, mode: Mode, asleep: bool, owner: bool) -> Iterator[SecretStr]:
+    """The connection string of what `reached` opens. Raises NotReached, EmbeddedError."""
     if settings.database_url is not None:
         yield (settings.migration_database_url if owner else None) or settings.database_url
         return

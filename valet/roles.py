@@ -12,20 +12,22 @@ from vault.store.roles import Rights
 _log = structlog.get_logger(__name__)
 
 
-def too_much(settings: Settings, held: Rights) -> str | None:
+def too_much(settings: Settings, held: Rights, *, quiet: bool = False) -> str | None:
     """Why Valet does not start on these rights, with the SQL that mends it; None where it may.
 
-    Where only this machine can reach it, a role that may do too much is worth one warning.
+    Where only this machine can reach it, a role that may do too much is worth one warning in the log, which
+    `quiet` spares.
     """
     if not held.faults:
         return None
     if is_loopback(urlsplit(settings.public_url).hostname or ""):
-        _log.warning(
-            "role_may_too_much",
-            role=held.role,
-            because=held.faults[0],
-            hint="fine for one machine; docs/setup.md shows how to make two roles",
-        )
+        if not quiet:
+            _log.warning(
+                "role_may_too_much",
+                role=held.role,
+                because=held.faults[0],
+                hint="fine for one machine; docs/setup.md shows how to make two roles",
+            )
         return None
     settings_then = (
         "DATABASE_URL to the new role's; MIGRATION_DATABASE_URL stays"

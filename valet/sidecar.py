@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +20,7 @@ from connect.metadata import Metadata
 from connect.offer import Offers
 from connect.pages import Refusal, refused
 from connect.preset import read_preset
+from connect.probe import Probe
 from connect.register import Register
 from connect.revoke import Revoke
 from connect.roster import Roster
@@ -73,6 +76,7 @@ def build(ground: Ground, fetcher: Fetcher | None = None) -> Starlette:
             *authorize.routes(),
             *_token(ground, resource, roster, gate).routes(),
             *Revoke(roster, Tokens(database), gate, audit).routes(),
+            *Probe(ground.vault.derive("probe"), settings.proxies, version("valet")).routes(),
         ],
         diary=ground.diary,
         titles=mcp_server.toolbox.titles(mcp_server.tools.MODULES),

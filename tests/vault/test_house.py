@@ -33,7 +33,7 @@ RECORDS = {record["context"]["purpose"]: record for record in VECTORS["records"]
 ANA = UUID(RECORDS["connection.tokens"]["context"]["owner"])
 YOUNGER = {"audit", "audit-key", "audit-names"}
 """Purposes that are younger than the file: tests/vault/audit/test_row.py freezes what they make."""
-BRIEF = {"approval-handle", "approval-mark", "call-preview", "transfer"}
+BRIEF = {"approval-handle", "approval-mark", "call-preview", "probe", "transfer"}
 """So are these; what they make rests for a quarter of an hour at most, and is asked for again."""
 
 

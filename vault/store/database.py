@@ -27,6 +27,8 @@ _AWAY = (
 _PERSONS = ("_user_id_fkey", "_owner_fkey")
 """How PostgreSQL names the constraints of columns that say whose a row is."""
 _SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+POOL = 10
+"""The most connections of one process."""
 LONGEST = 6.0
 """Seconds for one use of a connection. The server's own limits do not reach us through a dead line."""
 _CHECK = 2.0
@@ -41,7 +43,9 @@ class Database:
     use of a connection.
     """
 
-    def __init__(self, url: str, *, min_size: int = 1, max_size: int = 10, longest: float = LONGEST) -> None:
+    def __init__(
+        self, url: str, *, min_size: int = 1, max_size: int = POOL, longest: float = LONGEST
+    ) -> None:
         self._longest = longest
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,

@@ -1,0 +1,58 @@
+"""A Valet with which all is well, by every examination and by the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+from tests.support.doors import ROOT
+from tests.valet.doctor.conftest import CANARIES, Site, look
+from valet.doctor.chart import EXAMINATIONS
+
+
+def doctor(site: Site, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {**site.environment, **changes, "PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"]}
+    ran = subprocess.run(
+        [sys.executable, "-m", "valet", "doctor", *arguments],
+        cwd=site.folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert not any(canary in ran.stdout + ran.stderr for canary in CANARIES)
+    return ran
+
+
+def test_where_all_is_well_nothing_needs_to_be_done(site: Site) -> None:
+    found = look(site)
+    troubles = [each for several in found.values() for each in several if each.level in {"warning", "fault"}]
+    assert troubles == []
+    silent = {"certificate", "disk"}  # the address is http, and the database is not our own
+    assert set(found) == {each.name for each in EXAMINATIONS} - silent
+    assert "is this Valet" in found["address"][0].text
+    assert "9 documents" in found["documents"][0].text
+    assert "knows the app" in found["apps"][0].text
+    assert "mcp_server+connect" in found["processes"][0].text
+
+
+def test_the_command_says_so_and_ends_with_0(site: Site) -> None:
+    ran = doctor(site)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "no faults, no warnings" in ran.stdout and "is this Valet" in ran.stdout
+
+
+def test_the_command_tells_a_script_and_ends_with_2_for_a_fault(site: Site) -> None:
+    ran = doctor(site, "--json", PUBLIC_URL="http://127.0.0.1:1")
+    told = json.loads(ran.stdout)
+    assert ran.returncode == told["status"] == 2
+    worst = [each for each in told["findings"] if each["level"] == "fault"]
+    assert {"processes", "address"} <= {each["about"] for each in worst}
+    assert all(each["fix"] for each in worst)
+
+
+def test_settings_that_nothing_starts_on_are_all_told(site: Site) -> None:
+    ran = doctor(site, "--json", PUBLIC_URL="http://valet.example.org", VALET_PORT="no")
+    told = json.loads(ran.stdout)
+    assert ran.returncode == 2
+    assert {each["about"] for each in told["findings"]} == {"settings"}
+    ran = doctor(site, PUBLIC_URL="http://valet.example.org", VALET_KEYRING="awskms:nonsense")
+    assert ran.returncode == 2 and "use https" in ran.stdout and "VALET_KEYRING" in ran.stdout

@@ -1,0 +1,148 @@
+"""What the operator's doctor reads: the server and what stands between, rows that hang, what was too much.
+
+Numbers only, and across owners on purpose: no row of a person leaves this module. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import cast
+
+import psycopg
+from psycopg.rows import class_row
+
+from vault.store.database import Database
+from vault.store.roles import Rights, rights_on
+
+_LATEST = 50_000
+"""So many of the latest rows of the audit are looked through: there is no index by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The database server. `clock` is its time, seconds since 1970; `size` in bytes.
+
+    `limited`: whether the time limits that Valet asks for hold.
+    """
+
+    number: int
+    encoding: str
+    standby: bool
+    most: int
+    size: int
+    clock: float
+    limited: bool
+
+    @property
+    def major(self) -> int:
+        """PostgreSQL's major version."""
+        return self.number // 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Strains:
+    """Connections of a provider that give trouble now, counted. What is of no person is not here."""
+
+    provider: str
+    left: int
+    ahead: int
+    failing: int
+    overdue: int
+    longest: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How often a limit was reached within a day."""
+
+    rule: str
+    times: int
+
+
+class Vitals:
+    """Reads them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def server(self) -> Server:
+        """The server that answers. Raises Busy."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(Server)) as cursor:
+            await cursor.execute(
+                "SELECT current_setting('server_version_num')::integer AS number,"
+                " current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,"
+                " current_setting('max_connections')::integer AS most,"
+                " pg_database_size(current_database()) AS size,"
+                " extract(epoch FROM clock_timestamp())::float8 AS clock,"
+                " current_setting('statement_timeout') NOT IN ('0', '0ms') AS limited"
+            )
+            return cast("Server", await cursor.fetchone())
+
+    async def trip(self) -> float:
+        """Seconds that the fastest of five questions takes, there and back. Raises Busy."""
+        async with self._database.connection() as link:
+            times = []
+            for _ in range(5):
+                began = time.perf_counter()
+                await link.execute("SELECT 1")
+                times.append(time.perf_counter() - began)
+        return min(times)
+
+    async def strains(self) -> list[Strains]:
+        """Leases that nobody gave back or that end too late, failing refreshes, and what nobody looks at."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(Strains)) as cursor:
+            await cursor.execute(
+                "SELECT provider,"
+                " count(*) FILTER (WHERE lease_until < now() - interval '10 minutes') AS left,"
+                " count(*) FILTER (WHERE lease_until > now() + interval '5 minutes') AS ahead,"
+                " count(*) FILTER (WHERE fail_count >= 3) AS failing,"
+                " count(*) FILTER (WHERE tend_at < now() - interval '10 minutes') AS overdue,"
+                " max(now() - refreshed_at) FILTER (WHERE last_used_at > now() - interval '30 days')"
+                "  AS longest"
+                " FROM connections WHERE status = 'active' GROUP BY provider ORDER BY provider"
+            )
+            return await cursor.fetchall()
+
+    async def refused(self) -> list[Refused]:
+        """Which limits of the front door were reached within a day, as far as the latest rows say."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(Refused)) as cursor:
+            await cursor.execute(
+                "SELECT coalesce(detail, '') AS rule, sum(times)::integer AS times FROM audit"
+                " WHERE seq > (SELECT coalesce(max(seq), 0) FROM audit) - %(latest)s"
+                " AND event = 'rate_limited' AND at > now() - interval '1 day' GROUP BY 1 ORDER BY 1",
+                {"latest": _LATEST},
+            )
+            return await cursor.fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one gets to the database: its role's rights, and the pooler between, if there is one."""
+
+    rights: Rights
+    pooled: bool
+    shared: bool
+
+
+def way(url: str) -> Way:
+    """Connect twice and look. Raises psycopg.Error.
+
+    `pooled`: the process that serves us is not the one that greeted us. `shared`: two connections that are
+    both open got one server process, which is what a pooler in transaction mode does.
+    """
+    with (
+        psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None) as one,
+        psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None) as other,
+    ):
+        first = _process(one)
+        with other.transaction():
+            second = _process(other)
+        return Way(rights_on(one), first != one.info.backend_pid, first == second)
+
+
+def _process(link: psycopg.Connection) -> int:
+    row = link.execute("SELECT pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
