@@ -182,9 +182,13 @@ class Browser:
         return ElicitResult(action=self.action)  # type: ignore[arg-type]
 
 
-@cache
-def _toolbox(modules: tuple[ModuleType, ...]) -> Toolbox:
+def toolbox(modules: Iterable[ModuleType] = MODULES) -> Toolbox:
     """Made once: it says what there is and holds nothing, and its schemas are the most work of a server."""
+    return _made(tuple(modules))
+
+
+@cache
+def _made(modules: tuple[ModuleType, ...]) -> Toolbox:
     return Toolbox(modules)
 
 
@@ -240,7 +244,7 @@ async def serving(
         patience=Patience(looks=looks, gap=0.5, sleep=pause),
         pause=pause,
     )
-    app = build(house, _toolbox(tuple(modules)))
+    app = build(house, toolbox(modules))
     try:
         async with app.lifespan():
             yield Desk(database, vault, flows, approvals, spotify, app, diary, witness, activity, pauses)

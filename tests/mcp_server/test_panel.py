@@ -9,21 +9,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from mcp_server.toolbox import Toolbox
-from mcp_server.tools import MODULES
 from mcp_server.tools.spotify.card import _media
 from mcp_server.tools.spotify.cover import LONGEST, cover_of, fitting, pictures
 from providers.media import Media
 from providers.spotify import Episode, Image, Track
 from providers.transport import Transport
 from tests.mcp_server.conftest import Serve
-from tests.mcp_server.desk import chat, text_of
+from tests.mcp_server.desk import chat, text_of, toolbox
 
 MOST = 30_000
 WIDE = '\\"😀' * 200
 CANARY = b"canary-7be2"
 PICTURE = b"\xff\xd8\xff" + CANARY
-SPOTIFYS = [each for each in Toolbox(MODULES).tools if each.name.startswith("spotify_")]
+SPOTIFYS = [each for each in toolbox().tools if each.name.startswith("spotify_")]
 APP_ONLY = {"spotify_player_state", "spotify_player_command"}
 
 

@@ -12,11 +12,11 @@ from mcp.client import Client
 
 from mcp_server.inject import Confirm
 from mcp_server.schema import flat, lean
-from mcp_server.toolbox import Toolbox, holds, specs
+from mcp_server.toolbox import holds, specs
 from mcp_server.tools import MODULES
 from providers.registry import PROVIDERS
 from tests.mcp_server.conftest import Serve
-from tests.mcp_server.desk import MODERN, chat
+from tests.mcp_server.desk import MODERN, chat, toolbox
 
 ALWAYS = ["connections_list", "connections_connect", "connections_disconnect"]
 FINDING = [
@@ -119,7 +119,7 @@ def wire() -> list[dict[str, Any]]:
             "annotations": tool.annotations.model_dump(by_alias=True) if tool.annotations else None,
             "meta": tool.meta or {},
         }
-        for tool in Toolbox(MODULES).tools
+        for tool in toolbox().tools
     ]
 
 
@@ -217,7 +217,7 @@ def test_what_a_spotify_tool_may_do_is_what_its_hints_say() -> None:
 def test_needs_are_within_what_the_service_asks_for() -> None:
     """What connecting asks for, or what is asked for later; and of the provider's least, what was asked."""
     services = {service.name: (each, service) for each in PROVIDERS for service in each.services}
-    box = Toolbox(MODULES)
+    box = toolbox()
     for tool in box.tools:
         entry = box.find(tool.name)
         assert entry is not None

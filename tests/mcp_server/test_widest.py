@@ -11,9 +11,8 @@ from typing import Any
 
 from mcp.client import Client
 
-from mcp_server.toolbox import Entry, Toolbox
-from mcp_server.tools import MODULES
-from tests.mcp_server.desk import text_of
+from mcp_server.toolbox import Entry
+from tests.mcp_server.desk import text_of, toolbox
 from tests.mcp_server.hall import Hall
 
 MOST = 30_000
@@ -42,8 +41,8 @@ def blown(value: Any, within: bool = False) -> Any:
 
 
 def told_to_models() -> list[Entry]:
-    toolbox = Toolbox(MODULES)
-    entries = [toolbox.find(tool.name) for tool in toolbox.tools if tool.name.startswith("spotify_")]
+    box = toolbox()
+    entries = [box.find(tool.name) for tool in box.tools if tool.name.startswith("spotify_")]
     return [entry for entry in entries if entry is not None and not entry.spec.app_only]
 
 

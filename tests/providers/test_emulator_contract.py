@@ -88,6 +88,13 @@ FAULTS_OF_THE_FILE = (
 HEADERS = {"content-type": "application/json; charset=utf-8"}
 
 
+@pytest.mark.parametrize("query", [(), ("fields",)], ids=["whole", "a selection"])
+def test_the_file_as_it_is_used_is_valid_openapi(query: tuple[str, ...]) -> None:
+    judge = spec.of_answers(query)
+    assert judge is not None
+    judge.check()
+
+
 @pytest.mark.parametrize("name", REAL_ANSWERS)
 def test_the_judge_accepts_what_spotify_really_answered(name: str) -> None:
     body = (spec.folder() / "answers" / f"{name}.json").read_bytes()

@@ -52,9 +52,13 @@ def pdf(*pages: str, encrypted: bool = False) -> bytes:
 
 
 def bomb_pdf(size: int) -> bytes:
-    """A page whose content unpacks to `size` bytes."""
-    packer = zlib.compressobj(9)
-    packed = b"".join(packer.compress(b"0 " * 500_000) for _ in range(size // 1_000_000)) + packer.flush()
+    """A page whose content unpacks to `size` bytes: one packed piece, over and over."""
+    piece = b"0 " * 500_000
+    packer = zlib.compressobj(9, wbits=-15)
+    again = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    count = size // len(piece)
+    # RFC 1950: two bytes, the blocks, then Adler-32 of everything; zeros here, for no reader gets there.
+    packed = b"\x78\xda" + again * count + b"\x03\x00" + bytes(4)
     head = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n"
     head += b"2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n"
     head += b"3 0 obj\n<< /Type /Page /Parent 2 0 R /Contents 4 0 R >>\nendobj\n"
