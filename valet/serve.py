@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,7 @@ from starlette.applications import Starlette
 from providers.base import App
 from valet import running
 from valet.assembly import BOTH, Door, House, assemble
+from valet.drain import LINGER, Drain, settling, shut
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
@@ -29,11 +31,13 @@ from valet.settings import Settings
 from vault.rings.choose import path_of
 from vault.store.meta import Mode
 from vault.store.migrate import migrate, require_current
-from vault.store.roles import rights, role_of
+from vault.store.roles import limit, rights, role_of
 
 _MOST_CONNECTIONS = 500
 _BUSY = "VALET_PORT and PUBLIC_URL (redirect URIs registered at providers name the port)"
 _OPS_BUSY = "VALET_OPS_PORT"
+_LONGEST_DRAIN = 25
+"""Seconds for requests under way to end. Kubernetes kills after 30 unless told otherwise."""
 
 
 class CannotServe(Exception):
@@ -96,7 +100,8 @@ async def _serve(
     house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors)
     async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
         try:
-            server = _Server(house.app, lambda: _announce(at, house, ready), house.rest)
+            announce = partial(_announce, at, house, ready)
+            server = _Server(house.app, announce, house.rest, at.settings.drain_seconds)
             async with guarded(database):
                 await server.serve(sockets=[listening])
         finally:
@@ -113,16 +118,27 @@ def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) ->
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it answers and when it is told to stop, and prints no URL of its own."""
+    """uvicorn that says when it answers and when it is told to stop, and prints no URL of its own.
 
-    def __init__(self, app: Starlette, ready: Callable[[], None], stopping: Callable[[], None]) -> None:
+    Once told, it serves on for `notice` seconds, so that whoever sends requests here can hear of it first;
+    then it leaves the port, losing nothing that has come (`valet/drain.py`), and ends what is under way.
+    """
+
+    def __init__(
+        self,
+        app: Starlette,
+        ready: Callable[[], None],
+        stopping: Callable[[], None],
+        notice: float = 0,
+    ) -> None:
+        self._drain = Drain(app)
         config = uvicorn.Config(
-            app,
+            self._drain,
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=10,
+            timeout_graceful_shutdown=_LONGEST_DRAIN,
             # h11 caps a request's head at 64 KB; httptools has no limit, so one header could fill the memory.
             http="h11",
             ws="none",
@@ -133,12 +149,13 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._ready = ready
         self._stopping = stopping
+        self._notice = notice
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGINT, SIGTERM and SIGHUP, however often they come, and do not raise them again.
 
-        What we stand on closes after us; an impatient second Ctrl-C must not cut that short.
+        What we stand on closes after us: an impatient second Ctrl-C cuts short the notice, and nothing else.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -147,12 +164,31 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self._stopping()
-        self.should_exit = True
+        if self._drain.begun or not self._notice:
+            self.should_exit = True
+        else:
+            asyncio.get_running_loop().call_later(self._notice, setattr, self, "should_exit", True)
+        self._drain.begun = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if not self.should_exit:
             self._ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        listening = sockets or []
+        for each in listening:
+            shut(each)
+        await asyncio.sleep(max(map(settling, listening), default=0))
+        # What came in by now has been accepted: a loop looks at its sockets before its timers.
+        for server in self.servers:
+            server.close()
+        for each in listening:
+            each.close()
+        end = asyncio.get_running_loop().time() + LINGER
+        while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
 
 def _keep_apart(at: Place) -> None:
@@ -253,6 +289,7 @@ def migrate_given(settings: Settings, url: SecretStr) -> None:
             raise CannotServe(refusal)
         if owner is None:
             migrate(given)
+        limit(given)
 
 
 @contextmanager

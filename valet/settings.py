@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     oidc_issuer: str = Field("", alias="OIDC_ISSUER")
     oidc_title: str = Field("", alias="OIDC_TITLE")
     emulator_origin: str | None = Field(None, alias="VALET_EMULATOR_ORIGIN")
+    drain_seconds: int = Field(0, ge=0, le=300, alias="VALET_DRAIN_SECONDS")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="VALET_LOG_LEVEL")
     log_format: Literal["console", "json"] = Field("console", alias="VALET_LOG_FORMAT")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from vault.store.migrate import SchemaError, migrate, migrations
+from vault.store.migrate import Migration, SchemaError, migrate, migrations, require_current
 
 
 @pytest.fixture
@@ -45,12 +46,81 @@ def test_a_file_that_changed_after_it_was_applied_is_refused(bare_url: str) -> N
         migrate(bare_url)
 
 
-def test_a_schema_that_is_newer_than_the_program_is_refused(bare_url: str) -> None:
+def test_a_schema_that_has_only_more_than_the_program_knows_is_worked_on(bare_url: str) -> None:
+    """An older release that starts again in the middle of a rollout, or after a step back."""
     migrate(bare_url)
     with psycopg.connect(bare_url) as link:
-        link.execute("INSERT INTO schema_migrations VALUES (999, 'later', '\\x00')")
-    with pytest.raises(SchemaError, match="newer release"):
-        migrate(bare_url)
+        link.execute("INSERT INTO schema_migrations (version, name, checksum) VALUES (999, 'later', '\\x00')")
+    require_current(bare_url)
+    assert migrate(bare_url) == 0
+
+
+def test_a_schema_that_took_away_what_the_program_needs_is_refused(bare_url: str) -> None:
+    newest = migrations()[-1].version
+    migrate(bare_url)
+    with psycopg.connect(bare_url) as link:
+        link.execute("INSERT INTO schema_migrations VALUES (998, 'less', '\\x00', now(), %s)", (newest,))
+        link.execute("INSERT INTO schema_migrations VALUES (999, 'more', '\\x00', now(), 0)")
+    require_current(bare_url)
+    with psycopg.connect(bare_url) as link:
+        link.execute("UPDATE schema_migrations SET needs = %s WHERE version = 998", (newest + 1,))
+    for start in (migrate, require_current):
+        with pytest.raises(SchemaError, match=f"needs a release that knows {newest + 1}"):
+            start(bare_url)
+
+
+def test_a_step_waits_for_a_busy_table_without_holding_up_who_comes_after(bare_url: str) -> None:
+    """As for a backup that reads it for an hour: a lock that is waited for stops everybody behind it."""
+    with psycopg.connect(bare_url) as link:
+        _of_before(link, 3)
+    with psycopg.connect(bare_url) as backup, ThreadPoolExecutor(1) as pool:
+        backup.execute("SELECT count(*) FROM connections")
+        migrating = pool.submit(migrate, bare_url)
+        with psycopg.connect(bare_url, autocommit=True) as watch, psycopg.connect(bare_url) as worker:
+            tried = 0
+            while tried < 2:
+                # Another try each time that it waits; a worker's own patience is two seconds.
+                waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock'"
+                while not watch.execute(waits).fetchone()[0]:  # type: ignore[index]
+                    assert not migrating.done()
+                worker.execute("SET LOCAL lock_timeout = 2000")
+                worker.execute("SELECT count(*) FROM connections")
+                worker.rollback()
+                tried += 1
+        backup.rollback()
+        assert migrating.result(30) == len(migrations()) - 3
+
+
+_SHORT = re.compile(
+    # New tables, and what a table gets without being read through or rewritten.
+    r"CREATE TABLE (?P<new>\w+)|ALTER TABLE (IF EXISTS )?\w+ (ADD COLUMN|ADD CONSTRAINT [^;]+ NOT VALID"
+    r"|ALTER COLUMN \w+ SET DEFAULT|ALTER COLUMN \w+ DROP (DEFAULT|NOT NULL)|DROP (COLUMN|CONSTRAINT))"
+    r"|ALTER TABLE \w+ VALIDATE CONSTRAINT|CREATE (UNIQUE )?INDEX \w+ ON (?P<index>\w+)"
+    r"|DROP (TABLE|INDEX)|COMMENT ON|INSERT INTO|CREATE OR REPLACE FUNCTION"
+)
+_TAKES_AWAY = re.compile(
+    r"DROP (TABLE|COLUMN)|RENAME|SET NOT NULL|ADD COLUMN [^;,]*NOT NULL(?![^;,]*DEFAULT)"
+)
+
+
+@pytest.mark.parametrize(
+    "step", [s for s in migrations() if s.version >= 19], ids=lambda step: f"{step.version:04d}"
+)
+def test_a_step_is_one_that_workers_of_the_release_before_do_not_notice(step: Migration) -> None:
+    """CONTRIBUTING, "Changing the schema": short locks, and nothing taken away unless it says so."""
+    text = re.sub(r"--[^\n]*", "", step.body)
+    statements = [" ".join(each.split()) for each in text.split(";") if each.strip()]
+    new = set()
+    for each in statements:
+        found = _SHORT.match(each)
+        assert found, f"reads through or rewrites a table, or is not known to be short: {each}"
+        new |= {found["new"]} - {None}
+        assert found["index"] in {None, *new}, f"an index on a table with rows stops its writers: {each}"
+        assert not re.search(r"DEFAULT (gen_random_uuid|clock_timestamp|random)\(", each) or found["new"], (
+            f"a default that is not the same for all rows may rewrite them: {each}"
+        )
+    assert step.body.startswith("-- Contract." if step.needs else "-- Expand."), "its first words say which"
+    assert bool(_TAKES_AWAY.search(" ".join(statements))) <= bool(step.needs)
 
 
 def test_rows_of_before_are_kept_and_labels_that_differ_by_case_alone_come_apart(bare_url: str) -> None:

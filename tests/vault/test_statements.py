@@ -20,7 +20,7 @@ EXECUTES = {"execute", "executemany", "copy"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # Runs our own migration files, and names a role that the operator's settings name, by psycopg.sql.Identifier.
-COMPOSED = {"migrate.py": 1, "roles.py": 4}
+COMPOSED = {"migrate.py": 1, "roles.py": 5}
 
 
 @dataclass

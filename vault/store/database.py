@@ -14,6 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from vault.errors import Busy, PersonGone
+from vault.store.roles import LIMITS, limited
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -26,7 +27,8 @@ _AWAY = (
 )
 _PERSONS = ("_user_id_fkey", "_owner_fkey")
 """How PostgreSQL names the constraints of columns that say whose a row is."""
-_SESSION = "-c statement_timeout=5000 -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000"
+_SESSION = " ".join(f"-c {name}={value}" for name, value in LIMITS.items())
+_PLAIN: dict[str, Any] = {"autocommit": True, "prepare_threshold": None, "connect_timeout": 5}
 POOL = 10
 """The most connections of one process."""
 LONGEST = 6.0
@@ -39,22 +41,20 @@ class Database:
     """A pool of autocommit connections.
 
     `prepare_threshold=None` because PgBouncer in transaction mode may answer the next statement from
-    another server connection; for the same reason nothing here uses session state. `longest`: seconds for one
-    use of a connection.
+    another server connection; for the same reason nothing here uses session state. The limits of statements
+    are the role's own (`valet prepare` sets them), for PgBouncer takes no `options`; only where the role has
+    none are they asked for so, of a server that is reached directly. `longest`: seconds for one use of a
+    connection.
     """
 
     def __init__(
         self, url: str, *, min_size: int = 1, max_size: int = POOL, longest: float = LONGEST
     ) -> None:
         self._longest = longest
+        self._url = url
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": None,
-                "options": _SESSION,
-                "connect_timeout": 5,
-            },
+            kwargs=dict(_PLAIN),
             min_size=min_size,
             max_size=max_size,
             timeout=5,
@@ -86,8 +86,10 @@ class Database:
     async def open(self) -> None:
         """Open the pool. Raises Busy when the database can't be reached within five seconds."""
         try:
+            if not await asyncio.to_thread(limited, self._url):
+                self._pool.kwargs = {**_PLAIN, "options": _SESSION}
             await self._pool.open(wait=True, timeout=5)
-        except PoolTimeout as error:
+        except _AWAY as error:
             raise Busy("the database does not answer") from error
 
     async def close(self) -> None:

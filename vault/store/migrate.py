@@ -2,12 +2,20 @@
 
 One transaction per file, under a transaction-level advisory lock, so any number of processes may
 start at once and PgBouncer in transaction mode does no harm. A file's SHA-256 is kept: an applied
-file that changed afterwards, or a schema newer than this program, is refused.
+file that changed afterwards is refused.
+
+Releases overlap: a new one's schema is made while workers of the one before serve, and these may start again
+on it. So a step only adds (expand). Where one takes away what older releases used (contract), it says in a
+line `-- needs: N` that a program has to know step N at least, and older ones do not start on that schema. A
+step that has to wait for a lock lets everybody else go first, and tries again: whoever queues behind it would
+wait as long.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
+import time
 from dataclasses import dataclass
 from importlib import resources
 
@@ -18,6 +26,10 @@ from vault.store import roles
 
 _OLDEST = 150000
 _LOCK = 0x76616C6574  # "valet" in ASCII
+_NEEDS = re.compile(r"^-- needs: (\d+)$", re.M)
+_TRIES = 30
+_PAUSE = 0.5
+"""Seconds between two tries of a step that some table was too busy for."""
 
 
 class SchemaError(Exception):
@@ -26,12 +38,21 @@ class SchemaError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered file: version, name, its SQL and the SHA-256 of it."""
+    """One numbered file: version, name, its SQL and the SHA-256 of it.
+
+    `needs` is the newest step that a program must know to work on the schema after this one; 0: any does.
+    """
 
     version: int
     name: str
     body: str
     checksum: bytes
+
+    @property
+    def needs(self) -> int:
+        """As its line `-- needs: N` says."""
+        found = _NEEDS.search(self.body)
+        return int(found[1]) if found else 0
 
 
 def migrations() -> list[Migration]:
@@ -55,23 +76,25 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
 
     `url` must log in as the role that owns the schema, or, where there is nothing to apply, as any that may
     read it. `app_role` is given the rights to read and write rows, none to change the schema
-    (`vault/store/roles.py`). Raises SchemaError.
+    (`vault/store/roles.py`). On a schema that is newer already nothing is done. Raises SchemaError.
     """
     steps = migrations()
-    with psycopg.connect(url, autocommit=True, options="-c lock_timeout=4000") as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         _refuse_old(connection)
         _prepare(connection)
-        applied = sum(_apply(connection, step) for step in steps)
-        _refuse_newer(connection, steps[-1].version)
+        if _newer(connection, steps[-1].version):
+            # What its tables are, and who may what in them, is known there.
+            return 0
+        applied = sum(_patiently(connection, step) for step in steps)
         if app_role is not None:
             with connection.transaction():
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+                _alone(connection)
                 roles.grant(connection, app_role)
     return applied
 
 
 def require_current(url: str) -> None:
-    """See that the database behind `url` has this program's schema, changing nothing. Raises SchemaError."""
+    """See that this program can work on the schema behind `url`, changing nothing. Raises SchemaError."""
     steps, found = migrations(), applied(url)
     if found < steps[-1].version:
         raise SchemaError(
@@ -79,7 +102,7 @@ def require_current(url: str) -> None:
             "of this release first, with MIGRATION_DATABASE_URL"
         )
     with psycopg.connect(url, autocommit=True) as connection:
-        _refuse_newer(connection, steps[-1].version)
+        _newer(connection, steps[-1].version)
 
 
 def applied(url: str) -> int:
@@ -100,9 +123,16 @@ def _refuse_old(connection: psycopg.Connection) -> None:
         )
 
 
+def _alone(connection: psycopg.Connection) -> None:
+    """Wait until no other process migrates. For the transaction: a pooler may give the session away."""
+    connection.execute("SET LOCAL lock_timeout = 30000")
+    connection.execute("SET LOCAL statement_timeout = 0")
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+
+
 def _prepare(connection: psycopg.Connection) -> None:
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        _alone(connection)
         found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
         if found is not None and found[0]:
             # IF NOT EXISTS asks for the right to create all the same, and a worker need not have it.
@@ -110,13 +140,26 @@ def _prepare(connection: psycopg.Connection) -> None:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_migrations ("
             " version integer PRIMARY KEY, name text NOT NULL, checksum bytea NOT NULL,"
-            " applied_at timestamptz NOT NULL DEFAULT now())"
+            " applied_at timestamptz NOT NULL DEFAULT now(), needs integer NOT NULL DEFAULT 0)"
         )
+
+
+def _patiently(connection: psycopg.Connection, step: Migration) -> bool:
+    for _ in range(_TRIES):
+        try:
+            return _apply(connection, step)
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(_PAUSE)
+    raise SchemaError(
+        f"migration {step.version:04d}_{step.name} found a table in use all the time, by a backup or a long "
+        "statement of somebody; what it would change is as before, and Valet serves on. Run `valet prepare` "
+        "again when that is over"
+    )
 
 
 def _apply(connection: psycopg.Connection, step: Migration) -> bool:
     with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        _alone(connection)
         row = connection.execute(
             "SELECT checksum FROM schema_migrations WHERE version = %s", (step.version,)
         ).fetchone()
@@ -127,19 +170,30 @@ def _apply(connection: psycopg.Connection, step: Migration) -> bool:
                     "restore the released file and start again"
                 )
             return False
+        # Whoever comes after us waits for us as long, and the workers' own patience is two seconds.
+        connection.execute("SET LOCAL lock_timeout = 500")
         # The file comes from our own package, not from input.
         connection.execute(sql.SQL(step.body))
         connection.execute(
             "INSERT INTO schema_migrations (version, name, checksum) VALUES (%s, %s, %s)",
             (step.version, step.name, step.checksum),
         )
+        if step.needs:
+            connection.execute(
+                "UPDATE schema_migrations SET needs = %s WHERE version = %s", (step.needs, step.version)
+            )
     return True
 
 
-def _refuse_newer(connection: psycopg.Connection, newest: int) -> None:
+def _newer(connection: psycopg.Connection, newest: int) -> bool:
+    """Whether the schema is a later release's. Raises SchemaError where that has taken away what we need."""
     row = connection.execute("SELECT max(version) FROM schema_migrations").fetchone()
-    if row is not None and row[0] is not None and row[0] > newest:
+    if row is None or row[0] is None or row[0] <= newest:
+        return False
+    needs = connection.execute("SELECT max(needs) FROM schema_migrations").fetchone()
+    if needs is not None and needs[0] > newest:
         raise SchemaError(
-            f"the database has schema {row[0]}, this program knows up to {newest}; "
-            "start the newer release of Valet that was used on it"
+            f"the database has schema {row[0]}, which needs a release that knows {needs[0]} at least; this "
+            f"program knows up to {newest}. Start the newer release of Valet that was used on it"
         )
+    return True

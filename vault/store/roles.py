@@ -6,6 +6,7 @@ every migration: a new table is nobody's but its owner's until then.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import LiteralString
 
@@ -20,6 +21,8 @@ _LESS: dict[str, LiteralString] = {
     "schema_migrations": "SELECT",
 }
 """Tables of which the app's role may do less than the usual."""
+LIMITS = {"statement_timeout": 5000, "lock_timeout": 2000, "idle_in_transaction_session_timeout": 10000}
+"""Milliseconds that the role which Valet works as has for a statement, a lock, idling in a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,43 @@ def grant(link: psycopg.Connection, role: str) -> None:
         given = sql.SQL(_LESS.get(table, _USUAL))
         link.execute(sql.SQL("REVOKE ALL ON {} FROM PUBLIC, {}").format(target, name))
         link.execute(sql.SQL("GRANT {} ON {} TO {}").format(given, target, name))
+
+
+def limit(url: str) -> None:
+    """Give the role of `url` its limits in that database, unless it has some.
+
+    Of the role, not of a session: behind PgBouncer in transaction mode a session is anybody's. A role may set
+    its own (ALTER ROLE).
+    """
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as link:
+        if _limited(link):
+            return
+        # A pooler may know the database by another name.
+        here = sql.Identifier(link.execute("SELECT current_database()").fetchone()[0])  # type: ignore[index]
+        for name, milliseconds in LIMITS.items():
+            change = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}")
+            link.execute(change.format(here, sql.Identifier(name), sql.Literal(milliseconds)))
+        with suppress(psycopg.OperationalError):
+            # They count from the next login on: a pooler is to open another one, and not to go on with this.
+            link.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def limited(url: str) -> bool:
+    """Whether the role of `url` has limits of its own there, be they ours or the administrator's."""
+    with psycopg.connect(url, autocommit=True, prepare_threshold=None, connect_timeout=5) as link:
+        return _limited(link)
+
+
+def _limited(link: psycopg.Connection) -> bool:
+    row = link.execute(
+        "SELECT count(DISTINCT split_part(each, '=', 1)) = 3"
+        " FROM pg_db_role_setting s, unnest(s.setconfig) each"
+        " WHERE s.setrole = to_regrole(quote_ident(session_user))"
+        " AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
+        " AND split_part(each, '=', 1) IN ('statement_timeout', 'lock_timeout',"
+        " 'idle_in_transaction_session_timeout')"
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def _owns(link: psycopg.Connection, role: str) -> bool:
