@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ REDIRECT = "http://127.0.0.1:3119/callback"
 class Person:
     """One browser window and one chat client of one person.
 
+    `trust` is what the chat client trusts; `before` is awaited before each of its requests for the sidecar.
     `headings` are those of every page that was shown on our side, `visited` the addresses of consent pages;
     `statuses` every answer of /mcp.
     """
@@ -38,6 +40,8 @@ class Person:
     statuses: list[int] = field(default_factory=list)
     consents: int = 0
     caught: str = ""
+    trust: ssl.SSLContext | bool = True
+    before: Callable[[], Awaitable[None]] | None = None
 
     async def sign_in(self, owner_link: str) -> None:
         """Open a one-time link and press its button."""
@@ -121,8 +125,14 @@ class Person:
             if response.request.url.path == "/mcp" and response.request.method == "POST":
                 self.statuses.append(response.status_code)
 
-        hooks: dict[str, list[Any]] = {"response": [note]}
-        async with httpx2.AsyncClient(auth=auth, timeout=60, trust_env=False, event_hooks=hooks) as http:
+        async def go(request: httpx2.Request) -> None:
+            if self.before is not None and request.url.path != "/mcp":
+                await self.before()
+
+        hooks: dict[str, list[Any]] = {"request": [go], "response": [note]}
+        async with httpx2.AsyncClient(
+            auth=auth, timeout=60, trust_env=False, verify=self.trust, event_hooks=hooks
+        ) as http:
             transport = streamable_http_client(f"{self.url}/mcp", http_client=http)
             callback = self._elicit if elicits else None
             async with Client(transport, mode=mode, elicitation_callback=callback) as client:

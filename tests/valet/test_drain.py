@@ -34,7 +34,7 @@ async def echo(request):
 app = Starlette(routes=[Route("/{path}", echo, methods=["POST"])])
 ready, told = (lambda: print("ready", flush=True)), (lambda: print("told", flush=True))
 server = _Server(app, ready, told, float(sys.argv[2]))
-asyncio.run(server.serve(sockets=[_listen("127.0.0.1", int(sys.argv[1]))]))
+asyncio.run(server.serve(sockets=[_listen("127.0.0.1", int(sys.argv[1]), "x")]))
 """
 
 
