@@ -45,8 +45,10 @@ class Line:
     ) -> None:
         bare = socket.socket()
         if slow:
-            # Before it is connected, or it has been promised more room already.
+            # Before it is connected, or it has been promised more room already. By small segments, for the
+            # kernel keeps room for ten of them, and on loopback those would take any answer of ours.
             bare.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         bare.settimeout(PATIENCE)
         bare.bind((source, 0))
         bare.connect((nginx.host, nginx.http_port if plain else nginx.https_port))

@@ -98,6 +98,7 @@ def test_each_door_is_reached_by_its_addresses_only(house: House) -> None:
         "/.well-known/openid-configuration",
     ):  # fmt: skip
         assert json.loads(house.get(path).text)["issuer"] == house.nginx.url
+    assert house.get("/healthz").text == "ok\n", "for a monitor that looks from outside"
     for inner in ("/metrics", "/readyz", "/docs", "/openapi.json", "/.git/config", "/.env", "/nginx_status"):
         assert house.get(inner).status == 404, inner
 
@@ -132,6 +133,9 @@ def test_what_nginx_lets_through_the_doors_take(house: House) -> None:
     large = [f"X-{name}: {'a' * 7_000}" for name in "AB"]
     assert house.get("/signin", *large).status == 200
     assert house.post("/mcp", KIND, *large, body=CALL).status == 401
+    many = [f"X-{number}: a" for number in range(900)]
+    assert house.get("/signin", *many).status == 200
+    assert house.post("/mcp", KIND, *many, body=CALL).status == 401
     assert house.get(f"/authorize?state={'a' * 7_500}").status == 400, "the sidecar has read it"
     most = house.post("/mcp", KIND, "Authorization: Bearer nonsense", body=bytes(1_000_000))
     assert most.status == 401, "a worker has read it"

@@ -12,9 +12,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.requests import Request
 
+from connect.address import Proxies, client_address
 from tests.front.conftest import SHORT, Porch
 from tests.front.raw import OK, PATIENCE, Answer, Line, Received, Upstream, upstreams
 from tests.support.nginx import Nginx
@@ -81,6 +84,26 @@ def test_nothing_that_a_client_says_of_itself_is_passed_on(path: str, porch: Por
     [number] = received.all("x-request-id")
     assert len(number) == 32 and CANARY not in number
     assert received.all("host") == [porch.host]
+
+
+def test_one_socket_for_ipv4_and_ipv6_changes_nothing(tmp_path: Path) -> None:
+    """As compose.yaml has it: an IPv4 address comes in the coat of an IPv6 one, and is still itself."""
+    with upstreams(2) as (workers, sidecar):
+        addresses = {"MCP_1": workers.address, "CONNECT_1": sidecar.address, "TRUSTED_PROXY": "127.0.0.9"}
+        nginx = Nginx(tmp_path, **addresses)
+        nginx.given["HTTPS_PORT"] = f"[::]:{nginx.https_port} ipv6only=off"
+        with nginx:
+            porch = Porch(nginx, workers, sidecar)
+            porch.get("/x", "X-Forwarded-For: 192.0.2.1", source="127.0.0.8")
+            porch.get("/x", "X-Forwarded-For: 192.0.2.1", source="127.0.0.9")
+        counted = [Request(scope(one)) for one in sidecar.take()]
+    assert [client_address(one, Proxies.read(["127.0.0.1"])) for one in counted] == ["127.0.0.8", "192.0.2.1"]
+
+
+def scope(received: Received) -> dict[str, Any]:
+    """What the sidecar is told of it."""
+    fields = [(b"x-forwarded-for", value.encode()) for value in received.all("x-forwarded-for")]
+    return {"type": "http", "headers": fields, "client": ("127.0.0.1", 1)}
 
 
 def test_a_browsers_session_does_not_reach_the_workers(porch: Porch) -> None:

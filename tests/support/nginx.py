@@ -62,7 +62,8 @@ class Nginx:
         self.errors = self.folder / "error.log"
         self.file = self.folder / "nginx.conf"
         self._changes = dict(changes or {})
-        self._values = values
+        self.given = values
+        """Variables of nginx.conf that are not the usual ones."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -73,7 +74,7 @@ class Nginx:
     @property
     def values(self) -> dict[str, str]:
         """The variables of nginx.conf."""
-        given = self._values
+        given = self.given
         return {
             "PUBLIC_URL": self.url,
             "HTTP_PORT": f"{self.host}:{self.http_port}",
@@ -116,7 +117,7 @@ class Nginx:
     def reload(self, **values: str) -> None:
         """Read the file anew, with some values changed, and wait until only new processes answer."""
         assert self._process is not None
-        self._values = {**self._values, **values}
+        self.given = {**self.given, **values}
         self.prepare()
         before = self.workers()
         self._process.send_signal(signal.SIGHUP)
