@@ -267,7 +267,9 @@ def test_every_variable_is_a_setting_and_every_file_is_mounted(found: list[Resou
             if each["metadata"]["name"] != "front":
                 assert is_setting(name), name
             if value.startswith("/"):
-                assert any(value.startswith(mount) for mount in mounts), f"{name}={value} is mounted nowhere"
+                assert any(value.startswith(f"{mount}/") for mount in mounts), (
+                    f"{name}={value} is mounted nowhere"
+                )
 
 
 # --- What a pod may, and has --------------------------------------------------------------------------
@@ -499,6 +501,16 @@ def prepared(installed: Installed, found: list[Resource]) -> Installed:
     ran = run(*command[1:], given=installed.environment(found, job), folder=installed.folder)
     assert ran.returncode == 0, ran.stderr
     return installed
+
+
+def test_nobody_but_the_two_roles_may_connect_to_the_database(installed: Installed) -> None:
+    with psycopg.connect(installed.urls["app"]) as link:
+        [held] = link.execute(
+            "SELECT has_database_privilege('pg_monitor', current_database(), 'CONNECT'),"
+            " has_database_privilege(current_database(), 'CONNECT'),"
+            " has_database_privilege(current_database(), 'TEMP, CREATE')"
+        ).fetchall()
+    assert held == (False, True, False)
 
 
 @pytest.mark.parametrize("door", DOORS)
