@@ -67,8 +67,8 @@ class Shield:
             return
         # Behind a proxy that ends TLS we are spoken to by http; an address of ours begins as the public one.
         scope = {**scope, "scheme": self._scheme}
-        request_id = secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
+        # Beside the other door the whole process gave it one.
+        request_id = scope.setdefault("state", {}).setdefault("request_id", secrets.token_hex(8))
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._guard(scope, receive, _Wrapped(send, {**self._headers, "X-Request-Id": request_id}))
 

@@ -58,7 +58,7 @@ class Call:
     what this call asked them for. `connection`: the account that a credential was handed out for, or that was
     ended; `ending`: its permission ends before long, and its person may have to be told. Of a tool that
     asks: `name`, and `exact` for its checked arguments; `agreed` is the mark of what its person has said yes
-    to, in this very request.
+    to, in this very request. `ended`: the tool that was called, and what came of it.
     """
 
     principal: Principal
@@ -70,13 +70,15 @@ class Call:
     connection: UUID | None = None
     ending: bool = False
     name: str = ""
+    ended: tuple[str, str] | None = None
     exact: Callable[[], Any] = field(default=dict, repr=False)
     agreed: bytes = field(default=b"", repr=False)
     body: bytes = field(default=b"", repr=False)
 
     def attach(self, scope: Scope) -> None:
-        """Make this the request's call."""
+        """Make this the request's call, also for whoever records the request."""
         scope[_KEY] = self
+        scope.setdefault("state", {})[_KEY] = self
 
     @staticmethod
     def of(scope: Scope) -> Call:

@@ -16,8 +16,8 @@ _FRAMES = 30
 
 
 def report(event: str, error: BaseException, *, tool: str) -> str:
-    """Log a crash and return the reference under which the operator finds it."""
-    reference = secrets.token_hex(4)
+    """Log a crash and return the reference under which the operator finds it: the request's id."""
+    reference = structlog.contextvars.get_contextvars().get("request_id") or secrets.token_hex(8)
     _log.error(event, tool=tool, reference=reference, chain=_classes(error), frames=_frames(error))
     return reference
 

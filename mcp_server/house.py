@@ -19,7 +19,9 @@ from mcp_server.ports import (
     Witness,
 )
 from mcp_server.reading.reader import Reader
+from mcp_server.tally import Tally
 from providers.http import Http
+from providers.spans import Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class House:
     `request_state_keys` seal what a client carries between two rounds (the first one seals, all open),
     `session_key` signs legacy session ids; both are 32 bytes of `Vault.derive`. `origins` are browser
     origins allowed beside our own. `pause` waits between looks at a player. `buckets` bound what one
-    grant may ask, `polls` which looks of a page are noted. `reader` makes text of files.
+    grant may ask, `polls` which looks of a page are noted. `reader` makes text of files. `tally`
+    counts calls, `spans` traces them.
     """
 
     public_url: str
@@ -49,6 +52,8 @@ class House:
     buckets: Buckets = field(default_factory=Buckets)
     polls: Polls = field(default_factory=Polls)
     origins: tuple[str, ...] = ()
+    tally: Tally = field(default_factory=Tally)
+    spans: Spans = field(default_factory=Spans)
     reader: Reader = field(default_factory=Reader)
     patience: Patience = field(default_factory=Patience)
     pause: Sleep = asyncio.sleep

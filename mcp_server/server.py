@@ -84,6 +84,9 @@ class ValetServer(MCPServer[House]):
             subscriptions=False,
             middleware=[self._only_what_is_here, self._declare_pages, self._list_what_is_held],
         )
+        # The SDK's own spans carry a stranger's words and texts of exceptions; ours are in `call_tool`.
+        theirs = [each for each in self.middleware if type(each).__name__ == "OpenTelemetryMiddleware"]
+        self.middleware[:] = [each for each in self.middleware if each not in theirs]
         # The SDK configures the root logger when nobody has; logging belongs to the composition root.
         root.handlers[:] = handlers
         root.setLevel(level)
@@ -152,16 +155,21 @@ class ValetServer(MCPServer[House]):
         call = Call.within(context)
         call.tool = entry.spec
         outcome, began = "cancelled", time.monotonic()
-        try:
-            result = await self._answer(entry, arguments, context, call)
-            outcome = _outcome(result)
-            if isinstance(result, CallToolResult) and not entry.spec.app_only:  # a page passes nothing on
-                result = await noticed(result, call, self._house)
-        except MCPError as error:
-            outcome = _refusal(error, call)
-            raise
-        finally:
-            self._note(entry, call, outcome, round((time.monotonic() - began) * 1000))
+        with self._house.spans(f"tool {name}", {"valet.tool": name}) as span:
+            try:
+                result = await self._answer(entry, arguments, context, call)
+                outcome = _outcome(result)
+                if isinstance(result, CallToolResult) and not entry.spec.app_only:  # a page passes nothing on
+                    result = await noticed(result, call, self._house)
+            except MCPError as error:
+                outcome = _refusal(error, call)
+                raise
+            finally:
+                seconds = time.monotonic() - began
+                span.set("valet.outcome", outcome)
+                self._house.tally.called(name, outcome, seconds)
+                call.ended = (name, outcome)
+                self._note(entry, call, outcome, round(seconds * 1000))
         return result
 
     async def _answer(
@@ -187,7 +195,7 @@ class ValetServer(MCPServer[House]):
         kind = (who.grant_id, name, call.connection, outcome)
         if entry.spec.poll and outcome != "not_allowed" and not self._house.polls.first(*kind):
             return
-        _log.info("tool_answered", tool=name, outcome=outcome)
+        _log.debug("tool_answered", tool=name, outcome=outcome)
         self._house.diary.note(
             user_id=who.user_id,
             grant_id=who.grant_id,

@@ -25,7 +25,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import httpx2
-import structlog
 from pydantic import SecretStr
 
 from providers.base import (
@@ -45,9 +44,8 @@ from providers.base import (
 from providers.breaker import Breaker
 from providers.media import Media
 from providers.transport import Road, reaches
+from providers.upstreams import Upstreams
 from providers.waiting import DEFAULT_RETRY_AFTER, LONGEST_WAIT, Allowance, named_pause, retry_after, told
-
-log = structlog.get_logger(__name__)
 
 Params = Mapping[str, str | int | bool | Sequence[str] | None]
 """Query parameters; several values repeat the parameter, None means it is left out."""
@@ -139,7 +137,8 @@ class Http:
 
     `deadline` is in seconds and bounds one credential's attempts together, pauses included (fetching the
     credential is the vault's time, not counted). `breaker` keeps in mind which apps are paused; calls without
-    a credential source are of no app. `allowance` bounds what all its calls together wait for short limits.
+    a credential source are of no app. `upstreams` hears of each request. `allowance` bounds what all its
+    calls together wait for short limits.
     `sleep`, `random`, `clock` and `now` are injected for tests. `media` fetches pictures by the same road.
     """
 
@@ -148,6 +147,7 @@ class Http:
         transport: Road,
         *,
         breaker: Breaker | None = None,
+        upstreams: Upstreams | None = None,
         allowance: Allowance | None = None,
         deadline: float = 20.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -158,6 +158,7 @@ class Http:
         self.media = Media(transport)
         self._transport = transport
         self._breaker = breaker or Breaker(now=now)
+        self._upstreams = upstreams or Upstreams()
         self._allowance = allowance
         self._deadline = deadline
         self._sleep = sleep
@@ -180,6 +181,7 @@ class Http:
         return Http(
             road,
             breaker=self._breaker,
+            upstreams=self._upstreams,
             allowance=allowance,
             deadline=self._deadline,
             sleep=self._sleep,
@@ -265,19 +267,13 @@ class Http:
             raise self._limit(call, bearer, left, pause.reason, pause.until)
 
     async def _attempt(self, call: _Call, bearer: _Bearer | None, left: float) -> Answer | httpx2.HTTPError:
-        started = self._clock()
-        status: int | None = None
-        try:
-            response = await self._transport.within(left, call.most).handle_async_request(
-                _request(call, bearer)
-            )
-            status = response.status_code
-        except httpx2.HTTPError as error:
-            return error
-        finally:
-            taken = round((self._clock() - started) * 1000)
-            names = {"provider": call.provider.name, "operation": call.operation}
-            log.debug("upstream_call", **names, status=status, duration_ms=taken)
+        road = self._transport.within(left, call.most)
+        with self._upstreams.sent(call.provider.name, call.operation, call.method) as exchange:
+            try:
+                response = await road.handle_async_request(_request(call, bearer))
+            except httpx2.HTTPError as error:
+                return error
+            status = exchange.status = response.status_code
         return Answer(call.provider.name, call.operation, status, response.headers, response.content)
 
     def _error(self, call: _Call, answer: Answer, bearer: _Bearer | None) -> ProviderError:

@@ -41,6 +41,7 @@ from providers.base import (
 )
 from providers.http import AMBIGUOUS, decoded, visible
 from providers.transport import Transport
+from providers.upstreams import Upstreams
 from providers.waiting import named_pause, retry_after
 
 log = structlog.get_logger(__name__)
@@ -74,18 +75,21 @@ def new_verifier() -> SecretStr:
 class OAuth:
     """Asks authorization servers for tokens. Keeps nothing between calls.
 
-    `deadline` is in seconds, for one call. `clock` is monotonic; `now` is read for a Retry-After date only.
+    `upstreams` hears of each request. `deadline` is in seconds, for one call. `clock` is monotonic; `now` is
+    read for a Retry-After date only.
     """
 
     def __init__(
         self,
         transport: Transport,
         *,
+        upstreams: Upstreams | None = None,
         deadline: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._transport = transport
+        self._upstreams = upstreams or Upstreams()
         self._deadline = deadline
         self._clock = clock
         self._now = now
@@ -217,33 +221,28 @@ class OAuth:
         ask: Callable[[_Client], Awaitable[httpx2.Response]],
     ) -> httpx2.Response:
         """One POST by a client of its own: no cookie and no token outlives it."""
-        started, status = self._clock(), None
         secret = app.client_secret.get_secret_value() if app.client_secret else None
         if not f"{app.client_id}{secret or ''}".isascii():  # RFC 6749 appendix A.1, A.2: both are VSCHAR
             raise AppRejected(provider.name, operation)
         try:
             borrowed = self._transport.within(self._deadline)
             method = "client_secret_post" if secret and provider.secret_in_body else None
-            async with _Client(
-                app.client_id,
-                secret,
-                token_endpoint_auth_method=method,
-                transport=borrowed,
-                trust_env=False,
-            ) as client:
-                answer = await ask(client)
-            status = answer.status_code
+            with self._upstreams.sent(provider.name, operation, "POST") as exchange:
+                async with _Client(
+                    app.client_id,
+                    secret,
+                    token_endpoint_auth_method=method,
+                    transport=borrowed,
+                    trust_env=False,
+                ) as client:
+                    answer = await ask(client)
+                exchange.status = answer.status_code
         except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
             raise Unavailable(provider.name, operation, "no connection") from None
         except httpx2.HTTPError:
             raise Unavailable(provider.name, operation, "no usable answer", ambiguous=True) from None
         except (AuthlibBaseError, ValueError):  # what no form can hold; the texts quote it
             raise Rejected(provider.name, operation, "invalid_request") from None
-        finally:
-            taken = round((self._clock() - started) * 1000)
-            log.debug(
-                "upstream_call", provider=provider.name, operation=operation, status=status, duration_ms=taken
-            )
         return answer
 
     def _refusal(

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from providers.base import App, Provider
 from providers.registry import PROVIDERS
+from providers.spans import Spans
 from valet.doors import Doors
 from valet.ground import Ground, lay
 from valet.housekeeping import housekeeping
 from valet.links import mint_owner_link, mint_setup_link
 from valet.readiness import Readiness
+from valet.record import Record, Routes
 from valet.rollcall import present
 from valet.settings import Settings
 from vault.caretaker import Caretaker
@@ -76,15 +79,19 @@ async def assemble(
     doors: tuple[Door, ...] = BOTH,
     build_mcp: McpBuilder | None = None,
     fetcher: Fetcher | None = None,
+    spans: Spans | None = None,
 ) -> House:
     """Both doors over one vault, or one of them. Raises CannotOpen, KeyRingError, KeysAway, Busy.
 
     `keyring` is a path, or else a setting as `vault.rings.choose` reads it.
-    `fetcher` fetches client-id documents; tests give one of their own.
+    `fetcher` fetches client-id documents; tests give one of their own. `spans` is where traces go.
     """
     async with AsyncExitStack() as stack:
         alone = doors != BOTH
-        ground = await lay(stack, settings, apps, database_url, str(keyring), mode, make_ring=not alone)
+        ground = await lay(
+            stack, settings, apps, database_url, str(keyring), mode, make_ring=not alone, spans=spans
+        )
+        _describe(ground.metrics, doors)
         app = _app(ground, doors, build_mcp, fetcher)
         links: tuple[str | None, str | None] = (None, None)
         if "connect" in doors:
@@ -94,7 +101,9 @@ async def assemble(
             links = await _links(ground)
         census = Census(Standings(ground.database), ground.metrics)
         await stack.enter_async_context(housekeeping([census.count], every=60))
-        caretaker = ground.vault.caretaker([each.name for each in settings.known(PROVIDERS) if each.services])
+        caretaker = ground.vault.caretaker(
+            [each.name for each in settings.known(PROVIDERS) if each.services], ground.metrics
+        )
         await stack.enter_async_context(caretaker.at_work())
         await stack.enter_async_context(present(ground, doors))
         readiness = _readiness(ground, stack)
@@ -108,6 +117,14 @@ def _readiness(ground: Ground, stack: AsyncExitStack) -> Readiness:
     )
     stack.push_async_callback(readiness.close)
     return readiness
+
+
+def _describe(metrics: CollectorRegistry, doors: tuple[Door, ...]) -> None:
+    """Which program this is, and what the process costs."""
+    Gauge("valet_build_info", "1, with what runs here.", ("version", "doors"), registry=metrics).labels(
+        version("valet"), "both" if doors == BOTH else doors[0]
+    ).set(1)
+    ProcessCollector(registry=metrics)
 
 
 def _app(
@@ -138,6 +155,7 @@ def _app(
         ground.operated.fresh,
         ground.audit,
         ground.settings.proxies,
+        Record(ground.metrics, Routes(pages.routes if pages else ()), ground.settings.proxies, ground.spans),
     )
     return Starlette(routes=[route], lifespan=lifespan)
 

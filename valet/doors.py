@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connect.address import Proxies, client_address
+from valet.record import Record
 from vault.audit.audit import Audit
 
 
@@ -20,6 +21,7 @@ class Doors(BaseRoute):
     doors would get neither's headers nor its check of the Host. `fresh` looks up what was set up meanwhile.
     A process that has one door only answers 421 for the other.
     No answer begins before what the request has to have in the audit is written there, or its time is over.
+    `record` is told of each.
     """
 
     def __init__(
@@ -29,12 +31,14 @@ class Doors(BaseRoute):
         fresh: Callable[[], Awaitable[None]],
         audit: Audit,
         proxies: Proxies,
+        record: Record | None = None,
     ) -> None:
         self._mcp = mcp
         self._sidecar = sidecar
         self._fresh = fresh
         self._audit = audit
         self._proxies = proxies
+        self._app: ASGIApp = self._pass if record is None else record.wrapped(self._pass)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Every request is for one of the two."""
@@ -42,6 +46,9 @@ class Doors(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass it on."""
+        await self._app(scope, receive, send)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._fresh()
         with self._audit.visit(client_address(Request(scope), self._proxies)) as visit:
 

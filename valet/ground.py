@@ -14,7 +14,9 @@ from providers.breaker import Breaker
 from providers.http import Http
 from providers.oauth import OAuth
 from providers.registry import PROVIDERS, Registry
+from providers.spans import Spans
 from providers.transport import Transport
+from providers.upstreams import Upstreams
 from valet.directory import OperatorApps
 from valet.settings import Settings
 from valet.upstream import RegisteredUpstream
@@ -22,6 +24,7 @@ from vault.approvals import Approvals
 from vault.audit.audit import Audit
 from vault.diary import Diary
 from vault.errors import Sealed
+from vault.gauges import PoolGauges
 from vault.keyring import KeyRing
 from vault.outcomes import Report
 from vault.rings.choose import open_ring
@@ -56,6 +59,7 @@ class Ground:
     operated: OperatorApps
     registry: Registry
     metrics: CollectorRegistry
+    spans: Spans
     vault: Vault
     ring: KeyRing
     audit: Audit
@@ -106,27 +110,30 @@ async def lay(
     mode: Mode,
     *,
     make_ring: bool = True,
+    spans: Spans | None = None,
 ) -> Ground:
     """Open everything; `stack` closes it in order. Raises CannotOpen, KeyRingError, KeysAway, Busy.
 
     `make_ring`: a database that was never sealed gets a ring file where there is none. Where several
     processes start at once each would make its own, so there it is made beforehand (`valet prepare`).
     """
-    database = Database(database_url.get_secret_value())
+    metrics, spans = CollectorRegistry(), spans or Spans()
+    database = Database(database_url.get_secret_value(), spans=spans)
+    PoolGauges(database.stats, metrics)
     await database.open()
     stack.push_async_callback(database.close)
     await _claim(database, mode)
     transport = await stack.enter_async_context(Transport(emulator_origin=settings.emulator_origin))
     operated = OperatorApps(apps)
-    metrics = CollectorRegistry()
+    upstreams = Upstreams(metrics, spans)
     oauth, http, registry = (
-        OAuth(transport),
-        Http(transport, breaker=Breaker(metrics)),
+        OAuth(transport, upstreams=upstreams),
+        Http(transport, breaker=Breaker(metrics), upstreams=upstreams),
         Registry(settings.known(PROVIDERS), operated, settings.owning),
     )
     audit = Audit(AuditRows(database), metrics=metrics)
     upstream = RegisteredUpstream(oauth, registry)
-    ring, vault = await _vault(database, keyring, upstream, metrics, audit.refreshed, make_ring)
+    ring, vault = await _vault(database, keyring, upstream, metrics, audit.refreshed, spans, make_ring)
     # What the vault still does at its end is written, and the keys for that are zeroed after it.
     stack.push_async_callback(vault.close)
     stack.push_async_callback(audit.close)
@@ -145,6 +152,7 @@ async def lay(
         operated=operated,
         registry=registry,
         metrics=metrics,
+        spans=spans,
         vault=vault,
         ring=ring,
         audit=audit,
@@ -178,13 +186,14 @@ async def _vault(
     upstream: RegisteredUpstream,
     metrics: CollectorRegistry,
     report: Report,
+    spans: Spans,
     make_ring: bool,
 ) -> tuple[KeyRing, Vault]:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
     ring = await open_ring(keyring, create=fresh and make_ring)
     try:
-        return ring, await open_vault(database, ring, upstream, metrics=metrics, report=report)
+        return ring, await open_vault(database, ring, upstream, metrics=metrics, report=report, spans=spans)
     except Sealed:
         raise CannotOpen(
             f"the key ring {keyring} is not the one this database was sealed with; put the right one there "

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from mcp_server.app import McpApp
 from mcp_server.app import build as whole
 from mcp_server.house import House
+from mcp_server.tally import Tally
 from valet.ground import Ground
 from valet.personal import Welcomed
 from vault.store.tokens import Tokens
@@ -30,6 +31,8 @@ def build(ground: Ground, builder: McpBuilder | None = None) -> McpApp:
             http=ground.http,
             diary=ground.diary,
             witness=ground.audit,
+            tally=Tally(ground.metrics),
+            spans=ground.spans,
             request_state_keys=(ground.vault.derive("request-state"),),
             session_key=ground.vault.derive("session-id"),
         )

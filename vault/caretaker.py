@@ -16,6 +16,7 @@ import structlog
 
 from providers.base import ProviderError
 from vault.errors import Busy, ConnectionExpired, NotConnected, Sealed
+from vault.gauges import RoundGauges
 from vault.refresh import Refresher
 from vault.store.due import Claim, Due
 from vault.store.standings import Standings
@@ -36,11 +37,13 @@ class Caretaker:
         refresher: Refresher,
         providers: Sequence[str],
         timing: Timing,
+        rounds: RoundGauges | None = None,
     ) -> None:
         self._due = due
         self._standings = standings
         self._refresher = refresher
         self._timing = timing
+        self._rounds = rounds or RoundGauges()
         self._running: dict[str, set[asyncio.Task[None]]] = {provider: set() for provider in providers}
         self._weary: set[str] = set()
         self._resting = asyncio.Event()
@@ -98,6 +101,7 @@ class Caretaker:
         looked, claims = await self._due.claim(
             provider, room, ahead=self._timing.ahead, seconds=self._timing.lease
         )
+        self._rounds.looked(provider, len(claims))
         if self._resting.is_set():
             await self._due.give_back(claims)
             return False

@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import Context
 from itertools import islice
 from uuid import UUID
 
@@ -99,7 +100,7 @@ class Diary:
         if milliseconds is None or len(self._waiting) >= _BATCH:
             self._hurry.set()
         if self._writer is None or self._writer.done():
-            self._writer = asyncio.create_task(self._write())
+            self._writer = asyncio.create_task(self._write(), context=Context())
 
     async def flush(self) -> None:
         """Return once everything noted so far is written, or lost."""

@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from vault.errors import Busy
+from vault.gauges import LeaseGauges
 from vault.ids import new_id
 from vault.outcomes import Report
 from vault.returns import Returns
@@ -36,6 +37,7 @@ class Lessee:
         timing: Timing,
         needed: Needed,
         report: Report,
+        leases: LeaseGauges | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -44,13 +46,14 @@ class Lessee:
         self._timing = timing
         self._needed = needed
         self._report = report
+        self._leases = leases or LeaseGauges()
         self._clock = clock
         self._worker = new_id()
 
     async def take(self, owner: UUID, connection: UUID, refused: int | None) -> Lease | None:
         """The lease, if a refresh is due and nobody else holds it. Raises Busy."""
         try:
-            return await self._connections.lease(
+            lease = await self._connections.lease(
                 owner,
                 connection,
                 self._worker,
@@ -63,6 +66,8 @@ class Lessee:
             # It may have been written all the same, and then no other process gets it while it lasts.
             self._returns.add(("lease", owner, connection), partial(self.abandon, owner, connection))
             raise
+        self._leases.asked(got=lease is not None, lapsed=lease is not None and lease.ambiguous)
+        return lease
 
     async def abandon(self, owner: UUID, connection: UUID) -> None:
         """Give back a lease that we hold without knowing it. Raises Busy."""

@@ -32,6 +32,7 @@ from vault.backlog import Backlog
 from vault.cache import DekCache
 from vault.circuit import CircuitOpen, Circuits
 from vault.errors import Busy, ConnectionExpired, NotConnected
+from vault.gauges import LeaseGauges
 from vault.lessee import Lessee
 from vault.outcomes import Outcomes, Report
 from vault.pauses import Pauses, pausing
@@ -39,6 +40,7 @@ from vault.proceeds import Proceeds, not_stored
 from vault.records import Tokens, credential, open_tokens
 from vault.returns import Returns
 from vault.revocation import Revoker
+from vault.spans import Spans, off
 from vault.store.connections import Connections
 from vault.store.leases import Death, Lease, SealedConnection
 from vault.timing import Timing
@@ -61,6 +63,8 @@ class Refresher:
         revoker: Revoker | None = None,
         report: Report | None = None,
         circuits: Circuits | None = None,
+        leases: LeaseGauges | None = None,
+        spans: Spans = off,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,8 +82,10 @@ class Refresher:
         self._pauses = Pauses(self._timing, clock=clock)
         self._backlog = Backlog(sleep=sleep, clock=clock)
         self._report = report or Outcomes()
+        self._leases, self._spans = leases or LeaseGauges(), spans
+        returns = Returns(sleep=sleep)
         self._lessee = Lessee(
-            connections, Returns(sleep=sleep), self._timing, self._needed, self._report, clock=clock
+            connections, returns, self._timing, self._needed, self._report, self._leases, clock=clock
         )
         self._proceeds = Proceeds(
             connections, cache, self._revoker, self._backlog, self._report, ahead=self._timing.ahead
@@ -224,6 +230,13 @@ class Refresher:
 
     async def _spend(self, lease: Lease, refused: int | None, read: float) -> Credential | None:
         """Refresh under the lease, whose row was read at `read`. None: the row moved on; read it again."""
+        with (
+            self._leases.held.track_inprogress(),
+            self._spans("vault.refresh", {"valet.provider": lease.row.provider}),
+        ):
+            return await self._spend_it(lease, refused, read)
+
+    async def _spend_it(self, lease: Lease, refused: int | None, read: float) -> Credential | None:
         row = lease.row
         # Here and below the lease stays: until what it bought is stored, nobody may send what is spent.
         kept = self.kept(row, refused)

@@ -22,6 +22,7 @@ from vault.circuit import Circuits
 from vault.consent import granted, shortest
 from vault.disconnect import Disconnects, locked
 from vault.errors import Busy, ConnectionExpired, LabelTaken, NotConnected, PersonGone, Sealed, UnknownApp
+from vault.gauges import LeaseGauges, RoundGauges
 from vault.health import UNREADABLE, due, quiet
 from vault.ids import new_id
 from vault.keyring import KeyRing
@@ -30,6 +31,7 @@ from vault.outcomes import Outcomes, Report
 from vault.records import Tokens, context, credential, encode, next_version, open_tokens
 from vault.refresh import Refresher
 from vault.revocation import Ended, Revoker, Stray
+from vault.spans import Spans, off
 from vault.store.connections import Connection, Connections, Draft
 from vault.store.database import Connection as Link
 from vault.store.database import Database
@@ -62,9 +64,12 @@ class Vault:
         timing: Timing | None = None,
         report: Report | None = None,
         circuits: Circuits | None = None,
+        leases: LeaseGauges | None = None,
+        spans: Spans = off,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._spans = spans
         self._cache = cache
         self._operator = operator
         self._deks = Deks(database)
@@ -86,6 +91,8 @@ class Vault:
             revoker=self._revoker,
             report=report,
             circuits=circuits,
+            leases=leases,
+            spans=spans,
             clock=clock,
         )
 
@@ -196,6 +203,12 @@ class Vault:
         `refused` is the version that an API just answered 401 to. Raises NotConnected,
         ConnectionExpired, Busy, Sealed, ProviderError.
         """
+        with self._spans("vault.credential", {"valet.provider": provider}):
+            return await self._credential(owner, provider, label, refused)
+
+    async def _credential(
+        self, owner: UUID, provider: str, label: str | None, refused: int | None
+    ) -> Credential:
         row = await self._connections.pick(owner, provider, label)
         if row is None:
             raise NotConnected(provider, "no account with that label" if label else "")
@@ -316,9 +329,13 @@ class Vault:
         """A keyed hash of an upstream identity."""
         return self._operator.index(issuer, subject)
 
-    def caretaker(self, providers: Sequence[str]) -> Caretaker:
-        """Who refreshes the connections of these providers before anybody needs it; call it once."""
-        return Caretaker(Due(self._database), self._standings, self._refresher, providers, self._timing)
+    def caretaker(self, providers: Sequence[str], metrics: CollectorRegistry | None = None) -> Caretaker:
+        """Who refreshes the connections of these providers before anybody needs it; call it once.
+
+        `metrics` is where its rounds are counted.
+        """
+        due, rounds = Due(self._database), RoundGauges(metrics)
+        return Caretaker(due, self._standings, self._refresher, providers, self._timing, rounds)
 
     async def drain(self) -> None:
         """Let what is under way end, for a bounded time; call it before the database is closed."""
@@ -340,6 +357,7 @@ async def open_vault(
     timing: Timing | None = None,
     metrics: CollectorRegistry | None = None,
     report: Report | None = None,
+    spans: Spans = off,
     clock: Callable[[], float] = time.monotonic,
 ) -> Vault:
     """The vault over that database and key ring. Raises Sealed when the two do not belong together.
@@ -357,5 +375,7 @@ async def open_vault(
         timing=timing,
         report=Outcomes(registry, report),
         circuits=Circuits(timing or Timing(), registry, clock=clock),
+        leases=LeaseGauges(registry),
+        spans=spans,
         clock=clock,
     )

@@ -51,7 +51,7 @@ async def test_the_model_hears_a_masked_sentence_and_nothing_of_the_row(
             async with chat(desk, who, mode) as client:
                 result = await client.call_tool("spotify_get_playback", {})
         assert result.is_error and code_of(result) == "provider_error"
-        found = re.search(r"reference ([0-9a-f]{8})", text_of(result))
+        found = re.search(r"reference ([0-9a-f]{16})", text_of(result))
         assert found is not None
         answer = json.dumps(result.model_dump(mode="json", by_alias=True))
         for word in WORDS:

@@ -95,7 +95,7 @@ async def test_a_crash_is_masked_with_a_reference(
         result = await fail(client, how)
     text = text_of(result)
     assert code_of(result) == "provider_error"
-    found = re.search(r"reference ([0-9a-f]{8})", text)
+    found = re.search(r"reference ([0-9a-f]{16})", text)
     assert found is not None
     said = capsys.readouterr().out + caplog.text
     assert f"reference={found[1]}" in said

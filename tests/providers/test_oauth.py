@@ -607,6 +607,7 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
     client, _ = oauth(reply(**TOKENS))
     with structlog.testing.capture_logs() as events:
         await refresh(client)
+    assert events[0].pop("duration_ms") >= 0
     assert events == [
         {
             "event": "upstream_call",
@@ -614,7 +615,6 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
             "provider": "spotify",
             "operation": "refresh",
             "status": 200,
-            "duration_ms": 0,
         }
     ]
 

@@ -13,16 +13,17 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
 
 from vault.audit.chain import Chain
+from vault.audit.counts import Counts
 from vault.audit.entry import Entry, Repeats
 from vault.audit.events import EVENTS, Event, denied, later
 from vault.audit.names import Keeper
@@ -94,12 +95,7 @@ class Audit:
         self._unsaid = 0
         self._told = clock()
         registry = metrics or CollectorRegistry()
-        self._lost = Counter(
-            "valet_audit_lost", "Rows of the audit that could not be kept.", registry=registry
-        )
-        self._late = Counter(
-            "valet_audit_late", "Answers that went out before their rows were written.", registry=registry
-        )
+        self._counts = Counts(registry, lambda: self.waiting, self._oldest)
 
     @property
     def waiting(self) -> int:
@@ -150,6 +146,7 @@ class Audit:
             provider=provider,
             detail=detail,
         )
+        self._counts.noted(entry)
         if denied(event, outcome) and not self._repeats.take(entry):
             self._go()
         elif self._keep(entry) and not later(event, outcome):
@@ -203,7 +200,7 @@ class Audit:
                     for entry in waits:
                         await entry.written.wait()
         if any(not entry.written.is_set() for entry in waits):
-            self._late.inc()
+            self._counts.late.inc()
             _log.warning("audit_late", rows=len(waits))
 
     async def flush(self) -> None:
@@ -247,9 +244,13 @@ class Audit:
         for entry in self._repeats.due(all_=all_):
             self._keep(entry)
 
+    def _oldest(self) -> float:
+        return (self._now() - self._waiting[0].at).total_seconds() if self._waiting else 0.0
+
     def _go(self) -> None:
+        # In no request's context: it writes what came of many, and its lines are about none of them.
         if self._chain is not None and (self._writer is None or self._writer.done()):
-            self._writer = asyncio.create_task(self._write(self._chain))
+            self._writer = asyncio.create_task(self._write(self._chain), context=Context())
 
     async def _write(self, chain: Chain) -> None:
         while self._waiting or self._repeats.counting:
@@ -268,6 +269,7 @@ class Audit:
                     await chain.begin(batch, said)
                     self._unsaid -= said
                 await chain.write()
+                self._counts.written.inc(len(batch))
             except Busy as busy:
                 self._away = True
                 await self._sleep(busy.retry_after)
@@ -285,7 +287,7 @@ class Audit:
 
     def _lose(self, count: int, why: str) -> None:
         self._unsaid += count
-        self._lost.inc(count)
+        self._counts.lost.inc(count)
         _log.error("audit_lost", count=count, why=why)
 
     def _tell(self, why: str) -> None:

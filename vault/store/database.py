@@ -14,6 +14,7 @@ import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from vault.errors import Busy, PersonGone
+from vault.spans import Spans, off
 from vault.store.roles import LIMITS, limited
 
 Connection = psycopg.AsyncConnection[Any]
@@ -33,6 +34,7 @@ POOL = 10
 """The most connections of one process."""
 LONGEST = 6.0
 """Seconds for one use of a connection. The server's own limits do not reach us through a dead line."""
+_SPAN = {"db.system.name": "postgresql"}
 _CHECK = 2.0
 """Seconds for the pool to see whether a connection still is one."""
 
@@ -44,14 +46,21 @@ class Database:
     another server connection; for the same reason nothing here uses session state. The limits of statements
     are the role's own (`valet prepare` sets them), for PgBouncer takes no `options`; only where the role has
     none are they asked for so, of a server that is reached directly. `longest`: seconds for one use of a
-    connection.
+    connection. `spans` trace each use.
     """
 
     def __init__(
-        self, url: str, *, min_size: int = 1, max_size: int = POOL, longest: float = LONGEST
+        self,
+        url: str,
+        *,
+        min_size: int = 1,
+        max_size: int = POOL,
+        longest: float = LONGEST,
+        spans: Spans = off,
     ) -> None:
         self._longest = longest
         self._url = url
+        self._spans = spans
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             kwargs=dict(_PLAIN),
@@ -92,6 +101,10 @@ class Database:
         except _AWAY as error:
             raise Busy("the database does not answer") from error
 
+    def stats(self) -> dict[str, int]:
+        """The pool's figures, as psycopg_pool names them."""
+        return dict(self._pool.get_stats())
+
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
@@ -103,9 +116,10 @@ class Database:
         Raises Busy when none is to be had or it breaks, PersonGone when a row would be of nobody.
         """
         try:
-            async with self._pool.connection() as connection:
-                with _bounded(connection, self._longest):
-                    yield connection
+            with self._spans("database", _SPAN, client=True, within=True):
+                async with self._pool.connection() as connection:
+                    with _bounded(connection, self._longest):
+                        yield connection
             self.answered = time.monotonic()
         except _AWAY as error:
             raise Busy("the database does not answer") from error
