@@ -68,7 +68,8 @@ class _Off:
         return
 
 
-_OFF = _Off()
+NOTHING: Span = _Off()
+"""The span that is none."""
 
 
 class _On:
@@ -137,12 +138,12 @@ class Spans:
         asked. `within`: only as a part of something; what runs by itself in the background has none.
         """
         if self._tracer is None or (within and not get_current_span().is_recording()):
-            return _OFF
+            return NOTHING
         kind = SpanKind.CLIENT if client else SpanKind.INTERNAL
         return _On(self._tracer, name, kind, attributes or {}, False, ())
 
     def request(self, name: str, attributes: Attributes, links: Sequence[Link] = ()) -> Span:
         """The first step of a trace of its own, whatever is under way."""
         if self._tracer is None:
-            return _OFF
+            return NOTHING
         return _On(self._tracer, name, SpanKind.SERVER, attributes, True, links)

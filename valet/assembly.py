@@ -113,7 +113,11 @@ async def assemble(
 
 def _readiness(ground: Ground, stack: AsyncExitStack) -> Readiness:
     readiness = Readiness(
-        Meta(ground.database).schema, newest(), ground.vault.opens, lambda: ground.database.answered
+        Meta(ground.database).schema,
+        newest(),
+        ground.vault.opens,
+        lambda: ground.database.answered,
+        metrics=ground.metrics,
     )
     stack.push_async_callback(readiness.close)
     return readiness

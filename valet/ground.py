@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from pydantic import SecretStr
 
 from connect.admission import Admission, Guests
@@ -117,6 +117,7 @@ async def lay(
     `make_ring`: a database that was never sealed gets a ring file where there is none. Where several
     processes start at once each would make its own, so there it is made beforehand (`valet prepare`).
     """
+    disable_created_metrics()  # type: ignore[no-untyped-call] # when each counter began, a second series for every one: nobody asks for it
     metrics, spans = CollectorRegistry(), spans or Spans()
     database = Database(database_url.get_secret_value(), spans=spans)
     PoolGauges(database.stats, metrics)

@@ -41,7 +41,12 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     )
     exceptions = [structlog.processors.format_exc_info] if style == "json" else []
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        # First, so that what is not printed costs next to nothing.
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -59,6 +64,9 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     quiet_loggers()
     # The pool quotes connection strings in its warnings; whoever meets an outage logs it without them.
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    # They quote where spans are sent and what was answered; `tracing.py` says what is to be said.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+    logging.getLogger("urllib3").setLevel(logging.WARNING)
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)

@@ -59,6 +59,7 @@ class Ops:
         if scope["path"] == "/readyz":
             reasons = await self._readiness.reasons()
             return _say(*reasons, status=503) if reasons else _say("ok")
+        await self._readiness.reasons()
         encode, kind = choose_encoder(headers.get("accept", ""))
         return Response(encode(self._metrics), headers={**_HEADERS, "Content-Type": kind})
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
+from prometheus_client import CollectorRegistry, Gauge
 
 from vault.errors import Busy, KeysAway
 
@@ -41,6 +42,7 @@ class Readiness:
         opens: Callable[[], Awaitable[bool]],
         answered: Callable[[], float],
         *,
+        metrics: CollectorRegistry | None = None,
         clock: Callable[[], float] = time.monotonic,
         within: float = WITHIN,
     ) -> None:
@@ -54,6 +56,12 @@ class Readiness:
         self._found: tuple[Reason, ...] = ()
         self._good_until = 0.0
         self._look: asyncio.Task[None] | None = None
+        self._gauge = Gauge(
+            "valet_not_ready",
+            "1 for each reason why this process is not ready; looked at anew for each scrape.",
+            ("reason",),
+            registry=metrics or CollectorRegistry(),
+        )
 
     def drain(self) -> None:
         """From now on it is not ready: it is about to end. For a signal handler: it waits for nothing."""
@@ -61,6 +69,12 @@ class Readiness:
 
     async def reasons(self) -> tuple[Reason, ...]:
         """Why it is not ready; nothing where it is. Raises nothing."""
+        found = await self._reasons()
+        for reason in get_args(Reason):
+            self._gauge.labels(reason).set(reason in found)
+        return found
+
+    async def _reasons(self) -> tuple[Reason, ...]:
         if self._draining:
             return ("draining",)
         if self._clock() >= self._good_until:

@@ -17,13 +17,13 @@ import time
 from collections.abc import Iterable, Sequence
 
 import structlog
-from opentelemetry.trace import Link, SpanContext, TraceFlags
+from opentelemetry.trace import Link, SpanContext, TraceFlags, get_current_span
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connect.address import Proxies
-from providers.spans import Attributes, Span, Spans
+from providers.spans import NOTHING, Attributes, Span, Spans
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 OTHER = "other"
 QUIET = frozenset({"/healthz", "/static/{path}"})
-"""What is asked for so often, and says so little, that it is logged at DEBUG."""
+"""What is asked for so often, and says so little, that it is logged at DEBUG and has no trace."""
 
 _ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 _PARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -118,9 +118,9 @@ class Record:
         door, route = ("mcp_server" if scope["path"] == "/mcp" else "connect"), self._routes.of(scope["path"])
         method = scope["method"] if scope["method"] in METHODS else OTHER
         with (
-            structlog.contextvars.bound_contextvars(request_id=name),
             self._under_way.track_inprogress(),
             self._span(scope, door, method, route, name) as span,
+            structlog.contextvars.bound_contextvars(**_marks(name)),
         ):
             try:
                 await app(scope, receive, answered)
@@ -154,8 +154,8 @@ class Record:
             return False
 
     def _span(self, scope: Scope, door: str, method: str, route: str, name: str) -> Span:
-        if not self._spans.on:
-            return self._spans("")
+        if not self._spans.on or route in QUIET:
+            return NOTHING
         attributes: Attributes = {
             "valet.door": door,
             "http.request.method": method,
@@ -163,6 +163,12 @@ class Record:
             "valet.request_id": name,
         }
         return self._spans.request(f"{method} {route}", attributes, _named(scope))
+
+
+def _marks(name: str) -> dict[str, str]:
+    """What stands on every line of a request: its id, and the trace's where there is one."""
+    trace = get_current_span().get_span_context().trace_id
+    return {"request_id": name, "trace_id": f"{trace:032x}"} if trace else {"request_id": name}
 
 
 def _named(scope: Scope) -> Sequence[Link]:

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from providers.base import App
+from providers.spans import Spans
 from valet import running
 from valet.assembly import BOTH, Door, House, assemble
 from valet.drain import LINGER, Drain, settling, shut
@@ -28,6 +29,7 @@ from valet.guard import Served, guarded
 from valet.ops import Ops, answering
 from valet.roles import too_much
 from valet.settings import Settings
+from valet.tracing import traced
 from vault.rings.choose import path_of
 from vault.store.meta import Mode
 from vault.store.migrate import migrate, require_current
@@ -84,10 +86,11 @@ def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(at.settings.host, at.settings.port, _BUSY))
         ops = _ops(at.settings, stack)
+        spans = stack.enter_context(traced())
         with _database(at) as database, _emulator(at) as emulator:
             if emulator is not None:
                 emulator.wait()
-            asyncio.run(_serve(at, database, listening, ops, ready))
+            asyncio.run(_serve(at, database, listening, ops, spans, ready))
 
 
 async def _serve(
@@ -95,9 +98,12 @@ async def _serve(
     database: Served,
     listening: socket.socket,
     ops: socket.socket | None,
+    spans: Spans,
     ready: Callable[[House, Place], None],
 ) -> None:
-    house = await assemble(at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors)
+    house = await assemble(
+        at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors, spans=spans
+    )
     async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
         try:
             announce = partial(_announce, at, house, ready)

@@ -1,0 +1,40 @@
+"""What a process counts, beside the table that says what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from prometheus_client import generate_latest
+from pydantic import SecretStr
+
+from providers.registry import PROVIDERS
+from tests.valet.figures import Figure
+from valet.assembly import assemble
+from valet.settings import load
+
+
+async def test_the_table_of_figures_is_what_a_process_exports(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    settings = load({"SPOTIFY_CLIENT_ID": "some-app"}, PROVIDERS)
+    house = await assemble(settings, {}, SecretStr(empty_database_url), tmp_path / "ring.json", "live")
+    try:
+        await house.readiness.reasons()
+        await house.ground.audit.flush()
+        exported, text = Figure.exported(house.metrics), generate_latest(house.metrics).decode()
+    finally:
+        await house.close()
+    documented = Figure.documented()
+    assert len({figure.name for figure in documented}) == len(documented)
+    told = {figure.name: figure for figure in documented}
+    for figure in exported:
+        known = told.pop(figure.name, None)
+        assert known is not None, f"{figure.name} is not in docs/observability.md"
+        assert known.kind == figure.kind, figure.name
+        # One that is counted by a collector of its own shows its labels once there is something.
+        assert figure.labels in ({*known.labels}, set()), figure.name
+    assert not told, "the document has what no process exports"
+    assert "_created" not in text and "process_resident_memory_bytes" in text
+    for name, least in (("valet_audit_rows_total", 1), ("valet_database_pool_connections", 1)):
+        assert float(text.split(f"\n{name} ")[1].split("\n")[0]) >= least
+    assert 'valet_not_ready{reason="database"} 0.0' in text
