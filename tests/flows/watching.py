@@ -65,6 +65,7 @@ def allowed(templates: frozenset[str]) -> dict[str, frozenset[str]]:
         "operation": words(),
         "health": frozenset(WORDS),
         "event": EVENTS | {"other"},
+        "reason": frozenset({"database", "schema", "key_ring", "draining"}),
         "rule": words(),
         "place": words(),
         "kind": frozenset({"tampered", "unknown_key", "malformed"}),
