@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
 import pytest
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from vault.errors import Busy
+from vault.gauges import LeaseGauges
 from vault.ids import new_id
 from vault.lessee import Lessee
 from vault.returns import Returns
@@ -28,6 +31,7 @@ class FakeStore:
         self.away = 0
         self.condemns = True
         self.generation: int | None = 7
+        self.given: Lease | None = None
 
     def _asked(self, *call: Any) -> None:
         self.calls.append(call)
@@ -35,9 +39,9 @@ class FakeStore:
             self.away -= 1
             raise Busy("away")
 
-    async def lease(self, *args: Any, **options: Any) -> str:
+    async def lease(self, *args: Any, **options: Any) -> Lease | None:
         self._asked("lease", args, options)
-        return "a lease"
+        return self.given
 
     async def held(self, *args: Any) -> int | None:
         self._asked("held", args)
@@ -57,6 +61,7 @@ class FakeStore:
 class Bench:
     def __init__(self) -> None:
         self.store, self.now, self.needed = FakeStore(), 1000.0, False
+        self.metrics = CollectorRegistry()
         self.told: list[tuple[UUID, str]] = []
         self.asked: list[tuple[UUID, UUID]] = []
         self.returns = Returns(sleep=self._sleep)
@@ -66,6 +71,7 @@ class Bench:
             Timing(skew=1, lease=2, restart=3),
             self._needed,
             lambda row, outcome: self.told.append((row.id, outcome)),
+            LeaseGauges(self.metrics),
             clock=lambda: self.now,
         )
 
@@ -98,15 +104,36 @@ def lease() -> Lease:
     return Lease(row, 7, ambiguous=False, failures=0)
 
 
-async def test_it_takes_leases_under_one_name_with_its_timing(bench: Bench) -> None:
-    assert await bench.lessee.take(OWNER, CONNECTION, 5) == "a lease"
-    assert await bench.lessee.take(OWNER, CONNECTION, None) == "a lease"
+async def test_it_takes_leases_under_one_name_with_its_timing(bench: Bench, lease: Lease) -> None:
+    bench.store.given = lease
+    assert await bench.lessee.take(OWNER, CONNECTION, 5) is lease
+    assert await bench.lessee.take(OWNER, CONNECTION, None) is lease
     [(_, one, options), (_, two, other)] = bench.store.calls
     assert one == two
     assert (one[0], one[1], type(one[2])) == (OWNER, CONNECTION, UUID)
     assert options == {"skew": 1, "seconds": 2, "restart": 3, "refused": 5}
     assert other == options | {"refused": None}
     assert Bench().lessee._worker != bench.lessee._worker
+
+
+async def test_what_became_of_asking_is_counted(bench: Bench, lease: Lease) -> None:
+    lapsed = replace(lease, ambiguous=True)
+    for bench.store.given in (lease, lease, lease, lapsed, lapsed, None):
+        assert await bench.lessee.take(OWNER, CONNECTION, None) is bench.store.given
+    bench.store.away = 1
+    with pytest.raises(Busy):
+        await bench.lessee.take(OWNER, CONNECTION, None)
+    counted = {
+        word: bench.metrics.get_sample_value("valet_leases_total", {"outcome": word})
+        for word in ("taken", "taken_after_lapse", "not_taken")
+    }
+    assert counted == {"taken": 3, "taken_after_lapse": 2, "not_taken": 1}
+
+
+async def test_without_a_registry_nothing_is_counted_and_all_goes_on(bench: Bench, lease: Lease) -> None:
+    bench.store.given = lease
+    alone = Lessee(cast(Connections, bench.store), bench.returns, Timing(), lambda *_: False, lambda *_: None)
+    assert await alone.take(OWNER, CONNECTION, None) is lease
 
 
 async def test_a_lease_whose_answer_got_lost_is_given_back(bench: Bench) -> None:
