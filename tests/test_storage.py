@@ -191,7 +191,8 @@ def _purpose(call: ast.Call) -> ast.expr | None:
     if isinstance(call.func, ast.Attribute):
         holder = _name(call.func.value)
     first = call.args[0] if call.args else None
-    if name == "Context" or (name, holder) == ("derive", "envelope"):
+    # One without arguments is that of contextvars or of OpenTelemetry.
+    if (name == "Context" and call.args) or (name, holder) == ("derive", "envelope"):
         return call.args[1]
     if name in {"seal", "derive"} and (holder in KEEPERS or isinstance(first, ast.Constant)):
         return first
