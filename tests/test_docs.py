@@ -27,6 +27,7 @@ from providers.google import GOOGLE
 from providers.registry import PROVIDERS
 from valet import entries
 from valet.cli import app
+from valet.install.programs import PROGRAMS
 
 # support.google.com/cloud/answer/13464325: all of Gmail but sending and labels, all of Drive but drive.file.
 RESTRICTED = re.compile(r"gmail\.(?!send|labels)\w+|drive(?!\.file|\.appdata)[\w.]*")
@@ -188,3 +189,11 @@ def test_what_is_asked_of_google_is_what_its_page_says() -> None:
     assert not named
     bold = set(re.findall(r"\*\*`([\w.]+)`\*\*", page))
     assert bold == {name for name in everything if RESTRICTED.fullmatch(name)}
+
+
+def test_the_page_of_clients_shows_the_entries_that_are_installed() -> None:
+    url, page = "https://valet.example.org/mcp", read("docs/clients.md")
+    for entry in (entries.claude_code, entries.claude_desktop, entries.vs_code, entries.cursor):
+        assert entry(url) in page
+    for program in PROGRAMS:
+        assert f"valet install {program.name}" in page

@@ -11,8 +11,10 @@ import typer
 
 from providers.registry import PROVIDERS
 from valet import audit, banner, db, keys, logging, running, tls, users
+from valet.connections import connections
 from valet.emulation import as_demo
 from valet.hardening import harden
+from valet.install.command import install
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json, refuse, spoken
 
@@ -32,6 +34,10 @@ app.add_typer(db.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(audit.app, name="audit")
 app.add_typer(tls.app, name="tls")
+
+
+app.command("install")(install)
+app.command("connections")(connections)
 
 
 @app.callback()

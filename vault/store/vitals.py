@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import cast
 
 import psycopg
@@ -51,6 +51,15 @@ class Strains:
     failing: int
     overdue: int
     longest: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class Endings:
+    """Permissions that end in the week that begins at that Monday (UTC)."""
+
+    provider: str
+    week: date
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,17 @@ class Vitals:
                 " max(now() - refreshed_at) FILTER (WHERE last_used_at > now() - interval '30 days')"
                 "  AS longest"
                 " FROM connections WHERE status = 'active' GROUP BY provider ORDER BY provider"
+            )
+            return await cursor.fetchall()
+
+    async def endings(self) -> list[Endings]:
+        """How many permissions end by themselves in each week of the coming half year. Raises Busy."""
+        async with self._database.connection() as link, link.cursor(row_factory=class_row(Endings)) as cursor:
+            await cursor.execute(
+                "SELECT provider, date_trunc('week', grant_expires_at AT TIME ZONE 'UTC')::date AS week,"
+                " count(*) AS count FROM connections WHERE status = 'active'"
+                " AND grant_expires_at > now() AND grant_expires_at < now() + interval '26 weeks'"
+                " GROUP BY 1, 2 ORDER BY 2, 1"
             )
             return await cursor.fetchall()
 
