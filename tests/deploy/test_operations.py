@@ -204,11 +204,18 @@ class Told:
         assert tuple(word.split("/")) in self._names, f"there is no {word}"
 
     def _compose(self, words: list[str], terminal: Terminal) -> None:
-        verb, service, *rest = words
-        assert verb in {"exec", "ps", "restart"} and service in self._services, words
-        if rest:
+        verb, *rest = [each for each in words if not each.startswith("--")]
+        assert verb in {"exec", "ps", "restart", "run", "up"} and set(rest[:1]) <= self._services, words
+        if verb == "exec":
+            rest = rest[1:]
             assert rest[0] == "valet"
             terminal.valet(rest[1:])
+        if verb == "run":
+            # Where what is removed was made by that very service.
+            assert rest[:2] == ["init", "rm"]
+            folder, _, name = rest[2].rpartition("/")
+            init = (ROOT / "deploy/compose/init.py").read_text(encoding="utf-8")
+            assert f'RUN / "{folder.removeprefix("/run/valet/")}"' in init and f'"{name}"' in init
 
     def _inside(self, words: list[str], line: list[str], terminal: Terminal) -> None:
         """A command in a pod: ours, or a script of sh whose output may go to a file."""
@@ -309,8 +316,9 @@ def test_a_ring_that_is_a_secret_is_rotated_in_two_steps(site: Site) -> None:
 
 def test_a_database_password_is_rotated_without_a_gap(site: Site, server_url: str) -> None:
     with section("Rotate a database password") as blocks:
-        (_, make), (_, prepare), (_, drop) = blocks
+        (_, make), (_, prepare), (_, drop), (_, compose) = blocks
         blocks.clear()
+    site.terminal.type(compose)
     with psycopg.connect(server_url, autocommit=True) as link:
         for statement in site.renamed(make).strip().split(";\n"):
             link.execute(statement.rstrip(";"))  # type: ignore[arg-type]
