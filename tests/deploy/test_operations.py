@@ -575,8 +575,10 @@ def test_every_link_and_alert_leads_somewhere() -> None:
         assert (GUIDE.parent / path).exists(), path
     alerts = ROOT / "deploy" / "prometheus" / "alerts.yaml"
     named = set(re.findall(r"`(Valet[A-Z]\w+)`", text))
-    if alerts.exists():
-        assert named == set(re.findall(r"alert: (\w+)", alerts.read_text(encoding="utf-8")))
+    assert named == set(re.findall(r"alert: (\w+)", alerts.read_text(encoding="utf-8")))
+    figures = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
+    for metric in re.findall(r"`(valet_\w+)`", text):
+        assert metric in figures, metric
 
 
 def test_every_runbook_says_how_it_shows_and_when_it_is_over() -> None:
