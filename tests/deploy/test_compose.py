@@ -179,6 +179,8 @@ ELSEWHERE = {
     "VALET_OPS_HOST",
     "VALET_OPS_PORT",
     "VALET_DATA_DIR",
+    # nginx goes to the other worker at once.
+    "VALET_DRAIN_SECONDS",
     # Without a meaning here: no embedded database, no emulator.
     "VALET_DB_USER",
     "VALET_EMULATOR_ORIGIN",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import signal
 import ssl
 import stat
 import subprocess
@@ -17,7 +19,8 @@ import pytest
 
 from tests.support import image
 from tests.support.image import ROOT
-from tests.support.site import DOORS, Site
+from tests.support.ports import free_port
+from tests.support.site import DOORS, Site, until
 from valet.tls import Pair, ensure
 
 NAME = "valet.test"
@@ -254,6 +257,45 @@ def test_how_a_name_comes_to_its_certificate(host: str, tls: str) -> None:
         check=True,
     )
     assert ran.stdout == f"{host} {tls}\n"
+
+
+def test_one_container_alone_has_both_doors(site: Site, tmp_path: Path) -> None:
+    """docs/setup.md, "One container": its roles, its settings, the image's own command and check."""
+    page = (ROOT / "docs/setup.md").read_text()
+    [statements] = re.findall(r"^```sql\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    [_, settings] = re.findall(r"^```ini\n(PUBLIC_URL.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    there = f"127.0.0.1:{site.ports['postgres']}"
+    with psycopg.connect(
+        f"postgresql://postgres:{passwords(site)[0]}@{there}/postgres", autocommit=True
+    ) as link:
+        for statement in re.sub(r" *--.*", "", statements).replace("valet", "single").split(";\n")[:-1]:
+            link.execute(statement)  # type: ignore[call-overload]
+    moved = settings.replace("valet_", "single_").replace("db.example.org/valet", f"{there}/single")
+    given = {**image.environment(), **dict(line.split("=", 1) for line in moved.splitlines())}
+    port, ops, data, own = free_port(), free_port(), tmp_path / "data", tmp_path / "own"
+    own.mkdir()
+    data.mkdir()
+    os.chown(data, 10001, 10001)
+    given |= {"VALET_HOST": "127.0.0.1", "VALET_OPS_HOST": "127.0.0.1"}
+    given |= {"VALET_PORT": str(port), "VALET_OPS_PORT": str(ops)}
+    box = image.Container(
+        site.opt, own, user="10001:10001", mounts=[(data, "/var/lib/valet", True)], given=given
+    )
+    running = box.start(tmp_path / "log", *json.loads(image.instructions("CMD")[0]))
+    try:
+        until(lambda: running.ended or box.run("valet", "healthy").returncode == 0)
+        assert not running.ended, running.log.read_text()
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Host": "valet.example.org"}
+        ) as client:
+            assert client.post("/mcp", json={}).status_code == 401
+            found = client.get("/.well-known/oauth-authorization-server").json()
+            assert found["issuer"] == "https://valet.example.org"
+            assert client.get("/healthz").text.strip() == "ok"
+        assert box.run("valet", "setup").stdout.startswith("https://valet.example.org/setup?t=")
+        assert (data / "keyring.json").exists()
+    finally:
+        assert running.stop(signal.SIGTERM) == 0
 
 
 def dumps(site: Site) -> list[str]:

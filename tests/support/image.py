@@ -67,23 +67,27 @@ def closure(extras: Iterable[str]) -> dict[str, Distribution]:
     return found
 
 
-def wheel(folder: Path) -> Path:
-    """The wheel of this tree, of the files that .dockerignore lets in, by the Dockerfile's own line."""
-    source = folder / "src"
+def sources(folder: Path) -> None:
+    """The files of this tree that .dockerignore lets into a build."""
+    folder.mkdir(parents=True)
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if not line.startswith("!"):
             continue
         path = ROOT / line[1:]
-        source.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             ignored = shutil.ignore_patterns("__pycache__", "*.py[cod]")
-            shutil.copytree(path, source / path.name, ignore=ignored)
+            shutil.copytree(path, folder / path.name, ignore=ignored)
         else:
-            shutil.copy(path, source)
+            shutil.copy(path, folder)
+
+
+def wheel(folder: Path) -> Path:
+    """The wheel of this tree, by the Dockerfile's own line."""
+    sources(folder / "src")
     [build, *_] = instructions("RUN")
     line = build.replace("/wheels", str(folder / "wheels")).replace("--no-cache-dir ", "")
     line = line.replace("pip ", f'"{sys.executable}" -m pip --disable-pip-version-check --quiet ', 1)
-    subprocess.run(["sh", "-c", line], cwd=source, check=True)
+    subprocess.run(["sh", "-c", line], cwd=folder / "src", check=True)
     [made] = (folder / "wheels").glob("*.whl")
     return made
 

@@ -49,7 +49,7 @@ class Site:
         self.path = f"{programs()}:/usr/sbin:/usr/bin:/bin"
         self.ports = {name: free_port() for name in ("postgres", "http", "https", *DOORS)}
         self.ops = {name: free_port() for name in DOORS}
-        self._opt = opt
+        self.opt = opt
         self._values = settings
         self._running: dict[str, Running] = {}
         for name in self.file["volumes"]:
@@ -79,7 +79,7 @@ class Site:
         folder = self.folder / "containers" / name
         folder.mkdir(parents=True, exist_ok=True)
         return Container(
-            self._opt,
+            self.opt,
             folder,
             user=service.get("user", "10001:10001"),
             mounts=mounts,
@@ -132,17 +132,14 @@ class Site:
             self.until(lambda box=box: box.run(*yaml.safe_load(check)).returncode == 0, name)
 
     def start_nginx(self) -> None:
-        """Until it takes connections."""
+        """Until it takes connections. `nginx -t` does so too, for a moment."""
         self.start("nginx")
-        self.until(lambda: _open(self.ports["https"]), "nginx")
+        self.until(lambda: "start worker process" in self.log("nginx"), "nginx")
 
     def until(self, holds: Callable[[], object], name: str) -> None:
         """Wait until something holds, for as long as a service runs."""
-        end = time.monotonic() + 60
-        while not holds():
-            assert not self._running[name].ended, f"{name} has ended: {self.log(name)[-3000:]}"
-            assert time.monotonic() < end, f"{name}: {self.log(name)[-3000:]}"
-            time.sleep(0.05)
+        until(lambda: self._running[name].ended or holds())
+        assert not self._running[name].ended, f"{name} has ended: {self.log(name)[-3000:]}"
 
     def stop(self, *names: str) -> None:
         """End services, in the given order; all of them where none is named."""
@@ -180,6 +177,14 @@ class Site:
             return given or rest
 
         return re.sub(r"\$\{(\w+):([-?])([^}]*)\}", value, text)
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "it took longer than a minute"
+        time.sleep(0.05)
 
 
 def _open(port: int) -> bool:
