@@ -1,4 +1,8 @@
-"""A real headless Chromium, Debian's or any other on the PATH."""
+"""A real headless Chromium, Debian's or any other on the PATH.
+
+Debian's chromium-headless-shell comes first: the same engine of the same version without a browser's windows
+and toolbars, which take two thirds of the work for a page.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, async_playwright
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -26,7 +30,7 @@ def chromium_path() -> str:
     """Where Chromium is; without it the test is skipped, or fails where VALET_REQUIRE_CHROMIUM is set."""
     found = next((path for name in _NAMES if (path := shutil.which(name))), None)
     if found is None:
-        reason = "needs Chromium (Debian: apt-get install chromium)"
+        reason = "needs Chromium (Debian: apt-get install chromium-headless-shell)"
         if os.environ.get("VALET_REQUIRE_CHROMIUM"):
             pytest.fail(reason)
         pytest.skip(reason)
