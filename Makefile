@@ -19,7 +19,8 @@ try: $(VENV)/ready-run ## in a second terminal: a chat client's first minute, "P
 
 test: $(VENV)/ready-test ## install what the tests need and run them
 	@sh tests/prerequisites.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Whoever forbids bytecode pays for it: each process that the tests start would compile all of ours again.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 proof: $(VENV)/ready-test $(VENV)/ready-bench $(VENV)/ready-proof ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load, mutation testing
 	@sh tests/prerequisites.sh
