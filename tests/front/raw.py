@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.support.nginx import Nginx
+from tests.support.ports import free_port
 
 PATIENCE = 20.0
 """Seconds for anything to come at all."""
@@ -173,8 +174,9 @@ class Upstream:
     received: list[Received] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        # Of the tests' own: one that the system gave out would be somebody's next, once it is closed.
+        self.port = self.port or free_port()
         self._listening = socket.create_server(("127.0.0.1", self.port))
-        self.port = self._listening.getsockname()[1]
         self._ended = threading.Condition()
         self._begun = self._done = 0
         threading.Thread(target=self._serve, daemon=True).start()

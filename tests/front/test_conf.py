@@ -56,7 +56,7 @@ def test_gixy_finds_nothing(tmp_path: Path) -> None:
 def test_gixy_would_find_something(tmp_path: Path) -> None:
     """What it is trusted with: a Host that a stranger chose, and headers that a location takes away."""
     careless = {
-        "proxy_set_header Host $authority;": "proxy_set_header Host $http_host;",
+        "proxy_set_header Host $our_authority;": "proxy_set_header Host $http_host;",
         "            proxy_buffering on;\n": "            add_header X-More 1;\n",
     }
     nginx = Nginx(tmp_path, careless, MCP_1="127.0.0.1:1", CONNECT_1="127.0.0.1:2")

@@ -348,7 +348,8 @@ def assert_(held: bool) -> None:
 # Streams
 
 
-def test_a_file_goes_in_as_it_comes(porch: Porch) -> None:
+@pytest.mark.parametrize("how", ["declared", "in-chunks"])
+def test_a_file_goes_in_as_it_comes(how: str, porch: Porch) -> None:
     arrived = threading.Event()
 
     def take(line: socket.socket) -> None:
@@ -363,9 +364,16 @@ def test_a_file_goes_in_as_it_comes(porch: Porch) -> None:
     porch.sidecar.whole = take
     try:
         with Line(porch.nginx) as line:
-            line.send(porch.ask("POST /files/x HTTP/1.1", "Content-Length: 11", body=b"first"))
+            length, *pieces = ("Content-Length: 11", b"first", b"second")
+            if how == "in-chunks":
+                length, *pieces = (
+                    "Transfer-Encoding: chunked",
+                    b"5\r\nfirst\r\n",
+                    b"6\r\nsecond\r\n0\r\n\r\n",
+                )
+            line.send(porch.ask("POST /files/x HTTP/1.1", length, body=pieces[0]))
             assert arrived.wait(PATIENCE), "the sidecar has the first piece before the second was sent"
-            line.send(b"second")
+            line.send(pieces[1])
             answer = line.answer()
             assert answer is not None and answer.status == 200
     finally:
