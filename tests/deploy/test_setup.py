@@ -38,12 +38,14 @@ def test_a_command_for_docker_names_services_scripts_and_commands_that_are_there
     name: str, words: list[str]
 ) -> None:
     verb, *rest = words
-    options = {"-d", "--rm", "--no-deps", "--wait", "--follow", "-f", "-T"}
+    options = {"--detach", "--force-recreate", "-d", "--rm", "--no-deps", "--wait", "--follow", "-f", "-T"}
     mounted: list[str] = []
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
         if option in {"--volume", "-v"}:
             mounted.append(rest.pop(0).split(":")[1])
+        elif option == "--entrypoint":
+            rest.pop(0)
         else:
             assert option in options, option
     if verb in {"up", "stop", "logs", "restart", "build", "down", "ps"}:
