@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -14,6 +15,7 @@ from mcp.shared.auth import OAuthToken
 from playwright.async_api import Browser, Page, Route
 
 from tests.support.chromium import launched
+from tests.support.doors import run
 from tests.support.person import Person, link, text
 from tests.support.town import Town
 
@@ -150,3 +152,18 @@ async def renew(person: Person, carousel: Carousel) -> None:
         )
     assert answer.status_code == 200, answer.text
     person.storage.tokens = OAuthToken.model_validate(answer.json())
+
+
+def test_the_doctor_finds_nothing_to_do_in_the_whole_town(town: Town) -> None:
+    """Through nginx and PgBouncer, five processes: by the command, as an operator runs it."""
+    given = {**town.environment, "SSL_CERT_FILE": str(town.nginx.authority)}
+    ran = run("doctor", "--json", given=given, folder=town.folder)
+    told = json.loads(ran.stdout)
+    said = {each["about"]: [] for each in told["findings"]}
+    for each in told["findings"]:
+        said[each["about"]].append(each["text"])
+    wrong = [each for each in told["findings"] if each["level"] in {"warning", "fault"}]
+    assert wrong == [] and ran.returncode == 0, ran.stdout
+    assert "a pooler stands between, in transaction mode" in said["database"]
+    assert any("is this Valet" in text for text in said["address"])
+    assert sum(text.count("connect ") + text.count("mcp_server ") for text in said["processes"]) == 5

@@ -15,6 +15,8 @@ from valet.doctor.patient import Patient
 
 async def look(at: Patient) -> list[Finding]:
     """Each provider's app; providers that have none are named."""
+    if at.mode == "demo" and not at.running:
+        return []  # its emulator is a part of it
     found = await asyncio.gather(
         *(_app(at, provider, at.apps[provider.name]) for provider in at.known if provider.name in at.apps)
     )

@@ -123,6 +123,8 @@ async def _database(stack: AsyncExitStack, at: Patient) -> None:
 
 
 async def _ring(at: Patient) -> None:
+    if at.url is None:
+        return  # nothing is here yet, and so no ring that could be missing
     try:
         at.ring = await open_ring(at.keyring)
     except KeyRingError as error:

@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from tests.support.doors import ROOT
+import pytest
+
+from tests.support.doors import ROOT, run
 from tests.valet.doctor.conftest import CANARIES, Site, look
 from valet.doctor.chart import EXAMINATIONS
 
@@ -56,3 +59,12 @@ def test_settings_that_nothing_starts_on_are_all_told(site: Site) -> None:
     assert {each["about"] for each in told["findings"]} == {"settings"}
     ran = doctor(site, PUBLIC_URL="http://valet.example.org", VALET_KEYRING="awskms:nonsense")
     assert ran.returncode == 2 and "use https" in ran.stdout and "VALET_KEYRING" in ran.stdout
+
+
+@pytest.mark.parametrize("demo", [[], ["--demo"]], ids=["serve", "demo"])
+def test_before_anything_was_started_there_is_nothing_to_mend(demo: list[str], tmp_path: Path) -> None:
+    ran = run("doctor", "--json", *demo, given={"VALET_DATA_DIR": str(tmp_path / "data")}, folder=tmp_path)
+    told = json.loads(ran.stdout)
+    assert ran.returncode == 0, told
+    assert any(each["text"] == "nothing is here yet" for each in told["findings"])
+    assert not (tmp_path / "data").exists()
