@@ -13,7 +13,10 @@ from vault.store.database import Database
 
 
 class Line:
-    """Passes bytes on to the server until it is cut; then it keeps them, and closes nothing."""
+    """Passes bytes on to the server until it is cut; then it keeps them, and closes nothing.
+
+    `last` is said to who asks next, in place of the server, and then the line is closed.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._at = (host, port)
@@ -21,6 +24,7 @@ class Line:
         self._passing.set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.last = b""
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
@@ -44,6 +48,7 @@ class Line:
             theirs = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         else:
             theirs = await asyncio.open_connection(host, port)
+        self._ours, self._theirs = writer, theirs[1]
         for source, sink in ((reader, theirs[1]), (theirs[0], writer)):
             task = asyncio.create_task(self._pass(source, sink))
             self._tasks.add(task)
@@ -52,10 +57,15 @@ class Line:
         try:
             while data := await source.read(65536):
                 await self._passing.wait()
+                if self.last and sink is self._theirs:
+                    self._ours.write(self.last)
+                    break
                 sink.write(data)
                 await sink.drain()
         finally:
             sink.close()
+            if self.last:
+                self._ours.close()
 
 
 @pytest.fixture
@@ -115,3 +125,21 @@ async def test_a_line_that_died_in_the_pool_is_found_out(database: Database, lin
         line.mend()
         async with database.connection() as link:
             assert await (await link.execute("SELECT 2")).fetchone() == (2,)
+
+
+@pytest.mark.parametrize("state", [b"", b"C57P01\0"], ids=["without a state", "with one"])
+async def test_a_line_that_breaks_with_a_last_word_is_busy_whatever_that_word_is(
+    database: Database, line: Line, state: bytes
+) -> None:
+    """As of libpq itself, which gives no SQLSTATE where it finds the line broken."""
+    said = b"SFATAL\0" + state + b"Mthe line broke\0\0"
+    async with asyncio.timeout(20):
+        with pytest.raises(Busy):
+            await broken_off(database, line, b"E" + (len(said) + 4).to_bytes(4, "big") + said)
+        line.last = b""
+
+
+async def broken_off(database: Database, line: Line, last: bytes) -> None:
+    async with database.connection() as link:
+        line.last = last
+        await link.execute("SELECT 1")

@@ -115,17 +115,23 @@ class Database:
 
         Raises Busy when none is to be had or it breaks, PersonGone when a row would be of nobody.
         """
+        held: Connection | None = None
         try:
             with self._spans("database", _SPAN, client=True, within=True):
-                async with self._pool.connection() as connection:
-                    with _bounded(connection, self._longest):
-                        yield connection
+                async with self._pool.connection() as held:
+                    with _bounded(held, self._longest):
+                        yield held
             self.answered = time.monotonic()
         except _AWAY as error:
             raise Busy("the database does not answer") from error
         except psycopg.errors.ForeignKeyViolation as error:
             if (error.diag.constraint_name or "").endswith(_PERSONS):
                 raise PersonGone from error
+            raise
+        except psycopg.DatabaseError as error:
+            # Where libpq itself says that the line broke there is no SQLSTATE, and so no class that tells.
+            if held is not None and error.sqlstate is None and held.closed:
+                raise Busy("the database does not answer") from error
             raise
 
     @asynccontextmanager
