@@ -23,7 +23,7 @@ def town(nobody_stays: None) -> Iterator[Town]:
 
 
 async def test_ten_rolling_restarts_fail_nothing(town: Town, say: Say) -> None:
-    async with crowd(town, 16) as load:
+    async with crowd(town, 16, pause=0) as load:
         async with load.running():
             for _ in range(TURNS):
                 for door in town.doors:
@@ -36,7 +36,7 @@ async def test_ten_rolling_restarts_fail_nothing(town: Town, say: Say) -> None:
 
 async def test_thirty_outages_lose_nothing(town: Town, say: Say) -> None:
     town.emulator.settings(rotate=True, reuse_detection=True, grace_seconds=0)
-    async with crowd(town, 16) as load:
+    async with crowd(town, 16, pause=0) as load:
         async with load.running():
             for _ in range(TURNS):
                 await outages(town, load)

@@ -44,10 +44,14 @@ class Chat:
 
 @dataclass
 class Load:
-    """What came of everything: `answers` counts it; `failed` are the ones that are not as they should be."""
+    """What came of everything: `answers` counts it; `failed` are the ones that are not as they should be.
+
+    `pause`: seconds that a chat leaves between an answer and its next request.
+    """
 
     front: httpx2.AsyncClient
     chats: list[Chat]
+    pause: float
     answers: Counter[str] = field(default_factory=Counter)
     failed: list[str] = field(default_factory=list)
     _going: bool = False
@@ -77,6 +81,7 @@ class Load:
                 self.answers[came] += 1
                 chat.served += came == "ok"
                 self._news.notify_all()
+            await asyncio.sleep(self.pause)
 
     async def call(self, chat: Chat) -> str:
         """One tool call: `ok`, `retry` where it says so itself, or what went wrong."""
@@ -127,7 +132,7 @@ class Load:
 
 
 @asynccontextmanager
-async def crowd(town: Town, count: int = 6) -> AsyncIterator[Load]:
+async def crowd(town: Town, count: int = 6, pause: float = 0.1) -> AsyncIterator[Load]:
     """That many people, each with a chat and a connection to Spotify."""
     async with AsyncExitStack() as stack:
         database = Database(town.postgres.app)
@@ -149,4 +154,4 @@ async def crowd(town: Town, count: int = 6) -> AsyncIterator[Load]:
         front = httpx2.AsyncClient(
             base_url=town.url, verify=town.trust, timeout=60, limits=limits, trust_env=False
         )
-        yield Load(await stack.enter_async_context(front), chats)
+        yield Load(await stack.enter_async_context(front), chats, pause)

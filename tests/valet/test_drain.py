@@ -21,7 +21,7 @@ from tests.support.ports import free_port
 WORKER = """
 import asyncio, sys
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 from valet.serve import _Server, _listen
 
@@ -29,7 +29,14 @@ async def echo(request):
     body = await request.body()
     if request.url.path == "/slow":
         await asyncio.sleep(0.7)
+    if request.url.path == "/stream":
+        return StreamingResponse(pieces())
     return PlainTextResponse(body)
+
+async def pieces():
+    for _ in range(20):
+        yield b"piece"
+        await asyncio.sleep(0.05)
 
 app = Starlette(routes=[Route("/{path}", echo, methods=["POST"])])
 ready, told = (lambda: print("ready", flush=True)), (lambda: print("told", flush=True))
@@ -131,6 +138,27 @@ def test_who_keeps_a_connection_is_told_that_it_ends() -> None:
             each.join(30)
             assert not each.is_alive()
     assert told.count("close") >= 4, "each heard of it, and none was cut off"
+
+
+def test_files_on_their_way_in_and_out_arrive_whole() -> None:
+    """One that is given out a piece at a time, and one whose second half comes when the port is closed."""
+    with worker() as (process, port):
+        head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\nhalf"
+        out, given = (socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(2))
+        out.sendall(head.format("/stream", 4).encode())
+        streamed = http.client.HTTPResponse(out)
+        streamed.begin()
+        given.sendall(head.format("/fast", 8).encode())
+        process.send_signal(signal.SIGTERM)
+        while post(port) != "refused":
+            pass
+        assert streamed.read() == b"piece" * 20
+        given.sendall(b"half")
+        answer = http.client.HTTPResponse(given)
+        answer.begin()
+        assert (answer.status, answer.read(), answer.getheader("connection")) == (200, b"halfhalf", "close")
+        out.close()
+        given.close()
 
 
 def test_it_serves_on_for_those_who_have_to_hear_of_it_first() -> None:
