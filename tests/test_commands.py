@@ -33,6 +33,7 @@ MADE = {
     "check": ".ci/run",
     "proof": "tests/proof/conftest.py",  # the whole folder is what it runs
     "bench": "tests/proof/test_benchmark.py",
+    "calls": "tests/proof/test_benchmark.py",
 }
 ELSEWHERE = {
     # program: the file that does the same here without what it needs
