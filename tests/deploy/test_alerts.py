@@ -14,6 +14,7 @@ from tests.valet.figures import Figure, explained
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
 ALERTS = FOLDER / "alerts.yaml"
+OPERATIONS = FOLDER.parents[1] / "docs" / "operations.md"
 ELSEWHERE = {
     "up",
     "probe_success",
@@ -139,5 +140,6 @@ def test_every_figure_of_an_alert_is_one_of_ours_or_of_a_program_that_is_named()
 
 
 @pytest.mark.parametrize("name", [rule["alert"] for rule in rules()])
-def test_each_alert_is_explained_to_whoever_it_wakes(name: str) -> None:
+def test_each_alert_is_explained_to_whoever_it_wakes_and_leads_to_what_to_do(name: str) -> None:
     assert f"| `{name}` |" in explained()
+    assert re.search(rf"^\| .*`{name}`.* \| .+ \|$", OPERATIONS.read_text(encoding="utf-8"), re.M)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from prometheus_client import generate_latest
 from pydantic import SecretStr
 
 from providers.registry import PROVIDERS
-from tests.valet.figures import Figure
+from tests.valet.figures import DOCUMENT, Figure
 from valet.assembly import assemble
 from valet.settings import load
+
+ROLES = {"valet_app", "valet_owner", "valet_restoring"}
+"""Names of the database's own, which begin as figures do."""
 
 
 async def test_the_table_of_figures_is_what_a_process_exports(
@@ -38,3 +42,10 @@ async def test_the_table_of_figures_is_what_a_process_exports(
     for name, least in (("valet_audit_rows_total", 1), ("valet_database_pool_connections", 1)):
         assert float(text.split(f"\n{name} ")[1].split("\n")[0]) >= least
     assert 'valet_not_ready{reason="database"} 0.0' in text
+
+
+def test_what_the_runbooks_name_is_in_the_table() -> None:
+    known = {name for figure in Figure.documented() for name in (figure.name, *figure.series)}
+    for path in sorted(DOCUMENT.parent.glob("*.md")):
+        for name in re.findall(r"`(valet_\w+)(?:\{[^`]*\})?`", path.read_text(encoding="utf-8")):
+            assert name in known | ROLES, f"{path.name} names {name}"
