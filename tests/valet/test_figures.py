@@ -13,8 +13,8 @@ from tests.valet.figures import DOCUMENT, Figure
 from valet.assembly import assemble
 from valet.settings import load
 
-ROLES = {"valet_app", "valet_owner", "valet_restoring"}
-"""Names of the database's own, which begin as figures do."""
+ROLES = {"valet_app", "valet_owner", "valet_restoring", "valet_database"}
+"""Names of databases, roles and volumes, which begin as figures do."""
 
 
 async def test_the_table_of_figures_is_what_a_process_exports(
