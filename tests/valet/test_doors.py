@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.doors import DoorProcess, run
-from tests.support.site import CANARY, Site, site_at
+from tests.support.plot import CANARY, Site, site_at
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.doors import ROOT, DoorProcess, environment, run
+from tests.support.plot import CANARY, Site, site_at
 from tests.support.ports import free_port
-from tests.support.site import CANARY, Site, site_at
 from tests.vault.upstreams import until
 from valet.readiness import Readiness
 from vault.errors import Busy, KeysAway
