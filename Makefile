@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help run try test proof bench check clean
+.PHONY: help run try test proof bench calls check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -28,6 +28,9 @@ proof: $(VENV)/ready-test $(VENV)/ready-bench $(VENV)/ready-proof ## the long pr
 
 bench: $(VENV)/ready-bench ## measure the vault beside what others do: some minutes, most of them a database with 1,000,000 connections
 	@$(BIN)/python benchmarks/vault.py $(BENCH)
+
+calls: $(VENV)/ready-test $(VENV)/ready-bench ## measure a tool call beside the bare SDK, Starlette and FastMCP
+	@$(BIN)/python benchmarks/tool_call.py $(BENCH)
 
 check: $(VENV)/ready-test ## lint, types, import rule
 	@$(BIN)/ruff check .

@@ -73,3 +73,37 @@ TENDING = by_size(
     ("nothing to look at, p50, ms", "nothing to look at, p99, ms", "looked at/s"),
 )
 SHAPES = (SEALING, BINDING, CREDENTIAL, SCALE, WAYS, CUSTODY, TENDING)
+
+
+CALL_MARKS = ("<!-- calls -->\n", "<!-- end of calls -->\n")
+"""Between them stand the figures of `benchmarks/tool_call.py`."""
+VALET, VALET_BEFORE = "Valet, 2026-07-28", "Valet, 2025-11-25"
+ECHO, ECHO_BEFORE = "bare SDK, echo, 2026-07-28", "bare SDK, echo, 2025-11-25"
+STARLETTE = "plain Starlette, 1 SELECT"
+FASTMCP, FASTMCP_ASKING = "FastMCP, token free to verify", "FastMCP, token verified upstream"
+CALLS = Shape(
+    "One tool call at one process",
+    ("CPU, ms", "least", "most", "calls/s", "p50, ms", "p99, ms", "MB"),
+    (VALET, VALET_BEFORE, ECHO, ECHO_BEFORE, STARLETTE, FASTMCP, FASTMCP_ASKING),
+)
+PARTS = Shape("Its parts by themselves", ("CPU, ms",), ("one httpx2 request", "one indexed SELECT"))
+GOALS = Shape(
+    "Against the goals",
+    ("measured", "goal"),
+    (
+        f"{VALET}, times echo + request + SELECT",
+        f"{VALET_BEFORE}, times echo + request + SELECT",
+        f"{VALET}, times the calls/s of {FASTMCP}",
+        f"{VALET}, times the calls/s of {FASTMCP_ASKING}",
+        "two processes, times the calls of one in as much CPU time each",
+    ),
+)
+START = Shape(
+    "A process",
+    ("CPU until ready, s", "until ready, s", "MB when ready", "MB after the calls", "modules"),
+    ("mcp_server", "connect"),
+)
+ROWS = Shape(
+    "What a call leaves in PostgreSQL, indexes included", ("bytes",), ("row of activity", "row of audit")
+)
+CALL_SHAPES = (CALLS, PARTS, GOALS, START, ROWS)

@@ -1,4 +1,4 @@
-"""The figures in docs/performance.md are those of `benchmarks/vault.py`, row by row."""
+"""The figures in docs/performance.md are those of the benchmarks, row by row."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.shapes import MARKS, SHAPES, SIZES, Shape
+from benchmarks.shapes import CALL_MARKS, CALL_SHAPES, MARKS, SHAPES, SIZES, Shape
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZED = tuple(f"{size:,}" for size in SIZES)
 
 
-def shapes(figures: str) -> list[Shape]:
+def shapes(figures: str, marks: tuple[str, str] = MARKS) -> list[Shape]:
     """Title, columns and rows of each table between the marks. Every cell must say something."""
-    begin, end = MARKS
+    begin, end = marks
     body = figures.partition(begin)[2].partition(end)[0]
     found = []
     for title, table in re.findall(r"^(.+):\n\n((?:\|.*\|\n)+)", body, re.M):
@@ -37,3 +37,8 @@ def expected(sizes: Sequence[str]) -> list[Shape]:
 def test_the_figures_are_those_that_the_benchmark_measures() -> None:
     document = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
     assert shapes(document) == expected(SIZED)
+
+
+def test_the_figures_of_a_tool_call_are_those_that_its_benchmark_measures() -> None:
+    document = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    assert shapes(document, CALL_MARKS) == list(CALL_SHAPES)

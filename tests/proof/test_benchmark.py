@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.shapes import BINDING, MARKS, SHAPES, WAYS
+from benchmarks.shapes import BINDING, CALL_MARKS, CALL_SHAPES, MARKS, SHAPES, WAYS
 from tests.proof.nursery import ROOT
 from tests.test_performance import expected, shapes
 
@@ -63,3 +63,17 @@ async def test_the_vaults_benchmark_fills_every_table_and_writes_them_into_the_d
     assert tables[BINDING.title]["Valet, data key cached"] == ["yes", "no", "yes", "no"]
     for indexes, sequential in tables[WAYS.title].values():
         assert "deks_pkey" in indexes and sequential == 0
+
+
+async def test_the_benchmark_of_a_tool_call_fills_every_table_and_writes_them_into_the_document(
+    tmp_path: Path,
+) -> None:
+    document = tmp_path / "performance.md"
+    document.write_text("before\n" + "".join(CALL_MARKS) + "after\n")
+    said = await run("tool_call.py", "--rounds", "1", "--calls", "40", "--json", "--into", str(document))
+    written = document.read_text()
+    assert written.startswith("before\n") and written.endswith("after\n")
+    assert shapes(written, CALL_MARKS) == list(CALL_SHAPES)
+    for table in json.loads(said)["tables"]:
+        for cells in table["cells"].values():
+            assert all(cell > 0 for cell in cells if not isinstance(cell, str)), table

@@ -1,0 +1,197 @@
+"""What a tool call costs, beside what others do, in one run.
+
+    .venv/bin/python benchmarks/tool_call.py [--rounds 7] [--calls 400] [--json] [--into docs/performance.md]
+
+Valet's side is the command `mcp_server` as it is started in production, with a bearer token that is looked up
+in PostgreSQL, a credential that is opened from the vault, and one request to the upstream:
+`spotify_get_playback`. Who is measured beside it: `benchmarks/rivals.py`. CPU is what the scheduler counted
+for the process that serves, so that a busy machine spoils it less than the time on the clock; all take turns,
+round by round, and the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import statistics
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.shapes import (
+    CALL_MARKS,
+    CALLS,
+    ECHO,
+    ECHO_BEFORE,
+    FASTMCP,
+    FASTMCP_ASKING,
+    GOALS,
+    PARTS,
+    ROWS,
+    STARLETTE,
+    START,
+    VALET,
+    VALET_BEFORE,
+)
+from benchmarks.stand import BEFORE, MODERN, SERVING, Load, Served, Stand, load, resident, stand
+from benchmarks.table import Cell, Table
+from benchmarks.vault import processor
+from valet.logging import configure
+
+TOOL = "spotify_get_playback"
+BURST, PER_SECOND = 300, 20
+PACKAGES = ("mcp", "fastmcp", "starlette", "uvicorn", "httpx2", "psycopg")
+
+
+def measure(given: argparse.Namespace) -> list[Table]:
+    # Each grant may make 300 calls at once: so many people that nobody is slowed down.
+    calls = (given.rounds + 2) * given.calls * 4
+    with stand(calls // BURST + 8) as place:
+        start, doors = Table(START), {}
+        for door in ("mcp_server", "connect"):
+            process, cpu, seconds = place.door(door)
+            doors[door] = process, [cpu, seconds, resident(process.pid)]
+        worker = doors["mcp_server"][0]
+        os.sched_setaffinity(worker.pid, {SERVING})
+        served = contenders(place, worker.pid, worker.port)
+        rounds: dict[str, list[Load]] = {name: [] for name in served}
+        parts = []
+        for number in range(given.rounds + 1):
+            for name, each in served.items():
+                ran = load([each], given.calls)
+                if number:  # the first one warms up
+                    rounds[name].append(ran)
+            parts.append(place.parts(given.calls))
+        twice = two(place, served[VALET], given)
+        after = {door: resident(process.pid) for door, (process, _) in doors.items()}
+        left = Table(ROWS, rows(place.owner))
+        tables = [figures(served, rounds), Table(PARTS), Table(GOALS), start, left]
+        for row, number in zip(PARTS.rows, (0, 1), strict=True):
+            tables[1].cells[row] = [statistics.median(part[number] for part in parts)]
+        for door, (_, cells) in doors.items():
+            start.cells[door] = [*cells, after[door], modules(door)]
+        tables[2].cells = goals(tables[0], tables[1], twice)
+        return tables
+
+
+def contenders(place: Stand, pid: int, port: int) -> dict[str, Served]:
+    nothing: dict[str, str] = {}
+    echo = place.rival("echo", "echo", {"text": "x"}, MODERN)
+    said = place.calls("echo", {"text": "x"}, BEFORE)
+    return {
+        VALET: Served(pid, port, place.calls(TOOL, nothing, MODERN)),
+        VALET_BEFORE: Served(pid, port, place.calls(TOOL, nothing, BEFORE)),
+        ECHO: echo,
+        ECHO_BEFORE: Served(echo.pid, echo.port, said),
+        STARLETTE: place.rival("starlette", TOOL, nothing, MODERN),
+        FASTMCP: place.rival("fastmcp", TOOL, nothing, MODERN),
+        FASTMCP_ASKING: place.rival("fastmcp-asking", TOOL, nothing, MODERN),
+    }
+
+
+def two(place: Stand, one: Served, given: argparse.Namespace) -> float:
+    """How much more two processes do than one, in as much CPU time each."""
+    process, _, _ = place.door("mcp_server")
+    other = Served(process.pid, process.port, one.requests)
+    os.sched_setaffinity(process.pid, {SERVING})
+    load([other], given.calls)
+    alone = [load([one], given.calls).each for _ in range(given.rounds)]
+    both = [load([one, other], given.calls).each for _ in range(given.rounds)]
+    return 2 * statistics.median(alone) / statistics.median(both)
+
+
+def figures(served: dict[str, Served], rounds: dict[str, list[Load]]) -> Table:
+    table = Table(CALLS)
+    for name, loads in rounds.items():
+        each = [ran.each for ran in loads]
+        micros = sorted(micro for ran in loads for micro in ran.micros)
+        table.cells[name] = [
+            statistics.median(each),
+            min(each),
+            max(each),
+            statistics.median(ran.calls / ran.seconds for ran in loads),
+            statistics.median(micros) / 1000,
+            micros[math.ceil(len(micros) * 0.99) - 1] / 1000,
+            resident(served[name].pid),
+        ]
+    return table
+
+
+def goals(calls: Table, parts: Table, twice: float) -> dict[str, list[Cell]]:
+    def cell(table: Table, row: str, column: int) -> float:
+        return float(table.cells[row][column])
+
+    extra = sum(cell(parts, row, 0) for row in PARTS.rows)
+    measured = [
+        cell(calls, VALET, 0) / (cell(calls, ECHO, 0) + extra),
+        cell(calls, VALET_BEFORE, 0) / (cell(calls, ECHO_BEFORE, 0) + extra),
+        cell(calls, VALET, 3) / cell(calls, FASTMCP, 3),
+        cell(calls, VALET, 3) / cell(calls, FASTMCP_ASKING, 3),
+        twice,
+    ]
+    wanted = ("at most 1.25", "at most 1.25", "at least 3", "at least 3", "at least 1.8")
+    return {row: [value, goal] for row, value, goal in zip(GOALS.rows, measured, wanted, strict=True)}
+
+
+def modules(door: str) -> int:
+    """How many modules a process of that door has."""
+    part = {"mcp_server": "valet.resource", "connect": "valet.sidecar"}[door]
+    code = f"import sys, valet.cli, valet.serve, {part}; print(len(sys.modules))"
+    root = Path(__file__).resolve().parents[1]
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    return int(said.stdout)
+
+
+def rows(url: str) -> dict[str, list[Cell]]:
+    """Bytes of one row of each table that a call leaves one in."""
+    with psycopg.connect(url) as link:
+        sizes = [
+            link.execute(sql.SQL("SELECT pg_total_relation_size({}) / count(*) FROM {}").format(name, table))
+            for name, table in ((sql.Literal(each), sql.Identifier(each)) for each in ("activity", "audit"))
+        ]
+        return {row: [float((size.fetchone() or [0])[0])] for row, size in zip(ROWS.rows, sizes, strict=True)}
+
+
+def about(given: argparse.Namespace) -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"{os.cpu_count()} cores ({processor()}), Python {platform.python_version()}; {packages}."
+        f" {given.rounds} rounds after a warm-up, in turns, {given.calls} calls in each over 8 lines. So many"
+        f" processes wanted to run at the end, on average over a minute: {os.getloadavg()[0]:.0f}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure a tool call beside its peers.")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=400)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--into", type=Path, help="a document whose figures are replaced")
+    given = parser.parse_args()
+    configure("CRITICAL", "console")
+    tables = measure(given)
+    said = about(given)
+    if given.json:
+        print(json.dumps({"machine": said, "tables": [table.json() for table in tables]}, indent=2))
+    else:
+        print("\n\n".join([said, *(table.text() for table in tables)]))
+    if given.into:
+        begin, end = CALL_MARKS
+        before, _, rest = given.into.read_text(encoding="utf-8").partition(begin)
+        _, found, after = rest.partition(end)
+        assert found, f"{given.into} has no place for these figures"
+        body = "\n\n".join([said, *(table.markdown() for table in tables)])
+        given.into.write_text(f"{before}{begin}\n{body}\n\n{end}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
