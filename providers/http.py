@@ -43,7 +43,7 @@ from providers.base import (
 )
 from providers.breaker import Breaker
 from providers.media import Media
-from providers.transport import Road, reaches
+from providers.transport import Road, leads
 from providers.upstreams import Upstreams
 from providers.waiting import DEFAULT_RETRY_AFTER, LONGEST_WAIT, Allowance, named_pause, retry_after, told
 
@@ -372,12 +372,16 @@ def _refusal(call: _Call, status: int, reason: str, *, own: bool) -> ProviderErr
 
 def _target(provider: Provider, url: str, operation: str, params: Params | None) -> httpx2.URL:
     """The URL to call. A token leaves only over https, to a host its provider's record names."""
-    if not reaches(url, provider.hosts):
+    try:
+        target = httpx2.URL(url)
+    except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
+        raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED") from None
+    if not leads(target, provider.hosts):
         raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED")
     given = {name: value for name, value in (params or {}).items() if value is not None}
     try:
-        return httpx2.URL(url).copy_merge_params(given)
-    except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
+        return target.copy_merge_params(given) if given else target
+    except (httpx2.InvalidURL, UnicodeError):
         raise Rejected(provider.name, operation, "UNSENDABLE") from None
 
 

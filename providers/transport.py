@@ -20,6 +20,7 @@ from providers.base import emulated
 
 MAX_BODY = 5_000_000
 _TIMEOUTS = httpx2.Timeout(connect=5.0, read=10.0, write=10.0, pool=5.0)
+_EXTENSIONS = {"timeout": _TIMEOUTS.as_dict()}
 _LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15.0)
 _REWRITTEN = ("content-encoding", "content-length", "transfer-encoding")
 
@@ -37,9 +38,13 @@ def quiet_loggers() -> None:
 def reaches(url: str, hosts: Collection[str]) -> bool:
     """Whether `url` leads by https to one of these hosts, by its exact name, and says nothing of a user."""
     try:
-        target = httpx2.URL(url)
+        return leads(httpx2.URL(url), hosts)
     except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
         return False
+
+
+def leads(target: httpx2.URL, hosts: Collection[str]) -> bool:
+    """The same of a URL that is parsed already."""
     # httpx2.URL normalises: the default port reads None, the host is lower case.
     host = target.host if target.port is None else f"{target.host}:{target.port}"
     return target.scheme == "https" and not target.userinfo and host in hosts
@@ -111,12 +116,13 @@ class Transport:
         return httpx2.Response(response.status_code, headers=headers, content=bytes(body))
 
     def _addressed(self, request: httpx2.Request) -> httpx2.Request:
-        url = httpx2.URL(self.address(str(request.url)))
+        given = request.url
+        # Text and back is a parse more, and only at the emulator does anything come of it.
+        url = given if self._origin is None else httpx2.URL(self.address(str(given)))
         headers = request.headers.copy()
         headers["Host"] = url.netloc.decode("ascii")
-        extensions = {"timeout": _TIMEOUTS.as_dict()}
         return httpx2.Request(
-            request.method, url, headers=headers, stream=request.stream, extensions=extensions
+            request.method, url, headers=headers, stream=request.stream, extensions=_EXTENSIONS
         )
 
     async def aclose(self) -> None:

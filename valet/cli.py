@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -182,6 +183,8 @@ def try_command(
 
 
 def _one_door(door: Door) -> None:
+    # A start makes much and throws little away; `valet/serve.py` collects once, and switches it on again.
+    gc.disable()
     from valet.serve import Place, folder, serve
 
     with spoken():

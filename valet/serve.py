@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
+import uvloop
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -90,7 +92,8 @@ def serve(at: Place, ready: Callable[[House, Place], None]) -> None:
         with _database(at) as database, _emulator(at) as emulator:
             if emulator is not None:
                 emulator.wait()
-            asyncio.run(_serve(at, database, listening, ops, spans, ready))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(at, database, listening, ops, spans, ready))
 
 
 async def _serve(
@@ -104,6 +107,10 @@ async def _serve(
     house = await assemble(
         at.settings, at.apps, database.url, at.keyring, at.mode, doors=at.doors, spans=spans
     )
+    # What is here now stays until the end: no collection of garbage need look through it again and again.
+    gc.collect()
+    gc.freeze()
+    gc.enable()
     async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
         try:
             announce = partial(_announce, at, house, ready)

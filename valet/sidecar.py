@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import connect.app
-import mcp_server.toolbox
-import mcp_server.tools
+import mcp_server.index
 from connect.account import Asks
 from connect.authorize import Authorize
 from connect.courier import Courier
@@ -79,8 +78,8 @@ def build(ground: Ground, fetcher: Fetcher | None = None) -> Starlette:
             *Probe(ground.vault.derive("probe"), settings.proxies, version("valet")).routes(),
         ],
         diary=ground.diary,
-        titles=mcp_server.toolbox.titles(mcp_server.tools.MODULES),
-        asks=Asks(ground.approvals, mcp_server.toolbox.asking(mcp_server.tools.MODULES)),
+        titles=mcp_server.index.titles(),
+        asks=Asks(ground.approvals, mcp_server.index.asking()),
         owner_links_enabled=settings.loopback,
         gate=gate,
         premises=_premises(ground),

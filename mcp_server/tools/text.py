@@ -18,11 +18,13 @@ _BREAKS = frozenset({"br", "p", "div", "li", "ul", "ol", "tr", "td", "h1", "h2",
 
 def clip(text: str, most: int = _LONGEST) -> str:
     """One line of at most `most` characters, without control or direction-changing characters."""
-    plain = "".join(
-        " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
-        for char in text[: 4 * most]
-        if unicodedata.category(char) not in {"Cf", "Cs"} and not (char > "~" and unseen(char))
-    )
+    plain = text[: 4 * most]
+    if not (plain.isascii() and plain.isprintable()):  # in most texts there is nothing to look for
+        plain = "".join(
+            " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
+            for char in plain
+            if unicodedata.category(char) not in {"Cf", "Cs"} and not (char > "~" and unseen(char))
+        )
     line = " ".join(plain.split())
     return line if len(line) <= most else line[: most - 1] + "…"
 
