@@ -61,7 +61,7 @@ class Nginx:
         self.logs = self.folder / "access.log"
         self.errors = self.folder / "error.log"
         self.file = self.folder / "nginx.conf"
-        self._changes = dict(changes or {})
+        self.changes = dict(changes or {})
         self.given = values
         """Variables of nginx.conf that are not the usual ones."""
         self._process: subprocess.Popen[bytes] | None = None
@@ -108,7 +108,7 @@ class Nginx:
             folder.mkdir(parents=True, exist_ok=True)
         ensure(self.pair.folder, self.host)
         text = CONF.read_text()
-        for old, new in self._changes.items():
+        for old, new in self.changes.items():
             assert text.count(old) == 1, f"{old!r} is not in nginx.conf once"
             text = text.replace(old, new)
         self.file.write_text(filled(self.values, text))

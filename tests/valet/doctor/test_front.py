@@ -41,14 +41,14 @@ class Front:
     def changed(self, changes: dict[str, str], **values: str) -> Iterator[None]:
         """The same nginx with another configuration, for a while."""
         self.nginx.stop()
-        before = self.nginx._changes, self.nginx._values
-        self.nginx._changes, self.nginx._values = changes, {**self.behind, **values}
+        before = self.nginx.changes, self.nginx.given
+        self.nginx.changes, self.nginx.given = changes, {**self.behind, **values}
         try:
             self.nginx.start()
             yield
         finally:
             self.nginx.stop()
-            self.nginx._changes, self.nginx._values = before
+            self.nginx.changes, self.nginx.given = before
             self.nginx.start()
 
 
@@ -75,7 +75,7 @@ def front(
         worker = stack.enter_context(DoorProcess("mcp_server", site.environment, folder))
         sidecar = stack.enter_context(DoorProcess("connect", site.environment, folder))
         behind = {"MCP_1": worker.address, "CONNECT_1": sidecar.address}
-        nginx._values = behind
+        nginx.given = behind
         stack.enter_context(nginx)
         yield Front(site, nginx, behind, folder)
 
@@ -159,7 +159,7 @@ def _issue(authority: Path, certificate: Path, key: Path, days: int, name: str) 
 
 
 SAYS_WHO = "proxy_set_header X-Forwarded-For $remote_addr;"
-HOST = "proxy_set_header Host $authority;"
+HOST = "proxy_set_header Host $our_authority;"
 PAGES = """        location / {
             limit_req zone=pages burst=500 nodelay;"""
 
