@@ -38,6 +38,22 @@ def test_many_processes_may_start_at_once(bare_url: str) -> None:
     assert [row[0] for row in kept] == [step.version for step in migrations()]
 
 
+def test_a_database_of_another_encoding_is_refused_before_anything_is_made_in_it(server_url: str) -> None:
+    name = f"valet_ascii_{uuid.uuid4().hex[:12]}"
+    ascii_url = make_conninfo(server_url, dbname=name)
+    with psycopg.connect(server_url, autocommit=True) as link:
+        made = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        link.execute(sql.SQL(made).format(sql.Identifier(name)))
+    try:
+        with pytest.raises(SchemaError, match=r"encoding is SQL_ASCII.*ENCODING UTF8"):
+            migrate(ascii_url)
+        with psycopg.connect(ascii_url) as link:
+            assert link.execute("SELECT to_regclass('schema_migrations')").fetchone() == (None,)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as link:
+            link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
 def test_a_file_that_changed_after_it_was_applied_is_refused(bare_url: str) -> None:
     migrate(bare_url)
     with psycopg.connect(bare_url) as link:

@@ -80,7 +80,7 @@ def migrate(url: str, *, app_role: str | None = None) -> int:
     """
     steps = migrations()
     with psycopg.connect(url, autocommit=True) as connection:
-        _refuse_old(connection)
+        _refuse_unfit(connection)
         _prepare(connection)
         if _newer(connection, steps[-1].version):
             # What its tables are, and who may what in them, is known there.
@@ -115,11 +115,17 @@ def applied(url: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def _refuse_old(connection: psycopg.Connection) -> None:
+def _refuse_unfit(connection: psycopg.Connection) -> None:
     if connection.info.server_version < _OLDEST:
         raise SchemaError(
             f"this is PostgreSQL {connection.info.server_version // 10000}, Valet needs 15 or newer; "
             "upgrade the server or name another in DATABASE_URL"
+        )
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise SchemaError(
+            f"this database's encoding is {encoding}, in which not every name can be kept; nothing was made "
+            "in it. Make another: CREATE DATABASE valet OWNER valet_owner ENCODING UTF8 TEMPLATE template0"
         )
 
 
