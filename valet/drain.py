@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import ipaddress
+import select
 import socket
 import struct
 import sys
@@ -20,6 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER = 0.5
 """Seconds that an idle connection still has: for a request that is under way, or a client's next one."""
+LONGEST_INTAKE = 5.0
+"""Seconds to take in who waits, where nothing keeps others from coming."""
 _ATTACH_FILTER = 26  # SO_ATTACH_FILTER of <asm-generic/socket.h>; Python's socket module has no name for it.
 _FLAGS, _SYN, _ACK = 13, 0x02, 0x10
 # Of a listening socket the filter sees segments from their TCP header on, whose byte 13 holds the flags.
@@ -62,6 +65,13 @@ def shut(listening: socket.socket) -> None:
     program = struct.pack("HL", len(_PROGRAM), ctypes.addressof(steps))
     with suppress(OSError):
         listening.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, program)
+
+
+def waits(listening: socket.socket) -> bool:
+    """Whether somebody who has begun was not taken in yet. A loop may take in one a turn (libuv does)."""
+    look = select.poll()
+    look.register(listening.fileno(), select.POLLIN)
+    return bool(look.poll(0))
 
 
 def settling(listening: socket.socket) -> float:

@@ -24,7 +24,7 @@ from providers.base import App
 from providers.spans import Spans
 from valet import running
 from valet.assembly import BOTH, Door, House, assemble
-from valet.drain import LINGER, Drain, settling, shut
+from valet.drain import LINGER, LONGEST_INTAKE, Drain, settling, shut, waits
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
@@ -192,14 +192,17 @@ class _Server(uvicorn.Server):
         listening = sockets or []
         for each in listening:
             shut(each)
+        clock = asyncio.get_running_loop().time
         await asyncio.sleep(max(map(settling, listening), default=0))
-        # What came in by now has been accepted: a loop looks at its sockets before its timers.
+        end = clock() + LONGEST_INTAKE
+        while any(map(waits, listening)) and clock() < end:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         for each in listening:
             each.close()
-        end = asyncio.get_running_loop().time() + LINGER
-        while self.server_state.connections and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110
+        end = clock() + LINGER
+        while self.server_state.connections and clock() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 

@@ -19,7 +19,7 @@ from tests.support.doors import ROOT, environment
 from tests.support.ports import free_port
 
 WORKER = """
-import asyncio, sys
+import asyncio, sys, time, uvloop
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Route
@@ -27,8 +27,8 @@ from valet.serve import _Server, _listen
 
 async def echo(request):
     body = await request.body()
-    if request.url.path == "/slow":
-        await asyncio.sleep(0.7)
+    if request.url.path == "/busy":
+        time.sleep(0.005)  # as a call does that is being worked on: nothing else has its turn meanwhile
     if request.url.path == "/stream":
         return StreamingResponse(pieces())
     return PlainTextResponse(body)
@@ -41,14 +41,16 @@ async def pieces():
 app = Starlette(routes=[Route("/{path}", echo, methods=["POST"])])
 ready, told = (lambda: print("ready", flush=True)), (lambda: print("told", flush=True))
 server = _Server(app, ready, told, float(sys.argv[2]))
-asyncio.run(server.serve(sockets=[_listen("127.0.0.1", int(sys.argv[1]), "x")]))
+loop = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}[sys.argv[3]]
+with asyncio.Runner(loop_factory=loop) as runner:
+    runner.run(server.serve(sockets=[_listen("127.0.0.1", int(sys.argv[1]), "x")]))
 """
 
 
 @contextmanager
-def worker(notice: float = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def worker(notice: float = 0, loop: str = "uvloop") -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = free_port()
-    command = [sys.executable, "-c", WORKER, str(port), str(notice)]
+    command = [sys.executable, "-c", WORKER, str(port), str(notice), loop]
     given = environment({"PYTHONPATH": str(ROOT)})
     with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -75,8 +77,11 @@ def post(port: int, path: str = "/fast") -> str:
         return "refused"
 
 
-@pytest.mark.parametrize("turn", range(2))
-def test_nobody_who_reached_it_is_lost(turn: int) -> None:
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+
+
+@LOOPS
+def test_nobody_who_reached_it_is_lost(loop: str) -> None:
     """Eight at once, a connection for each request, until the port is closed."""
     seen: Counter[str] = Counter()
     enough = threading.Semaphore(0)
@@ -89,7 +94,7 @@ def test_nobody_who_reached_it_is_lost(turn: int) -> None:
             if came != "answered":
                 return
 
-    with worker() as (process, port):
+    with worker(loop=loop) as (process, port):
         clients = [threading.Thread(target=client) for _ in range(8)]
         for each in clients:
             each.start()
@@ -101,12 +106,14 @@ def test_nobody_who_reached_it_is_lost(turn: int) -> None:
     assert set(seen) == {"answered", "refused"} and seen["refused"] == 8
 
 
-def test_whoever_waits_in_the_socket_is_still_answered() -> None:
-    with worker() as (process, port):
+@LOOPS
+def test_whoever_waits_in_the_socket_is_still_answered(loop: str) -> None:
+    """However many: uvloop takes in one at each of its turns."""
+    with worker(loop=loop) as (process, port):
         process.send_signal(signal.SIGSTOP)
-        lines = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(20)]
+        lines = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(100)]
         for line in lines:
-            line.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
+            line.sendall(b"POST /busy HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nhi")
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGCONT)
         for line in lines:
