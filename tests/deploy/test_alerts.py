@@ -78,7 +78,16 @@ ILL: dict[str, Series] = {
     "ValetCertificateExpiring": {'probe_ssl_earliest_cert_expiry{job="valet-outside"}': "600000x90"},
     "ValetUnreachable": {'probe_success{job="valet-outside"}': "0x90"},
 }
+FIRST: dict[str, Series] = {
+    "ValetAppRejected": {'valet_refreshes_total{provider="google",outcome="app_rejected"}': "_x80 1x10"},
+    "ValetDecryptFailures": {'valet_sealed_refused_total{kind="malformed",place="deks"}': "_x80 1x10"},
+}
+"""What has to sound at once: a series with labels is not there before its first count."""
 OTHERWISE: list[Series] = [
+    {
+        'valet_refreshes_total{provider="google",outcome="app_rejected"}': "_x5 1x85",
+        'valet_sealed_refused_total{kind="malformed",place="deks"}': "_x5 1x85",
+    },
     {'up{job="another",instance="c"}': "0x90"},
     {'valet_not_ready{instance="a",reason="draining"}': "1x90"},
     {
@@ -86,7 +95,7 @@ OTHERWISE: list[Series] = [
         'valet_http_requests_total{status="4xx"}': "0+600x90",
     },
 ]
-"""What must wake nobody: other programs, a rolling restart, strangers who are turned away."""
+"""What must wake nobody: what was long ago, other programs, a rolling restart, strangers."""
 
 
 def rules() -> list[dict[str, Any]]:
@@ -120,7 +129,7 @@ def test_the_rules_and_the_example_are_valid() -> None:
 def test_each_alert_sounds_alone_when_it_should_and_none_when_all_is_well(tmp_path: Path) -> None:
     assert {rule["alert"] for rule in rules()} == set(ILL)
     cases = [case({}, []), *(case(series, []) for series in OTHERWISE)]
-    cases += [case(series, [name]) for name, series in ILL.items()]
+    cases += [case(series, [name]) for name, series in (*ILL.items(), *FIRST.items())]
     plan = tmp_path / "plan.yaml"
     plan.write_text(
         yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": cases})
