@@ -48,6 +48,18 @@ def test_every_file_that_a_document_names_is_there() -> None:
                 assert (ROOT / name).exists(), f"{document} names {name}"
 
 
+def test_every_link_within_the_project_leads_to_a_page_and_to_a_heading_of_it() -> None:
+    for document in [*map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+                     *ROOT.glob("docs/**/*.md")]:  # fmt: skip
+        for target in re.findall(r"\]\((?!\w+:)([^)\s]+)\)", document.read_text(encoding="utf-8")):
+            path, _, anchor = target.partition("#")
+            page = document.parent / path if path else document
+            assert page.exists(), f"{document.name} leads to {target}"
+            headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M) if anchor else []
+            slugs = {re.sub(r"[^\w\s-]", "", each.strip().lower()).replace(" ", "-") for each in headings}
+            assert not anchor or anchor in slugs, f"{document.name} leads to {target}"
+
+
 def test_the_readme_shows_the_entries_that_are_printed() -> None:
     url = "http://127.0.0.1:8420/mcp"
     for entry in (entries.claude_code(url), entries.vs_code(url), entries.claude_desktop(url)):
