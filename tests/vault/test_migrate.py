@@ -42,7 +42,7 @@ def test_a_database_of_another_encoding_is_refused_before_anything_is_made_in_it
     name = f"valet_ascii_{uuid.uuid4().hex[:12]}"
     ascii_url = make_conninfo(server_url, dbname=name)
     with psycopg.connect(server_url, autocommit=True) as link:
-        made = "CREATE DATABASE {} ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        made = "CREATE DATABASE {} ENCODING SQL_ASCII LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
         link.execute(sql.SQL(made).format(sql.Identifier(name)))
     try:
         with pytest.raises(SchemaError, match=r"encoding is SQL_ASCII.*ENCODING UTF8"):
