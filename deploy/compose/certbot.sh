@@ -7,7 +7,15 @@ folder=${1:?the folder of the certificates}
 webroot=${2:?the folder that nginx serves answers from}
 state=${3:?the folder for certbot itself}
 . "$(dirname "$0")/names.sh"
-[ "$tls" = acme ] || { echo "$host needs no certificate by ACME"; exit 0; }
+trap 'exit 0' TERM INT
+rest() {
+    sleep "$1" &
+    wait $!
+}
+[ "$tls" = acme ] || {
+    echo "$host needs no certificate by ACME"
+    while :; do rest 86400; done
+}
 
 if [ -n "${VALET_ACME_EMAIL:-}" ]; then
     set -- --email "$VALET_ACME_EMAIL"
@@ -27,7 +35,6 @@ get() {
     fi
 }
 
-trap 'exit 0' TERM INT
 while :; do
     # Let's Encrypt takes five failures an hour for one name.
     if get "$@"; then pause=43200; else
@@ -35,6 +42,5 @@ while :; do
         echo "certbot got no certificate for $host; nginx goes on with the one it has. Does the name lead here, and is" \
             "port 80 open? It is tried again in a quarter of an hour." >&2
     fi
-    sleep "$pause" &
-    wait $!
+    rest "$pause"
 done

@@ -69,6 +69,9 @@ def test_every_service_has_as_little_as_it_needs(name: str) -> None:
     user = "10001:10001" if image_sets_it else service["user"]
     assert (user.split(":")[0] == "0") is (name in ROOTED)
     assert service["restart"] == "no" or service["stop_grace_period"]
+    assert service["restart"] in {"no", "unless-stopped"}, (
+        "on-failure does not outlive a restart of the server"
+    )
 
 
 def test_images_are_pinned_and_valets_is_this_release() -> None:
