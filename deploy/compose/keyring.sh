@@ -10,10 +10,11 @@ copy() {
     newest=$(ls -1 "$folder"/keyring-*.json 2>/dev/null | tail -n 1)
     [ -z "$newest" ] || ! cmp -s "$ring" "$newest" || return 0
     name=keyring-$(date -u +%Y%m%dT%H%M%SZ).json
-    cp "$ring" "$folder/.$name.part"
+    # Each step by itself: `set -e` is off in a function that stands before `||`.
+    cp "$ring" "$folder/.part" || return 1
     # The ring is replaced as a whole, so a copy is one or the other; one that is none is not kept.
-    python -c 'import json, sys; json.load(open(sys.argv[1]))["keys"]' "$folder/.$name.part"
-    mv "$folder/.$name.part" "$folder/$name"
+    python -c 'import json, sys; json.load(open(sys.argv[1]))["keys"]' "$folder/.part" 2>/dev/null || return 1
+    mv "$folder/.part" "$folder/$name" || return 1
     echo "key ring  copied as $name"
 }
 

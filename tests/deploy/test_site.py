@@ -10,6 +10,7 @@ import signal
 import ssl
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -231,8 +232,11 @@ def test_certbots_certificate_takes_the_place_of_the_first_one(tmp_path: Path) -
     ):
         assert words in asked_for
     assert (state / "slept").read_text().split() == ["900", "43200"]
-    assert "needs no certificate" in get(PUBLIC_URL="https://10.0.0.7"), "and ends"
+    assert "needs no certificate" in get(PUBLIC_URL="https://10.0.0.7"), "and rests"
     assert "needs no certificate" in get(VALET_TLS="own")
+    assert (state / "slept").read_text().split()[2:] == ["86400", "86400"], (
+        "who ends is started over and over"
+    )
 
 
 @pytest.mark.parametrize(
@@ -342,6 +346,32 @@ def test_a_ring_is_copied_when_it_changed_and_no_copy_is_removed(site: Site) -> 
     copies = sorted(kept.iterdir())
     assert len(copies) == 2 and copies[1].read_bytes() == ring.read_bytes() != copies[0].read_bytes()
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in copies)
+
+
+def test_what_is_no_whole_ring_is_not_kept_as_a_copy(tmp_path: Path) -> None:
+    """By the loop, as the service runs it: half a file, as a full disk leaves it, then the ring itself."""
+    ring, kept = tmp_path / "keyring.json", tmp_path / "copies"
+    kept.mkdir()
+    ring.write_text('{"keys": {"main:1"')
+    with subprocess.Popen(
+        ["sh", ROOT / "deploy/compose/keyring.sh", ring, kept],
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "VALET_BACKUP_LOOK": "0.1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as running:
+        try:
+            assert running.stdout is not None
+            said = (line for line in running.stdout if line.startswith("key ring"))
+            assert "could not be copied" in next(said)
+            (tmp_path / "whole").write_text('{"keys": {}}')
+            (tmp_path / "whole").replace(ring)
+            assert any(line.startswith("key ring  copied as") for line in said)
+            [copy] = kept.iterdir()
+            assert copy.read_text() == '{"keys": {}}'
+        finally:
+            running.terminate()
+    assert running.returncode == 0
 
 
 def test_a_dump_and_a_ring_bring_back_what_was(site: Site, tmp_path: Path) -> None:
