@@ -25,7 +25,7 @@ def commands(document: Path) -> list[list[str]]:
     blocks = "".join(re.findall(r"^```(?:sh|console)?\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     lines = re.findall(r"^docker compose (.+)$", blocks, re.MULTILINE)
     lines += re.findall(r"`docker compose ([^`]+)`", text)
-    return [shlex.split(line) for line in lines]
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 ALL = [(document.name, words) for document in DOCUMENTS for words in commands(document)]
