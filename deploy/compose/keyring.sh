@@ -7,9 +7,10 @@ ring=${1:?the key ring}
 folder=${2:?the folder of the copies}
 
 copy() {
-    newest=$(ls -1 "$folder"/keyring-*.json 2>/dev/null | tail -n 1)
-    [ -z "$newest" ] || ! cmp -s "$ring" "$newest" || return 0
     name=keyring-$(date -u +%Y%m%dT%H%M%SZ).json
+    # The newest up to now: of a clock that was wrong there may be one of a time to come.
+    newest=$({ ls -1 "$folder"; echo "$name~"; } | grep '^keyring-[0-9TZ]*\.json~*$' | sort | sed '/~/,$d' | tail -n 1)
+    [ -z "$newest" ] || ! cmp -s "$ring" "$folder/$newest" || return 0
     # Each step by itself: `set -e` is off in a function that stands before `||`.
     cp "$ring" "$folder/.part" || return 1
     # The ring is replaced as a whole, so a copy is one or the other; one that is none is not kept.

@@ -11,6 +11,7 @@ import ssl
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -329,6 +330,39 @@ def test_of_the_dumps_the_newest_are_kept_and_none_goes_before_a_new_one_is_whol
     figure = (folder / "valet_backup.prom").read_text()
     assert re.fullmatch(r"valet_backup_last_success_timestamp_seconds \d{10}\n", figure)
     assert {path.suffix for path in folder.iterdir()} == {".dump", ".prom"}
+
+
+def test_no_dump_is_missed_or_lost_over_a_clock_that_was_wrong_or_a_file_of_the_operators(site: Site) -> None:
+    folder = site.volume("backups")
+    for path in folder.glob("*.dump"):
+        path.unlink()
+    soon = time.time() + 86400 * 400
+    others = ["valet-20990101T000000Z.dump", "valet-before-upgrade.dump"]
+    old = [f"valet-202001{day:02}T000000Z.dump" for day in range(1, 15)]
+    for name in [*others, *old]:
+        (folder / name).write_text("an old one")
+        os.utime(folder / name, (0, 0))
+    os.utime(folder / others[0], (soon, soon))
+    assert site.attempt("backup", "fresh").returncode == 1, "the one of a time to come is not today's"
+    site.once("backup", "now")
+    assert site.attempt("backup", "fresh").returncode == 0, "and the operator's is not the newest"
+    [made] = set(dumps(site)) - {*others, *old}
+    assert set(dumps(site)) == {*others, *old[1:], made}
+    for name in others:
+        (folder / name).unlink()
+
+
+def test_a_ring_is_copied_once_also_beside_a_copy_of_a_time_to_come(tmp_path: Path) -> None:
+    ring, kept = tmp_path / "keyring.json", tmp_path / "copies"
+    kept.mkdir()
+    ring.write_text('{"keys": {}}')
+    (kept / "keyring-20990101T000000Z.json").write_text("of a clock that was wrong")
+    command = ["sh", ROOT / "deploy/compose/keyring.sh", ring, kept, "now"]
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    said = [
+        subprocess.run(command, env=path, capture_output=True, text=True, check=True).stdout for _ in range(2)
+    ]
+    assert said[0].startswith("key ring  copied as") and said[1] == ""
 
 
 def test_a_ring_is_copied_when_it_changed_and_no_copy_is_removed(site: Site) -> None:
