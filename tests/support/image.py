@@ -13,12 +13,14 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from configparser import ConfigParser
+from contextlib import suppress
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -248,3 +250,7 @@ class Running:
             self._process.kill()
             self._process.wait()
             raise
+        finally:
+            # An engine ends what a container's first process leaves behind.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
