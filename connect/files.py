@@ -42,6 +42,9 @@ _log = structlog.get_logger(__name__)
 LONGEST = 600.0
 """Seconds for one file on its way out."""
 
+DRAINED = 32
+"""Bodies whose rest is waited for at once. Anybody can send one slowly, and a process has 500 connections."""
+
 _HANDLE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -63,6 +66,7 @@ class FilesPage:
         self._welcome = welcome
         self._gate = gate
         self._diary = diary
+        self._drained = 0
 
     def routes(self) -> list[Route]:
         """A page, and what its form does."""
@@ -93,12 +97,22 @@ class FilesPage:
             ticket = await self._standing(request)
             await self._gate.acts(request, ticket.user)
             if ticket.parcel.direction == "upload":
-                return await self._upload(request, intake)
+                return await self._upload(request, intake, ticket)
         except Refusal:
-            await intake.drain()
+            await self._drain(intake)
             raise
-        await intake.drain()
+        await self._drain(intake)
         return _Download(self, request)
+
+    async def _drain(self, intake: Intake) -> None:
+        """Let the rest of a body come, where few do: beyond that its sender may not get to read why."""
+        if self._drained >= DRAINED:
+            return
+        self._drained += 1
+        try:
+            await intake.drain()
+        finally:
+            self._drained -= 1
 
     # What a link is good for
 
@@ -119,15 +133,16 @@ class FilesPage:
 
     # In
 
-    async def _upload(self, request: Request, intake: Intake) -> Response:
-        incoming = await intake.begin()
-        ticket = await self._take(request)
-        try:
-            with self._courier.berth(ticket):
+    async def _upload(self, request: Request, intake: Intake, standing: Ticket) -> Response:
+        # Its place from the first byte on: what stands before the file in a form may come slowly, too.
+        with self._courier.berth(standing):
+            incoming = await intake.begin()
+            ticket = await self._take(request)
+            try:
                 stored = await self._courier.put(ticket, incoming)
-        except (ProviderError, VaultError, Refusal, ClientDisconnect) as error:
-            unsure = isinstance(error, Unavailable) and error.ambiguous
-            raise await self._settled(ticket, error, unsure=unsure) from None
+            except (ProviderError, VaultError, Refusal, ClientDisconnect) as error:
+                unsure = isinstance(error, Unavailable) and error.ambiguous
+                raise await self._settled(ticket, error, unsure=unsure) from None
         self._ended(ticket, "ok")
         return _stored(request, ticket, stored)
 

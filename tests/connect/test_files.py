@@ -17,6 +17,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
+from connect import files, intake
 from providers.base import Account, TokenSet
 from providers.google.transfer import draft_attachment, drive_file, new_file
 from providers.parcel import MOST
@@ -423,6 +424,40 @@ async def test_only_so_many_at_once_and_who_is_turned_away_keeps_the_link(door: 
     while (answer := await door.http.post(urls[4])).status_code == 503:
         await asyncio.sleep(0.01)
     assert answer.status_code == 200
+
+
+async def test_strangers_who_send_slowly_are_waited_for_by_a_few_only(
+    door: Porch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would hold one of the connections that everybody's sign-in needs, too."""
+    monkeypatch.setattr(intake, "_DRAIN", 600.0)
+    url = f"{door.origin}/files/{'A' * 43}"
+    lines = [await door.dial(url, "Content-Length: 3") for _ in range(files.DRAINED + 8)]
+    answers = [asyncio.create_task(reader.readline()) for reader, _ in lines]
+    async with asyncio.timeout(30):
+        while sum(answer.done() for answer in answers) < 8:
+            await asyncio.wait([one for one in answers if not one.done()], return_when="FIRST_COMPLETED")
+    for answer, (_, writer) in zip(answers, lines, strict=True):
+        if not answer.done():
+            writer.write(b"a=b")
+    assert {line.split()[1] for line in await asyncio.gather(*answers)} == {b"404"}
+    for _, writer in lines:
+        writer.close()
+
+
+async def test_a_form_that_comes_slowly_has_one_of_the_places(door: Porch) -> None:
+    """Or one link would hold as many connections as somebody opens, for ten minutes each."""
+    url = await door.link("new_file")
+    lines = [await door.dial(url, "Content-Type: multipart/form-data; boundary=b", "Content-Length: 99")
+             for _ in range(4)]  # fmt: skip
+    async with asyncio.timeout(30):
+        while (await door.send(another := await door.link("new_file"), 10)).status_code != 503:
+            await asyncio.sleep(0.01)
+    for _, writer in lines:
+        writer.transport.abort()
+    async with asyncio.timeout(30):
+        while (await door.send(another, 10)).status_code != 200:
+            await asyncio.sleep(0.01)
 
 
 async def test_what_was_moved_stands_in_the_activity_and_nothing_of_what_it_was(
