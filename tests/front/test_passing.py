@@ -590,6 +590,25 @@ def test_no_log_holds_a_secret(porch: Porch) -> None:
     assert logged["request_id"] == received[-1].all("x-request-id")[0], "one number for both logs"
 
 
+def test_a_line_of_the_log_is_short_and_plain_whatever_was_sent(porch: Porch) -> None:
+    """A log that has its most is not to be emptied by a thousand requests, nor made unreadable by one."""
+    before = porch.nginx.logs.stat().st_size
+    porch.get("/plain", "User-Agent: " + "\x01" * 7_900)
+    porch.get("/plain", "User-Agent: chat/1.0 \xff\xfe" + "a" * 7_000)
+    porch.get("/plain", "User-Agent: " + "a" * 7_900)
+    porch.say(porch.ask("A" * 1_000 + " /plain HTTP/1.1"))
+    porch.get("/plainest")
+    porch.nginx.logged("/plainest")
+    porch.sidecar.take()
+    with porch.nginx.logs.open("rb") as log:
+        log.seek(before)
+        lines = log.read().decode("ascii").splitlines()
+    assert max(map(len, lines)) < 700
+    called = [json.loads(line)["client"] for line in lines]
+    assert called[:4] == ["", "chat/1.0 ", "a" * 160, ""]
+    assert json.loads(lines[3])["method"] == "A" * 16
+
+
 def test_what_went_wrong_is_in_the_access_log_and_its_query_nowhere(tmp_path: Path) -> None:
     first, second = closed(), closed()
     with both(tmp_path, first, second) as nginx:
