@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ LIFE = timedelta(days=397)
 (support.apple.com/102028)."""
 RENEWAL = timedelta(days=30)
 """A certificate that is good for less than this is made anew."""
+
+# Letters, digits and hyphens between dots (RFC 1123, 2.1), and the underscore that container networks take.
+_HOST = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.?")
 
 app = typer.Typer(no_args_is_help=True, help="Certificates for https where no public authority gives one.")
 
@@ -167,9 +171,12 @@ def _name(host: str) -> x509.GeneralName:
     except ValueError:
         pass
     try:
-        return x509.DNSName(host.encode("idna").decode("ascii").lower())
+        name = host.encode("idna").decode("ascii").lower()
     except ValueError:
-        raise NotDone(f"{host} is no host name. Nothing was made.") from None
+        name = ""
+    if len(name) > 253 or not _HOST.fullmatch(name):
+        raise NotDone(f"{host!a} is no host name. Nothing was made.")
+    return x509.DNSName(name)
 
 
 def _constraint(name: x509.GeneralName) -> x509.GeneralName:
@@ -179,11 +186,12 @@ def _constraint(name: x509.GeneralName) -> x509.GeneralName:
 
 def _authority(names: Sequence[x509.GeneralName], now: datetime) -> _Held:
     key = ec.generate_private_key(ec.SECP256R1())
-    # Its name holds a number: browsers mix up two authorities of one name.
+    # Its name holds a number: browsers mix up two authorities of one name. It has 64 characters at most.
+    about = f"Valet on {names[0].value}"[:55]
     called = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Valet"),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"Valet on {names[0].value} {os.urandom(4).hex()}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"{about} {os.urandom(4).hex()}"),
         ]
     )
     built = _builder(called, called, key.public_key(), now, AUTHORITY_LIFE)

@@ -14,6 +14,7 @@ import pytest
 from cryptography import x509
 
 from tests.support.doors import run
+from valet.speech import NotDone
 from valet.tls import LIFE, RENEWAL, Pair, ensure
 
 NOW = datetime.now(UTC)
@@ -98,6 +99,26 @@ def test_openssl_agrees(tmp_path: Path) -> None:
     command += ["-CAfile", str(pair.authority), str(pair.certificate)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize(
+    "host",
+    [f"{'a' * 63}.home.arpa", ".".join(["valet"] * 42), "my_server", "müller.local"],
+    ids=["label", "name", "underscore", "umlaut"],
+)
+def test_a_name_of_any_length_gets_one(host: str, tmp_path: Path) -> None:
+    assert ensure(tmp_path, host) and not ensure(tmp_path, host)
+    assert handshake(Pair(tmp_path), host) is None
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "*", "*.example", "..", "-", "foo/bar", "a\nb", "\x1b[31m", f"{'a.' * 150}a", "a" * 64],
+    ids=range(10)
+)  # fmt: skip
+def test_what_is_no_name_is_a_sentence(host: str, tmp_path: Path) -> None:
+    with pytest.raises(NotDone, match=r"is no host name\. Nothing was made\.") as refused:
+        ensure(tmp_path / "tls", host)
+    assert str(refused.value).isprintable() and not (tmp_path / "tls").exists()
 
 
 def test_again_changes_nothing_until_it_ends_soon(tmp_path: Path) -> None:
