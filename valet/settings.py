@@ -27,6 +27,8 @@ from valet import oidc
 from vault.rings.choose import parse
 
 DEFAULT_PORT = 8420
+_MOST = 64 * 1024
+"""Bytes of a file that holds a setting."""
 
 
 class SettingsError(Exception):
@@ -110,13 +112,35 @@ def environment(folder: Path | None = None) -> dict[str, str]:
             faults.append(f"{setting}: is set, and so is {name}; unset one of the two")
             continue
         try:
-            values[setting] = Path(values[name]).read_text(encoding="utf-8").strip()
+            values[setting] = _held(Path(values[name]))
         except (OSError, ValueError) as error:
             # The kind only: a fault of decoding quotes what it could not read.
             faults.append(f"{name}: the file can't be read ({type(error).__name__}); check path and rights")
+            continue
+        if fault := _unfit(setting, values[setting]):
+            faults.append(f"{name}: {fault}")
     if faults:
         raise SettingsError(faults)
     return values
+
+
+def _held(path: Path) -> str:
+    """The value in a file, without the mark that some editors begin one with. Raises OSError, ValueError."""
+    with path.open("rb") as file:
+        raw = file.read(_MOST + 1)
+    if len(raw) > _MOST:
+        raise ValueError("too large for a setting")
+    return raw.decode("utf-8-sig").strip()
+
+
+def _unfit(setting: str, value: str) -> str:
+    """What is wrong with a value from a file; nothing where it may be one."""
+    if setting.endswith(("_CLIENT_ID", "_CLIENT_SECRET", "_URL")) and not value.isprintable():
+        return "the file has more than one line, or signs that nobody types; it must hold the value alone"
+    # An app's may be empty, for a provider that is not used. Without a database Valet would begin a new one.
+    if not value and not setting.endswith(("_CLIENT_ID", "_CLIENT_SECRET")):
+        return "the file is empty; write the value into it, or unset this"
+    return ""
 
 
 def _is_file_setting(name: str) -> bool:

@@ -251,3 +251,40 @@ def test_what_is_amiss_with_a_file_is_said_without_its_content(
     assert len(caught.value.faults) == 3 and "canary" not in str(caught.value)
     assert "GOOGLE_CLIENT_ID_FILE: the file can't be read (FileNotFoundError)" in str(caught.value)
     assert "PUBLIC_URL: is set, and so is PUBLIC_URL_FILE" in str(caught.value)
+
+
+def test_a_file_that_an_editor_marked_holds_the_value_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbfcanary-secret\r\n")
+    (tmp_path / "nothing").touch()
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET_FILE", f"{tmp_path}/secret")
+    monkeypatch.setenv("GOOGLE_CLIENT_SECRET_FILE", f"{tmp_path}/nothing")
+    values = environment(tmp_path)
+    assert values["SPOTIFY_CLIENT_SECRET"] == "canary-secret"
+    assert values["GOOGLE_CLIENT_SECRET"] == "", "a provider that is not used"
+
+
+@pytest.mark.parametrize(
+    ("setting", "content", "told"),
+    [
+        ("DATABASE_URL", b"\n", "the file is empty"),
+        ("VALET_KEYRING", b"", "the file is empty"),
+        ("SPOTIFY_CLIENT_SECRET", b"canary\ncanary", "more than one line"),
+        ("DATABASE_URL", b"postgresql://canary@db/valet\x00", "more than one line"),
+        ("DATABASE_URL", None, "IsADirectoryError"),
+        ("GOOGLE_CLIENT_SECRET", b"canary" * 20_000, "ValueError"),
+    ],
+    ids=["empty", "empty-ring", "lines", "nul", "folder", "huge"],
+)
+def test_a_file_that_can_not_be_meant_stops_the_start(
+    setting: str, content: bytes | None, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty file for DATABASE_URL would begin a new and empty Valet."""
+    path = tmp_path / "value"
+    path.mkdir() if content is None else path.write_bytes(content)
+    monkeypatch.delenv(setting, raising=False)
+    monkeypatch.setenv(f"{setting}_FILE", str(path))
+    with pytest.raises(SettingsError, match=f"{setting}_FILE: .*{told}") as caught:
+        environment(tmp_path)
+    assert "canary" not in str(caught.value)
