@@ -115,18 +115,16 @@ class Connections(Leases):
 
     async def pick(self, owner: UUID, provider: str, label: str | None) -> SealedConnection | None:
         """The connection with that label, or the default one where label is None."""
-        async with (
-            self._database.connection() as link,
-            link.cursor(row_factory=class_row(SealedConnection)) as cursor,
-        ):
-            await cursor.execute(
+        async with self._database.connection() as link:
+            cursor = await link.execute(
                 _SEALED
                 + " WHERE c.owner = %(owner)s AND c.provider = %(provider)s AND c.status <> 'disconnected'"
                 " AND CASE WHEN %(label)s::text IS NULL THEN c.is_default"
                 "     ELSE lower(c.label) = lower(%(label)s) END",
                 {"owner": owner, "provider": provider, "label": label},
             )
-            return await cursor.fetchone()
+            row = await cursor.fetchone()
+        return None if row is None else SealedConnection(*row)
 
     async def read(self, owner: UUID, connection: UUID) -> SealedConnection | None:
         """One of the owner's rows with its sealed body, whatever its status."""

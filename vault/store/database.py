@@ -8,11 +8,13 @@ import os
 import select
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from types import TracebackType
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from vault.errors import Busy, PersonGone
@@ -86,6 +88,7 @@ class Database:
             open=False,
         )
         self._askers: set[asyncio.Task[None]] = set()
+        self._used = 0.0
         self.answered = 0.0
         """When a connection was last used to the end, on the monotonic clock."""
 
@@ -114,42 +117,95 @@ class Database:
 
     def stats(self) -> dict[str, int]:
         """The pool's figures, as psycopg_pool names them."""
-        return dict(self._pool.get_stats())
+        # How long they were in use the pool counts in its own `connection` only, which is not used here.
+        return {**self._pool.get_stats(), "usage_ms": round(self._used * 1000)}
 
     async def close(self) -> None:
         """Close every connection."""
         await self._pool.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection in autocommit mode.
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection in autocommit mode, for the block.
 
         Raises Busy when none is to be had or it breaks, PersonGone when a row would be of nobody.
         """
-        held: Line | None = None
-        try:
-            with self._spans("database", _SPAN, client=True, within=True):
-                async with self._pool.connection() as held:
-                    with _bounded(held, self._longest):
-                        yield held
-                    held.answered = self.answered = time.monotonic()
-        except _AWAY as error:
-            raise Busy("the database does not answer") from error
-        except psycopg.errors.ForeignKeyViolation as error:
-            if (error.diag.constraint_name or "").endswith(_PERSONS):
-                raise PersonGone from error
-            raise
-        except psycopg.DatabaseError as error:
-            # Where libpq itself says that the line broke there is no SQLSTATE, and so no class that tells.
-            if held is not None and error.sqlstate is None and held.closed:
-                raise Busy("the database does not answer") from error
-            raise
+        return _Use(self._pool, self._longest, self._spans, self._over)
+
+    def _over(self, held: Line, began: float, *, well: bool) -> None:
+        now = time.monotonic()
+        self._used += now - began
+        if well:
+            held.answered = self.answered = now
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside one transaction: committed at the end, rolled back on any exception."""
         async with self.connection() as connection, connection.transaction():
             yield connection
+
+
+class _Use(AbstractAsyncContextManager[Connection]):
+    """One use of a connection. Each statement is within one, so it is written out: generators of context
+    managers, the pool's own among them, would cost more than the rest of what is done here.
+    """
+
+    __slots__ = ("_began", "_held", "_longest", "_over", "_pool", "_span", "_spans", "_watch")
+
+    def __init__(
+        self, pool: AsyncConnectionPool[Line], longest: float, spans: Spans, over: Callable[..., None]
+    ) -> None:
+        self._pool, self._longest, self._spans, self._over = pool, longest, spans, over
+
+    async def __aenter__(self) -> Connection:
+        self._span = self._spans("database", _SPAN, client=True, within=True)
+        self._span.__enter__()
+        try:
+            self._held = await self._pool.getconn()
+        except BaseException as error:
+            self._span.__exit__(type(error), error, error.__traceback__)
+            if isinstance(error, _AWAY):
+                raise Busy("the database does not answer") from error
+            raise
+        self._began = time.monotonic()
+        self._watch = asyncio.get_running_loop().call_later(self._longest, _hang_up, self._held)
+        return self._held
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        held, last = self._held, error
+        try:
+            try:
+                # In autocommit mode nothing is left to commit, and to roll back where something went wrong.
+                if held.pgconn.transaction_status != TransactionStatus.IDLE:
+                    await held.__aexit__(kind, error, trace)
+            finally:
+                self._watch.cancel()
+                await self._pool.putconn(held)
+        except BaseException as late:  # noqa: BLE001 - it goes on below, in words of ours where there are some
+            last = late
+        self._over(held, self._began, well=last is None)
+        if last is None:
+            self._span.__exit__(None, None, None)
+            return
+        self._span.__exit__(type(last), last, last.__traceback__)
+        spoken = _spoken(last, held)
+        if spoken is not None:
+            raise spoken from last
+        if last is not error:
+            raise last
+
+
+def _spoken(error: BaseException, held: Line) -> Exception | None:
+    """The error in the vault's words, where it has some."""
+    if isinstance(error, _AWAY):
+        return Busy("the database does not answer")
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        return PersonGone() if (error.diag.constraint_name or "").endswith(_PERSONS) else None
+    # Where libpq itself says that the line broke there is no SQLSTATE, and so no class that tells.
+    if isinstance(error, psycopg.DatabaseError) and error.sqlstate is None and held.closed:
+        return Busy("the database does not answer")
+    return None
 
 
 async def _check(connection: Line) -> None:
