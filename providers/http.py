@@ -21,6 +21,7 @@ import random as randomlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -372,13 +373,19 @@ def _refusal(call: _Call, status: int, reason: str, *, own: bool) -> ProviderErr
 
 def _target(provider: Provider, url: str, operation: str, params: Params | None) -> httpx2.URL:
     """The URL to call. A token leaves only over https, to a host its provider's record names."""
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    if given and "?" not in url and "#" not in url:
+        # Nothing to merge with: one parse does for both. What it refuses is told apart below.
+        with suppress(httpx2.InvalidURL, UnicodeError):
+            target = httpx2.URL(f"{url}?{httpx2.QueryParams(given)}")
+            if leads(target, provider.hosts):
+                return target
     try:
         target = httpx2.URL(url)
     except (httpx2.InvalidURL, UnicodeError):  # too long, or half a surrogate pair
         raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED") from None
     if not leads(target, provider.hosts):
         raise Rejected(provider.name, operation, "HOST_NOT_ALLOWED")
-    given = {name: value for name, value in (params or {}).items() if value is not None}
     try:
         return target.copy_merge_params(given) if given else target
     except (httpx2.InvalidURL, UnicodeError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, Collection
 from contextlib import aclosing
 from types import TracebackType
 from typing import Protocol, Self
@@ -17,12 +17,13 @@ from typing import Protocol, Self
 import httpx2
 
 from providers.base import emulated
+from providers.wire import pooled
 
 MAX_BODY = 5_000_000
 _TIMEOUTS = httpx2.Timeout(connect=5.0, read=10.0, write=10.0, pool=5.0)
 _EXTENSIONS = {"timeout": _TIMEOUTS.as_dict()}
 _LIMITS = httpx2.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=15.0)
-_REWRITTEN = ("content-encoding", "content-length", "transfer-encoding")
+_REWRITTEN = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 
 class Oversized(httpx2.TransportError):
@@ -73,9 +74,7 @@ class Transport:
         emulator_origin: str | None = None,
         max_body: int = MAX_BODY,
     ) -> None:
-        self._inner = inner or httpx2.AsyncHTTPTransport(
-            trust_env=False, http1=True, http2=False, limits=_LIMITS
-        )
+        self._inner = inner or pooled(_LIMITS)
         self._origin = emulator_origin
         self._max_body = max_body
 
@@ -107,23 +106,28 @@ class Transport:
         """An opened answer, read and closed. Raises httpx2.TransportError, Oversized among them."""
         cap = self._max_body if most is None else most
         body = bytearray()
-        async with aclosing(response.aiter_bytes()) as chunks:
+        # What is not packed comes as it is: the stream itself, without the layers that would unpack it.
+        packed = "content-encoding" in response.headers
+        chunks = response.aiter_bytes() if packed else _plain(response)
+        async with aclosing(chunks):
             async for chunk in chunks:
                 body += chunk
                 if len(body) > cap:
                     raise Oversized("the answer is too large", request=request)
-        headers = [(name, value) for name, value in response.headers.multi_items() if name not in _REWRITTEN]
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _REWRITTEN]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(body))
 
     def _addressed(self, request: httpx2.Request) -> httpx2.Request:
-        given = request.url
-        # Text and back is a parse more, and only at the emulator does anything come of it.
-        url = given if self._origin is None else httpx2.URL(self.address(str(given)))
-        headers = request.headers.copy()
-        headers["Host"] = url.netloc.decode("ascii")
-        return httpx2.Request(
-            request.method, url, headers=headers, stream=request.stream, extensions=_EXTENSIONS
-        )
+        """The request, which is its sender's own, led to where its host is really found."""
+        if self._origin is not None:
+            url = request.url
+            # Text and back is a parse more, and only at the emulator does anything come of it.
+            request.url = httpx2.URL(f"{self._origin}/{url.netloc.decode()}{url.raw_path.decode()}")
+        host = request.url.netloc.decode("ascii")
+        if request.headers.get("Host") != host:
+            request.headers["Host"] = host
+        request.extensions = dict(_EXTENSIONS)
+        return request
 
     async def aclose(self) -> None:
         """Close the pool and every connection in it."""
@@ -136,6 +140,17 @@ class Transport:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+async def _plain(response: httpx2.Response) -> AsyncGenerator[bytes]:
+    """The body as the wire brings it; whatever ends it, the response is closed."""
+    stream = response.stream
+    assert isinstance(stream, httpx2.AsyncByteStream)
+    try:
+        async for chunk in stream:
+            yield chunk
+    finally:
+        await response.aclose()
 
 
 class Exchange(httpx2.AsyncBaseTransport):
