@@ -22,6 +22,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -179,17 +180,9 @@ class Http:
         return self._like(road, self._allowance)
 
     def _like(self, road: Road, allowance: Allowance | None) -> Http:
-        return Http(
-            road,
-            breaker=self._breaker,
-            upstreams=self._upstreams,
-            allowance=allowance,
-            deadline=self._deadline,
-            sleep=self._sleep,
-            random=self._random,
-            clock=self._clock,
-            now=self._now,
-        )
+        like = copy(self)
+        like._transport, like._allowance, like.media = road, allowance, Media(road)
+        return like
 
     async def request(
         self,
