@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from valet import plain  # noqa: F401 - before whatever loads structlog
+
+# isort: split
+
 import asyncio
-import gc
 import json
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -183,8 +186,6 @@ def try_command(
 
 
 def _one_door(door: Door) -> None:
-    # A start makes much and throws little away; `valet/serve.py` collects once, and switches it on again.
-    gc.disable()
     from valet.serve import Place, folder, serve
 
     with spoken():

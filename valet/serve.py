@@ -114,7 +114,6 @@ async def _serve(
     gc.freeze()
     # What a call makes, it lets go of: looking for cycles after each 700 objects finds next to none.
     gc.set_threshold(_GARBAGE)
-    gc.enable()
     async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
         try:
             announce = partial(_announce, at, house, ready)

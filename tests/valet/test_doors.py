@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 
 from tests.support.doors import DoorProcess, run
 from tests.support.plot import CANARY, Site, site_at
+
+MOST = 120
+"""MB that a worker may hold."""
 
 
 @pytest.fixture
@@ -37,8 +41,15 @@ def test_each_door_answers_for_its_own_and_says_so_of_the_other(site: Site) -> N
         assert issuer.json()["issuer"] == "http://127.0.0.1:8420"
         assert "/owner?t=" in sidecar.said and "/owner?t=" not in worker.said
         logs = [door.logs.read_text() for door in (worker, sidecar)]
+        assert [megabytes(door) for door in (worker, sidecar) if megabytes(door) > MOST] == []
     assert CANARY not in "".join(logs) + worker.said + sidecar.said
     assert (site.folder / "keyring.json").read_bytes() == ring
+
+
+def megabytes(door: DoorProcess) -> float:
+    """Of memory that it holds, of libraries too that others share with it; proc_pid_status(5)."""
+    status = Path(f"/proc/{door.pid}/status").read_text()
+    return int(re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.M)[0]) / 1024
 
 
 @pytest.mark.parametrize("door", ["mcp_server", "connect"])
