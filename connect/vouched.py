@@ -20,6 +20,9 @@ _log = structlog.get_logger(__name__)
 
 _LEAST, _USUAL, _MOST = 300, 3600, 86400
 _PAUSE = 0.1
+AT_ONCE = 64
+"""Requests of one process that wait for a document at once, twelve seconds at most each. A stranger names the
+document, whose host may be theirs and never answer, and a process has 500 connections for everybody."""
 
 
 class NotVouched(Exception):
@@ -33,6 +36,7 @@ class Vouched:
         self._documents = documents
         self._clients = clients
         self._fetcher = fetcher
+        self._waiting = 0
 
     async def client(self, client_id: str) -> Client:
         """The client that vouches for itself at `client_id`. Raises NotVouched."""
@@ -40,10 +44,28 @@ class Vouched:
             host = host_of(client_id)
         except BadDocument as error:
             raise NotVouched(str(error)) from None
+        if self._waiting < AT_ONCE:
+            self._waiting += 1
+            try:
+                await self._renew(client_id, host)
+            finally:
+                self._waiting -= 1
+        else:
+            seen = await self._documents.look(client_id)
+            if seen.state != "fresh" and not seen.usable:
+                raise NotVouched("Many chat clients are being checked just now.")
+        client = await self._clients.find(client_id)
+        if client is None or client.kind != "cimd":
+            raise NotVouched(f"{host} has not been asked about it yet.")
+        await self._clients.touch(client_id)
+        return client
+
+    async def _renew(self, client_id: str, host: str) -> None:
+        """See to it that there is a copy that serves. Raises NotVouched."""
         turn = await self._turn(client_id, host)
         if turn.state == "fetch":
             try:
-                return await self._fetch(client_id, host)
+                await self._fetch(client_id, host)
             except NotVouched as error:
                 _log.info("document_refused", host=host, why=str(error))
                 await self._documents.fail(client_id, str(error))
@@ -51,11 +73,6 @@ class Vouched:
                     raise
         elif turn.state != "fresh" and not turn.usable:
             raise NotVouched(turn.failure or f"Too much is asked of {host} just now.")
-        client = await self._clients.find(client_id)
-        if client is None or client.kind != "cimd":
-            raise NotVouched(f"{host} has not been asked about it yet.")
-        await self._clients.touch(client_id)
-        return client
 
     async def _turn(self, client_id: str, host: str) -> Turn:
         """What to do, after whoever fetches this document has finished."""
@@ -66,7 +83,7 @@ class Vouched:
             turn = await self._documents.turn(client_id, host)
         return turn
 
-    async def _fetch(self, client_id: str, host: str) -> Client:
+    async def _fetch(self, client_id: str, host: str) -> None:
         try:
             fetched = await self._fetcher.fetch(client_id)
             client = read_document(client_id, fetched.body)
@@ -76,4 +93,3 @@ class Vouched:
             raise NotVouched(str(error)) from None
         seconds = _USUAL if fetched.max_age is None else min(max(fetched.max_age, _LEAST), _MOST)
         await self._documents.keep(client, seconds)
-        return client

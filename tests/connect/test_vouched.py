@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connect.fetch import Fetched, Fetcher, NotFetched, PublicFetcher
+from connect.vouched import AT_ONCE
 from tests.connect.authserver import House, assert_error, open_house, query
 from tests.connect.test_authorize import assert_page
 from tests.connect.tlshost import Authority, document, tls_host
@@ -219,6 +220,30 @@ async def test_many_at_once_fetch_once(house: House, post: Post, url: str, datab
         answers = await asyncio.gather(*asking)
     assert {answer.status_code for answer in answers} == {303}
     assert post.asked == [url]
+
+
+async def test_documents_that_never_come_hold_up_a_part_of_the_door_only(
+    house: House, post: Post, url: str
+) -> None:
+    """Their hosts are the strangers'. What there is a copy of passes meanwhile, fresh or not."""
+    old = f"https://{new_id().hex}.example/client.json"
+    post.answers[old] = document(old)
+    for each in (url, old):
+        await house.pending(each, redirect_uri=LOCAL)
+    await age(house, old, 20)
+    post.open.clear()
+    strange = [f"https://{new_id().hex}.example/c" for _ in range(AT_ONCE)]
+    asking = [asyncio.create_task(house.ask(each, redirect_uri=LOCAL)) for each in strange]
+    async with asyncio.timeout(30):
+        while len(post.asked) < AT_ONCE + 2:
+            await asyncio.sleep(0.01)
+        one_more = await house.ask(f"https://{new_id().hex}.example/c", redirect_uri=LOCAL)
+        assert "Many chat clients are being checked" in assert_page(one_more)
+        for each in (url, old):
+            assert (await house.ask(each, redirect_uri=LOCAL)).status_code == 303
+    assert len(post.asked) == AT_ONCE + 2
+    post.open.set()
+    await asyncio.gather(*asking)
 
 
 async def test_one_host_is_not_hammered(house: House, post: Post) -> None:

@@ -39,14 +39,14 @@ class Documents:
 
     async def turn(self, client_id: str, host: str) -> Turn:
         """What to do about this document now; `fetch` for one caller, for fifteen seconds at most."""
-        seen = await self._look(client_id)
+        seen = await self.look(client_id)
         if seen.state != "crowded":
             return seen
         if await self._claim(client_id, host):
             return Turn("fetch", seen.usable, None)
-        return await self._look(client_id)
+        return await self.look(client_id)
 
-    async def _look(self, client_id: str) -> Turn:
+    async def look(self, client_id: str) -> Turn:
         """The state without claiming anything; `crowded` where nothing else holds."""
         async with self._database.connection() as link:
             cursor = await link.execute(
