@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from vault.store.migrate import SchemaError, migrate, migrations
-from vault.store.roles import rights, rights_on, role_of
+from vault.store.roles import limit, limited, rights, rights_on, role_of
 
 # A table of which the app's role may do less is written here too: each new one is a decision.
 LESS = {
@@ -265,6 +265,17 @@ def test_every_way_to_do_too_much_is_seen(shared: Ground, given: str, fault: str
         link.rollback()
         link.execute(shared.named("SET LOCAL SESSION AUTHORIZATION {app}"))
         assert rights_on(link) == rights(shared.app)
+
+
+def test_a_limit_that_somebody_has_set_stays_and_only_the_missing_ones_are_added(bare: Ground) -> None:
+    bare.run(bare.admin, "ALTER ROLE {app} SET statement_timeout = '30s'")
+    bare.run(bare.admin, "ALTER ROLE {app} IN DATABASE {base} SET lock_timeout = '1s'")
+    assert not limited(bare.app)
+    for _ in range(2):
+        limit(bare.app)
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        assert [bare.run(bare.app, f"SHOW {name}") for name in names] == [[("30s",)], [("1s",)], [("10s",)]]
+    assert limited(bare.app)
 
 
 def test_the_role_of_an_empty_database_is_seen_too(bare: Ground) -> None:

@@ -60,19 +60,20 @@ def grant(link: psycopg.Connection, role: str) -> None:
 
 
 def limit(url: str) -> None:
-    """Give the role of `url` its limits in that database, unless it has some.
+    """Give the role of `url` the limits in that database that nobody has given it, there or everywhere.
 
     Of the role, not of a session: behind PgBouncer in transaction mode a session is anybody's. A role may set
     its own (ALTER ROLE).
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as link:
-        if _limited(link):
+        missing = [name for name in LIMITS if name not in _held(link)]
+        if not missing:
             return
         # A pooler may know the database by another name.
         here = sql.Identifier(link.execute("SELECT current_database()").fetchone()[0])  # type: ignore[index]
-        for name, milliseconds in LIMITS.items():
+        for name in missing:
             change = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}")
-            link.execute(change.format(here, sql.Identifier(name), sql.Literal(milliseconds)))
+            link.execute(change.format(here, sql.Identifier(name), sql.Literal(LIMITS[name])))
         with suppress(psycopg.OperationalError):
             # They count from the next login on: a pooler is to open another one, and not to go on with this.
             link.execute("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -81,19 +82,17 @@ def limit(url: str) -> None:
 def limited(url: str) -> bool:
     """Whether the role of `url` has limits of its own there, be they ours or the administrator's."""
     with psycopg.connect(url, autocommit=True, prepare_threshold=None, connect_timeout=5) as link:
-        return _limited(link)
+        return _held(link) == set(LIMITS)
 
 
-def _limited(link: psycopg.Connection) -> bool:
-    row = link.execute(
-        "SELECT count(DISTINCT split_part(each, '=', 1)) = 3"
+def _held(link: psycopg.Connection) -> set[str]:
+    rows = link.execute(
+        "SELECT DISTINCT split_part(each, '=', 1)"
         " FROM pg_db_role_setting s, unnest(s.setconfig) each"
         " WHERE s.setrole = to_regrole(quote_ident(session_user))"
         " AND s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))"
-        " AND split_part(each, '=', 1) IN ('statement_timeout', 'lock_timeout',"
-        " 'idle_in_transaction_session_timeout')"
-    ).fetchone()
-    return bool(row and row[0])
+    ).fetchall()
+    return {name for (name,) in rows} & set(LIMITS)
 
 
 def _owns(link: psycopg.Connection, role: str) -> bool:
