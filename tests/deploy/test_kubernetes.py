@@ -396,6 +396,8 @@ ELSEWHERE = [name for name, peer in PEERS.items() if peer.namespace != "valet"]
 WAYS = {
     *((whose, "front", port) for whose in ELSEWHERE for port in (8080, 8443)),
     ("front", "mcp-server", 8420), ("front", "connect", 8420),
+    # `valet doctor`, which asks at the public address: the cluster leads it to nginx's pods.
+    ("connect", "front", 8080), ("connect", "front", 8443),
     ("prometheus", "mcp-server", 9464), ("prometheus", "connect", 9464),
     ("prometheus", "pooler", 9127), ("prometheus", "database", 9187),
     ("mcp-server", "pooler", 5432), ("connect", "pooler", 5432),

@@ -17,15 +17,16 @@ from valet.settings import is_loopback
 
 _SECONDS = 4.0
 _SOON, _LATE = 14, 3
+_OWN = "or, of an authority of your own (valet tls dev): SSL_CERT_FILE=AUTHORITY.pem valet doctor"
 _RENEW = "renew it (docs/setup.md), then reload nginx"
 # OpenSSL's X509_V_ERR_*: x509_vfy.h.
 _WHY = {
     9: ("is not valid yet", "see whether the clocks are right; then " + _RENEW),
     10: ("has expired", _RENEW),
     18: ("signed itself, so no chat program trusts it", "get one by ACME (docs/setup.md)"),
-    19: ("ends in an authority that nobody trusts", "get one by ACME (docs/setup.md)"),
+    19: ("ends in an authority that nobody trusts", f"get one by ACME (docs/setup.md)\n{_OWN}"),
     20: ("comes without its chain, or from an authority that nobody trusts",
-         "give TLS_CERTIFICATE the whole chain (fullchain.pem)"),
+         f"give TLS_CERTIFICATE the whole chain (fullchain.pem)\n{_OWN}"),
     21: ("comes without its chain", "give TLS_CERTIFICATE the whole chain (fullchain.pem)"),
     62: ("is for another name", "get one for the host of PUBLIC_URL"),
     64: ("is for another address", "get one for the host of PUBLIC_URL"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import os
 import subprocess
@@ -11,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from cryptography import x509
@@ -23,7 +26,9 @@ from tests.support.doors import ROOT, DoorProcess, run
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
 from tests.support.nginx import Nginx
 from tests.valet.doctor.conftest import CANARIES, Site, founded, look, only
+from valet.doctor import tls
 from valet.doctor.finding import Finding
+from valet.doctor.patient import Patient
 
 THROUGH = ("address", "certificate", "/mcp", "documents")
 
@@ -117,6 +122,17 @@ def test_a_certificate_that_nobody_trusts_is_told(front: Front, monkeypatch: pyt
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     told = only(look(front.site, "certificate")["certificate"], "warning")
     assert "nobody trusts" in told.text and "NODE_EXTRA_CA_CERTS" in told.fix
+
+
+def test_one_of_an_authority_of_ones_own_is_told_how_to_be_trusted(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a name of a private network. This address leads to loopback too, and is none."""
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    at = SimpleNamespace(origin=f"https://0.0.0.0:{front.nginx.https_port}")
+    told = only(asyncio.run(tls.look(cast(Patient, at))), "fault")
+    assert "nobody trusts" in told.text
+    assert "SSL_CERT_FILE=AUTHORITY.pem" in told.fix
 
 
 @pytest.mark.parametrize(
