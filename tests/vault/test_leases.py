@@ -99,6 +99,21 @@ async def bench(vault: Vault, upstream: FakeUpstream, person: Person, database: 
     return Bench(database, connections, row, worker, [(ana, second.id), (ben, bens.id)])
 
 
+async def test_the_row_that_is_picked_is_the_row_that_is_read(bench: Bench) -> None:
+    """One is made of columns by their order, for each call needs it, and the other one by their names."""
+    await run(bench.database, BUSY, new_id(), bench.mine.id)
+    async with bench.database.connection() as link:
+        await link.execute("UPDATE connections SET lease_until = NULL, lease_owner = NULL")
+    picked = await bench.connections.pick(bench.mine.owner, bench.mine.provider, bench.mine.label)
+    read = await bench.connections.read(bench.mine.owner, bench.mine.id)
+    assert picked is not None and read is not None
+
+    def still(row: SealedConnection) -> SealedConnection:
+        return replace(row, expires_in=round(row.expires_in, -2), retry_in=round(row.retry_in, -2))
+
+    assert still(picked) == still(read)
+
+
 Write = Callable[[Connections, SealedConnection], Awaitable[bool]]
 WRITES: dict[str, Write] = {
     "commit": lambda there, row: there.commit(row, b"new", expires_in=60.0, scopes=["b", "a"], ahead=300),

@@ -22,7 +22,7 @@ async def look(at: Patient) -> list[Finding]:
         paths = (*SERVER_PATHS, *RESOURCE_PATHS)
         answers = await asyncio.gather(*(_fault(at, wire, path) for path in paths))
     found = [each for each in answers if each is not None]
-    if None in found or any(each.text == "" for each in found):
+    if any(each.text == "" for each in found):
         return []  # nothing answers at all, which is said elsewhere
     merged: dict[tuple[str, str], list[str]] = {}
     for path, each in zip(paths, answers, strict=True):
