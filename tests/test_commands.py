@@ -40,7 +40,10 @@ ELSEWHERE = {
     "docker": "tests/deploy/test_site.py",  # the engine: the services of compose.yaml come up in sandboxes
     "kubectl": "tests/deploy/test_kubernetes.py",  # a cluster: manifests are judged, and what they start runs
     "claude": "tests/valet/test_command.py",  # the chat program: the banner prints the same line
+    "npx": "tests/proof/test_clients.py",  # the registry: what it would fetch, installed beforehand
 }
+UNTRIED = {"codex", "gemini"}
+"""Chat programs that nothing here starts: docs/clients.md says from where it has their commands."""
 PLAIN = {
     "cat",
     "cd",
@@ -181,7 +184,7 @@ def wrong(words: list[str]) -> str | None:
         return None if not words[1:] or words[1] in MADE else f"no test or script runs make {words[1]}"
     if program == "docker":
         return of_docker(words)
-    if program in ELSEWHERE or program in PLAIN:
+    if program in ELSEWHERE or program in PLAIN or program in UNTRIED:
         return None
     return f"{program} is in no list of tests/test_commands.py, and no test is said to run it"
 
@@ -190,6 +193,16 @@ def wrong(words: list[str]) -> str | None:
 def test_a_command_in_the_documents_is_run_or_judged(document: str, command: str) -> None:
     for words in parts(command):
         assert wrong(words) is None, f"{document}, `{command}`: {wrong(words)}"
+
+
+def test_no_command_hides_in_a_block_without_a_language() -> None:
+    known = {*OURS, *ELSEWHERE, *UNTRIED, *PLAIN, "make"}
+    for name in documents():
+        for sort, inside in re.findall(
+            r"^ *```(\w*)\n(.*?)^ *```", Path(name).read_text(encoding="utf-8"), re.M | re.S
+        ):
+            for line in inside.splitlines() if not sort else ():
+                assert line.removeprefix("$ ").partition(" ")[0] not in known, f"{name}: {line}"
 
 
 def test_whoever_runs_them_is_there() -> None:
