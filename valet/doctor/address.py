@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import httpx2
 
@@ -81,7 +81,7 @@ def _stranger(at: Patient, answer: httpx2.Response) -> Finding:
             "in the proxy: proxy_set_header Host $http_host; and the same PUBLIC_URL for every process",
         )
     if code in {301, 302, 307, 308}:
-        to = urlsplit(answer.headers.get("Location", ""))
+        to = _led(answer)
         return fault(
             f"{at.origin} sends to {to.scheme}://{to.netloc}"
             if to.netloc
@@ -98,6 +98,14 @@ def _stranger(at: Patient, answer: httpx2.Response) -> Finding:
         f"({whose(answer)})",
         "in the proxy: exactly /mcp to mcp_server, everything else to connect (nginx.conf)",
     )
+
+
+def _led(answer: httpx2.Response) -> SplitResult:
+    """Where it sends; nowhere, where that is no address."""
+    try:
+        return urlsplit(answer.headers.get("Location", ""))
+    except ValueError:
+        return urlsplit("")
 
 
 async def _forwarding(at: Patient, wire: Wire, key: bytes, seen: dict[str, Any]) -> list[Finding]:

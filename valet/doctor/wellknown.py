@@ -45,7 +45,7 @@ async def _fault(at: Patient, wire: Wire, path: str) -> Finding | None:
         return fault(f"answers {whose(answer)}", _PROXY)
     try:
         document = json.loads(answer.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         return fault("is no JSON: somebody else answers", _PROXY)

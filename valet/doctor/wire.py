@@ -69,7 +69,7 @@ class Wire:
             return None
         # Read whole, within the cap, and as it came: nothing compressed was asked for, and what unpacks to
         # gigabytes is not unpacked.
-        kept = [each for each in answer.headers.multi_items() if each[0] != "content-encoding"]
+        kept = [each for each in answer.headers.raw if each[0].lower() != b"content-encoding"]
         return httpx2.Response(answer.status_code, headers=kept, content=content)
 
 
