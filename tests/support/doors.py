@@ -6,11 +6,11 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from tests.support import warm
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ class DoorProcess:
         self.root = root
         self._environment = dict(environment)
         self._folder = folder
-        self._process: subprocess.Popen[str] | None = None
+        self._process: warm.Copy | subprocess.Popen[str] | None = None
 
     @property
     def pid(self) -> int:
@@ -55,20 +55,14 @@ class DoorProcess:
 
     def begin(self) -> None:
         """Start it, and wait for nothing."""
-        command = [sys.executable, "-m", "valet", self.door.replace("_", "-")]
         with self.logs.open("a") as log:
-            self._process = subprocess.Popen(
-                command,
+            self._process = warm.start(
+                ["-m", "valet", self.door.replace("_", "-")],
                 cwd=self._folder,
-                env={
-                    **environment(self._environment),
-                    "VALET_PORT": str(self.port),
-                    "PYTHONPATH": str(self.root),
-                },
+                env={**environment(self._environment), "VALET_PORT": str(self.port)},
+                root=self.root,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
-                start_new_session=True,
             )
 
     def wait_ready(self) -> None:
@@ -123,12 +117,6 @@ def run(
     *arguments: str, given: Mapping[str, str], folder: Path, root: Path = ROOT, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """A `valet` command, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "valet", *arguments],
-        cwd=folder,
-        env={**environment(given), "PYTHONPATH": str(root)},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
+    return warm.run(
+        ["-m", "valet", *arguments], cwd=folder, env=environment(given), root=root, timeout=timeout
     )

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 import secrets
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
+
+from tests.support import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 REDIRECT = "http://127.0.0.1:8420/callback/spotify"
@@ -50,7 +52,7 @@ class EmulatorProcess:
         self._state = state
         self._host = host
         self._root = root
-        self._process: subprocess.Popen[str] | None = None
+        self._process: warm.Copy | subprocess.Popen[str] | None = None
         self._http: httpx2.Client | None = None
         self.origin = ""
 
@@ -58,11 +60,14 @@ class EmulatorProcess:
 
     def start(self, port: int = 0) -> str:
         """Start it and wait until it listens. The origin."""
-        command = [sys.executable, "-m", "providers.emulator", "--port", str(port), "--exit-with-stdin"]
+        command = ["-m", "providers.emulator", "--port", str(port), "--exit-with-stdin"]
         if self._state is not None:
             command += ["--state", str(self._state)]
+        given = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, cwd=self._root, stdin=pipe, stdout=pipe, text=True)
+        self._process = warm.start(
+            command, cwd=self._root, env=given, root=self._root, stdin=pipe, stdout=pipe
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         ready = re.search(r"http://\S+:(\d+)", line)

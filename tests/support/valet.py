@@ -7,11 +7,11 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from types import TracebackType
 
+from tests.support import warm
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,7 +42,7 @@ class ValetProcess:
         self._command = command
         self._root = root
         self.environment_more = environment
-        self._process: subprocess.Popen[str] | None = None
+        self._process: warm.Copy | subprocess.Popen[str] | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -59,27 +59,24 @@ class ValetProcess:
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Another `valet` command beside it, to its end."""
-        return subprocess.run(
-            [sys.executable, "-m", "valet", *arguments],
+        return warm.run(
+            ["-m", "valet", *arguments],
             cwd=self.folder,
-            env={**self.environment, "PYTHONPATH": str(self._root)},
-            capture_output=True,
-            text=True,
+            env=self.environment,
+            root=self._root,
             timeout=timeout,
-            check=False,
         )
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
         with self.logs.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "valet", self._command],
+            self._process = warm.start(
+                ["-m", "valet", self._command],
                 cwd=self.folder,
-                env={**self.environment, "PYTHONPATH": str(self._root)},
+                env=self.environment,
+                root=self._root,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                text=True,
-                start_new_session=True,
             )
         assert self._process.stdout is not None
         said = []
