@@ -145,7 +145,7 @@ def goals(calls: Table, parts: Table, twice: float) -> dict[str, list[Cell]]:
 def modules(door: str) -> int:
     """How many modules a process of that door has."""
     part = {"mcp_server": "valet.resource", "connect": "valet.sidecar"}[door]
-    code = f"import sys, valet.cli, valet.serve, {part}; print(len(sys.modules))"
+    code = f"import sys, valet.start, valet.banner, valet.serve, {part}; print(len(sys.modules))"
     root = Path(__file__).resolve().parents[1]
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
     return int(said.stdout)

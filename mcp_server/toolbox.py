@@ -16,7 +16,7 @@ from mcp.server.apps import Visibility
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from mcp_server.schema import flat, lean
+from mcp_server.making import make
 
 Access = Literal["read", "write"]
 Function = TypeVar("Function", bound=Callable[..., Awaitable[CallToolResult]])
@@ -194,20 +194,10 @@ def _marked(module: ModuleType) -> list[tuple[Callable[..., Any], Spec]]:
 
 
 def _build(function: Callable[..., Any], spec: Spec) -> Tool:
-    """The SDK's tool with unknown arguments refused and both schemas stripped of generated noise."""
-    description = " ".join((function.__doc__ or "").split())
-    built = Tool.from_function(
+    return make(
         function,
         title=spec.title,
-        description=description,
+        description=" ".join((function.__doc__ or "").split()),
         annotations=spec.annotations(),
         meta=spec.meta(),
     )
-    metadata = built.fn_metadata
-    arguments = metadata.arg_model
-    arguments.model_config["extra"] = "forbid"
-    arguments.model_rebuild(force=True)
-    built.parameters = flat(lean(arguments.model_json_schema(by_alias=True)))
-    if metadata.output_schema is not None:
-        metadata.output_schema = flat(lean(metadata.output_schema))
-    return built

@@ -19,8 +19,9 @@ from valet.bar import Bar
 from valet.oidc import known_in_demo
 from valet.people import known, whose
 from valet.reach import mode_of, reached
+from valet.refusal import NotDone, spoken
 from valet.settings import Settings, environment, load
-from valet.speech import Demo, Json, NotDone, spoken
+from valet.speech import Demo, Json
 from valet.witness import unsealed
 from vault.audit.check import Check, Verdict
 from vault.audit.entry import word

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import typer
-
 from valet import entries
 
 if TYPE_CHECKING:
@@ -62,6 +60,8 @@ def show_door(house: House, at: Place) -> None:
 
 def step(what: str, came_back: str) -> None:
     """One step of a script's progress; further lines of what came back stand under the first."""
+    import typer  # which a process that serves does without
+
     first, *more = came_back.splitlines() or [""]
     typer.echo(f"{typer.style(f'{what:>14}', dim=True)}  {first}")
     for line in more:
@@ -69,4 +69,4 @@ def step(what: str, came_back: str) -> None:
 
 
 def _bold(text: str) -> str:
-    return typer.style(text, bold=True) if sys.stdout.isatty() else text
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text

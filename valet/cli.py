@@ -9,21 +9,19 @@ from valet import plain  # noqa: F401 - before whatever loads structlog
 import asyncio
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from providers.registry import PROVIDERS
-from valet import audit, banner, db, keys, logging, running, tls, users
+from valet import audit, banner, db, keys, logging, running, start, tls, users
 from valet.connections import connections
 from valet.emulation import as_demo
 from valet.hardening import harden
 from valet.install.command import install
+from valet.refusal import refuse, spoken
 from valet.settings import apps, environment, load
-from valet.speech import Demo, Json, refuse, spoken
-
-if TYPE_CHECKING:
-    from valet.assembly import Door
+from valet.speech import Demo, Json
 
 app = typer.Typer(
     add_completion=False,
@@ -68,26 +66,19 @@ def demo() -> None:
 @app.command("serve")
 def serve_command() -> None:
     """Run the real server: settings from the environment or .env (see .env.example)."""
-    from valet.serve import Place, folder, serve
-
-    with spoken():
-        values = environment()
-        settings = load(values, PROVIDERS)
-        logging.configure(settings.log_level, settings.log_format)
-        at = Place(folder(settings, "live"), "live", settings, apps(values, PROVIDERS))
-        serve(at, banner.show)
+    start.both()
 
 
 @app.command("mcp-server")
 def mcp_server_command() -> None:
     """Run the MCP server alone: exactly /mcp, beside other workers and the sidecar, on one DATABASE_URL."""
-    _one_door("mcp_server")
+    start.door("mcp_server")
 
 
 @app.command("connect")
 def connect_command() -> None:
     """Run the sidecar alone: the pages and the authorization server, everything but /mcp."""
-    _one_door("connect")
+    start.door("connect")
 
 
 @app.command("prepare")
@@ -185,27 +176,6 @@ def try_command(
     banner.step("done", done)
 
 
-def _one_door(door: Door) -> None:
-    from valet.serve import Place, folder, serve
-
-    with spoken():
-        values = environment()
-        settings = load(values, PROVIDERS)
-        logging.configure(settings.log_level, settings.log_format)
-        at = Place(folder(settings, "live"), "live", settings, apps(values, PROVIDERS), doors=(door,))
-        serve(at, banner.show_door)
-
-
 def main() -> None:
     """Entry point of the `valet` command."""
     app()
-
-
-def mcp_server() -> None:
-    """Entry point of the `mcp_server` command: `valet mcp-server`."""
-    app(["mcp-server", *sys.argv[1:]])
-
-
-def connect() -> None:
-    """Entry point of the `connect` command: `valet connect`."""
-    app(["connect", *sys.argv[1:]])

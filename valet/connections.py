@@ -18,8 +18,9 @@ from valet import logging
 from valet.oidc import known_in_demo
 from valet.people import known, whose
 from valet.reach import mode_of, reached
+from valet.refusal import spoken
 from valet.settings import environment, load
-from valet.speech import Demo, Json, spoken
+from valet.speech import Demo, Json
 from vault.health import WORDS, health
 from vault.store.connections import Connection, Connections
 from vault.store.database import Database

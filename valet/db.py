@@ -15,8 +15,9 @@ from valet.banner import step
 from valet.embedded import CopyFailed, Urls
 from valet.embedded.folder import ROLES
 from valet.reach import mode_of
+from valet.refusal import refuse, spoken
 from valet.settings import Settings, environment, load
-from valet.speech import Demo, refuse, spoken
+from valet.speech import Demo
 from vault.store.meta import Mode
 from vault.store.migrate import applied, migrate
 

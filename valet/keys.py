@@ -20,8 +20,9 @@ from valet import logging
 from valet.bar import Bar
 from valet.embedded import EmbeddedError, made
 from valet.reach import NotReached, mode_of, reached
+from valet.refusal import NotDone, spoken
 from valet.settings import Settings, environment, load
-from valet.speech import Demo, Json, NotDone, spoken
+from valet.speech import Demo, Json
 from valet.stock import Stock, day, period, rewrapped, verified
 from valet.witness import unwritten, witnessed
 from vault.audit.audit import Audit

@@ -24,8 +24,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from valet.banner import step
 from valet.embedded import default_data_dir
+from valet.refusal import NotDone, spoken
 from valet.settings import environment, is_loopback
-from valet.speech import NotDone, spoken
 
 AUTHORITY_LIFE = timedelta(days=3650)
 LIFE = timedelta(days=397)

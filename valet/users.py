@@ -16,8 +16,9 @@ from valet import logging
 from valet.oidc import known_in_demo
 from valet.people import Known, entry_of, known, whose
 from valet.reach import mode_of, reached
+from valet.refusal import spoken
 from valet.settings import Settings, environment, load
-from valet.speech import Demo, Json, spoken
+from valet.speech import Demo, Json
 from valet.witness import witnessed
 from vault.audit.audit import Audit
 from vault.store.database import Database

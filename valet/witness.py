@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
-import typer
 from prometheus_client import CollectorRegistry
 
 from valet.settings import Settings
@@ -75,7 +75,7 @@ async def _write(settings: Settings, mode: Mode, database: Database, audit: Audi
 
 def unwritten() -> None:
     """Say that what was done does not stand in the audit."""
-    typer.echo(
+    print(
         "valet: that was done, but does not stand in the audit: that takes the key ring and the database",
-        err=True,
+        file=sys.stderr,
     )

@@ -533,7 +533,7 @@ def test_the_program_of_the_manifest_answers_its_probes(
     container = (pod(deployment) or {})["containers"][0]
     [command] = container["command"]
     scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    assert scripts[command] == f"valet.cli:{command}"
+    assert scripts[command] == f"valet.command:{command}"
     values = prepared.environment(found, deployment) | {"VALET_DRAIN_SECONDS": "0"}
     del values["VALET_PORT"]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}

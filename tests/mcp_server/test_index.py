@@ -12,7 +12,7 @@ from mcp_server import index, toolbox
 from mcp_server.tools import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
-LOADED = "import sys, valet.cli, valet.serve, {}; print(*sys.modules)"
+LOADED = "import sys, valet.start, valet.banner, valet.serve, {}; print(*sys.modules)"
 
 
 def test_titles_and_who_asks_are_those_of_the_tools_themselves() -> None:

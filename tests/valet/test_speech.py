@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from valet.speech import spoken
+from valet.refusal import spoken
 from vault.errors import Busy, KeysAway
 from vault.keyring import Away, Unreadable
 

@@ -21,8 +21,9 @@ from valet.install.file import edit, keep
 from valet.install.programs import NAME, PROGRAMS, Machine, Program
 from valet.install.text import NotEdited, Taken, drop, put
 from valet.reach import mode_of
+from valet.refusal import NotDone, spoken
 from valet.settings import environment, load
-from valet.speech import Demo, NotDone, spoken
+from valet.speech import Demo
 
 _SECONDS = 30
 
