@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from pydantic import SecretStr
 from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
 
 from providers.base import App, Provider
 from providers.registry import PROVIDERS
@@ -161,7 +162,26 @@ def _app(
         ground.settings.proxies,
         Record(ground.metrics, Routes(pages.routes if pages else ()), ground.settings.proxies, ground.spans),
     )
-    return Starlette(routes=[route], lifespan=lifespan)
+    return _Front(route, lifespan)
+
+
+class _Front(Starlette):
+    """The app of a process: its lifespan, and one way for every request.
+
+    What Starlette puts around its routes is for apps with several, and with handlers of errors; an error that
+    gets here is answered and logged by the server, as it would be by Starlette.
+    """
+
+    def __init__(
+        self, doors: Doors, lifespan: Callable[[Starlette], AbstractAsyncContextManager[None]]
+    ) -> None:
+        super().__init__(routes=[doors], lifespan=lifespan)
+        self._doors = doors
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            return await self._doors.handle(scope, receive, send)
+        return await super().__call__(scope, receive, send)
 
 
 async def _links(ground: Ground) -> tuple[str | None, str | None]:

@@ -28,6 +28,7 @@ from valet.drain import LINGER, LONGEST_INTAKE, Drain, settling, shut, waits
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
+from valet.heads import Heads
 from valet.ops import Ops, answering
 from valet.roles import too_much
 from valet.settings import Settings
@@ -155,8 +156,7 @@ class _Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_LONGEST_DRAIN,
-            # h11 caps a request's head at 64 KB; httptools has no limit, so one header could fill the memory.
-            http="h11",
+            http=Heads,
             ws="none",
             backlog=128,
             limit_concurrency=_MOST_CONNECTIONS,
