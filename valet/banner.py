@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,7 @@ def show(house: House, at: Place) -> None:
     if at.mode == "demo":
         lines += ["", "Or watch it work: make try, in a second terminal."]
     lines += ["", "Ctrl-C stops everything and loses nothing.", ""]
-    # One write: a pipe's reader sees all of it or none.
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    _say(lines)
 
 
 def show_door(house: House, at: Place) -> None:
@@ -54,8 +53,17 @@ def show_door(house: House, at: Place) -> None:
         lines.append(f"  Setup          {house.setup_link}")
     # Last, so that whoever waits for it has read the rest.
     lines.append(f"{door} is ready at {at.settings.host}:{at.settings.port} for {at.settings.origin}.")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
+    _say(lines)
+
+
+def _say(lines: list[str]) -> None:
+    """One write: a pipe's reader sees all of it or none. A disk that is full keeps nobody from serving."""
+    try:
+        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.flush()
+    except OSError:
+        # What it holds still would be tried again at the end, and make that a failure.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
 
 
 def step(what: str, came_back: str) -> None:

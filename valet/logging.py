@@ -7,6 +7,7 @@ so they stay silent at every level; our own line per request has the path only.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import Literal
 
@@ -25,6 +26,7 @@ def _one_line(_: object, __: str, event: structlog.types.EventDict) -> structlog
 
 def configure(level: str, style: Literal["console", "json"]) -> None:
     """Set up structlog and the standard library's root logger."""
+    _hold_streams()
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -70,3 +72,15 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
     logging.getLogger("uvicorn.access").disabled = True
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING if level != "DEBUG" else logging.DEBUG)
+
+
+def _hold_streams() -> None:
+    """Let what is closed of the standard streams lead nowhere. Else a socket of ours would get its number: it
+    would be written to as if it were a log, and libuv aborts where it has to close one.
+    """
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(spare)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the process ends

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.doors import DoorProcess, run
+from tests.support.doors import ROOT, DoorProcess, environment, run
 from tests.support.plot import CANARY, Site, site_at
+from tests.support.ports import free_port
+from tests.support.postgres import until
 
 MOST = 120
 """MB that a worker may hold."""
@@ -70,3 +74,29 @@ def test_a_door_needs_a_database_that_others_reach(tmp_path: Path) -> None:
         ran = run(command, given={"VALET_DATA_DIR": str(tmp_path / "data")}, folder=tmp_path)
         assert ran.returncode == 2 and "DATABASE_URL" in ran.stderr
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("streams", [">/dev/full", "<&- >&- 2>&-"], ids=["full", "closed"])
+def test_it_serves_although_nobody_can_read_what_it_says(streams: str, site: Site) -> None:
+    """A log disk that is full; a parent that closed everything."""
+    site.prepare()
+    port, ops = free_port(), free_port()
+    given = {**site.environment, "VALET_PORT": str(port), "VALET_OPS_PORT": str(ops)}
+    command = ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "valet", "connect"]
+    with subprocess.Popen(
+        command, cwd=site.folder, env={**environment(given), "PYTHONPATH": str(ROOT)}
+    ) as running:
+        try:
+            until(lambda: running.poll() is not None or ready(ops), lambda: "it does not start")
+            page = f"http://127.0.0.1:{port}/healthz"
+            assert httpx2.get(page, headers={"Host": "127.0.0.1:8420"}).status_code == 200
+        finally:
+            running.terminate()
+    assert running.returncode == 0
+
+
+def ready(port: int) -> bool:
+    try:
+        return httpx2.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+    except httpx2.HTTPError:
+        return False

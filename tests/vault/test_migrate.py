@@ -12,7 +12,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from vault.store.migrate import Migration, SchemaError, migrate, migrations, require_current
+from vault.store.migrate import _LOCK, Migration, SchemaError, migrate, migrations, require_current
+from vault.store.roles import limit, limited
 
 
 @pytest.fixture
@@ -36,6 +37,28 @@ def test_many_processes_may_start_at_once(bare_url: str) -> None:
     with psycopg.connect(bare_url) as link:
         kept = link.execute("SELECT version FROM schema_migrations").fetchall()
     assert [row[0] for row in kept] == [step.version for step in migrations()]
+
+
+def test_many_at_once_give_a_role_its_limits(bare_url: str) -> None:
+    name = sql.Identifier(str(psycopg.conninfo.conninfo_to_dict(bare_url)["dbname"]))
+    for _ in range(5):
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(limit, [bare_url] * 8)) == [None] * 8
+        assert limited(bare_url)
+        with psycopg.connect(bare_url, autocommit=True) as link:
+            link.execute(sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} RESET ALL").format(name))
+
+
+def test_who_waits_for_another_one_that_migrates_is_told_of_that(bare_url: str) -> None:
+    """As long as a step on a large table takes; what is said is not that the database is away."""
+    with psycopg.connect(bare_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        with pytest.raises(SchemaError, match="another process has been at work on this schema"):
+            migrate(bare_url, turn=0.05)
+        with ThreadPoolExecutor(1) as pool:
+            waits = pool.submit(migrate, bare_url)
+            other.rollback()
+            assert waits.result(60) == len(migrations())
 
 
 def test_a_database_of_another_encoding_is_refused_before_anything_is_made_in_it(server_url: str) -> None:

@@ -27,6 +27,8 @@ from vault.store import roles
 _OLDEST = 150000
 _LOCK = 0x76616C6574  # "valet" in ASCII
 _NEEDS = re.compile(r"^-- needs: (\d+)$", re.M)
+_TURN = 900.0
+"""Seconds that one process waits for another one that migrates."""
 _TRIES = 30
 _PAUSE = 0.5
 """Seconds between two tries of a step that some table was too busy for."""
@@ -71,24 +73,25 @@ def newest() -> int:
     return migrations()[-1].version
 
 
-def migrate(url: str, *, app_role: str | None = None) -> int:
+def migrate(url: str, *, app_role: str | None = None, turn: float = _TURN) -> int:
     """Bring the database behind `url` to the newest schema; returns the number of steps applied.
 
     `url` must log in as the role that owns the schema, or, where there is nothing to apply, as any that may
     read it. `app_role` is given the rights to read and write rows, none to change the schema
-    (`vault/store/roles.py`). On a schema that is newer already nothing is done. Raises SchemaError.
+    (`vault/store/roles.py`). On a schema that is newer already nothing is done. `turn`: seconds to wait for
+    another process that migrates. Raises SchemaError.
     """
     steps = migrations()
     with psycopg.connect(url, autocommit=True) as connection:
         _refuse_unfit(connection)
-        _prepare(connection)
+        _prepare(connection, turn)
         if _newer(connection, steps[-1].version):
             # What its tables are, and who may what in them, is known there.
             return 0
-        applied = sum(_patiently(connection, step) for step in steps)
+        applied = sum(_patiently(connection, step, turn) for step in steps)
         if app_role is not None:
             with connection.transaction():
-                _alone(connection)
+                _alone(connection, turn)
                 roles.grant(connection, app_role)
     return applied
 
@@ -129,16 +132,25 @@ def _refuse_unfit(connection: psycopg.Connection) -> None:
         )
 
 
-def _alone(connection: psycopg.Connection) -> None:
-    """Wait until no other process migrates. For the transaction: a pooler may give the session away."""
-    connection.execute("SET LOCAL lock_timeout = 30000")
+def _alone(connection: psycopg.Connection, turn: float) -> None:
+    """Wait until no other process migrates. For the transaction: a pooler may give the session away.
+
+    Raises SchemaError where one does for longer than `turn`.
+    """
+    connection.execute("SELECT set_config('lock_timeout', %s, true)", (str(int(turn * 1000)),))
     connection.execute("SET LOCAL statement_timeout = 0")
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    try:
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    except psycopg.errors.LockNotAvailable:
+        raise SchemaError(
+            f"another process has been at work on this schema for {turn:g} seconds and is not done; this one "
+            "changed nothing meanwhile. Run it again when that one has ended"
+        ) from None
 
 
-def _prepare(connection: psycopg.Connection) -> None:
+def _prepare(connection: psycopg.Connection, turn: float) -> None:
     with connection.transaction():
-        _alone(connection)
+        _alone(connection, turn)
         found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
         if found is not None and found[0]:
             # IF NOT EXISTS asks for the right to create all the same, and a worker need not have it.
@@ -150,10 +162,10 @@ def _prepare(connection: psycopg.Connection) -> None:
         )
 
 
-def _patiently(connection: psycopg.Connection, step: Migration) -> bool:
+def _patiently(connection: psycopg.Connection, step: Migration, turn: float) -> bool:
     for _ in range(_TRIES):
         try:
-            return _apply(connection, step)
+            return _apply(connection, step, turn)
         except psycopg.errors.LockNotAvailable:
             time.sleep(_PAUSE)
     raise SchemaError(
@@ -163,9 +175,9 @@ def _patiently(connection: psycopg.Connection, step: Migration) -> bool:
     )
 
 
-def _apply(connection: psycopg.Connection, step: Migration) -> bool:
+def _apply(connection: psycopg.Connection, step: Migration, turn: float) -> bool:
     with connection.transaction():
-        _alone(connection)
+        _alone(connection, turn)
         row = connection.execute(
             "SELECT checksum FROM schema_migrations WHERE version = %s", (step.version,)
         ).fetchone()

@@ -21,6 +21,7 @@ _LESS: dict[str, LiteralString] = {
     "schema_migrations": "SELECT",
 }
 """Tables of which the app's role may do less than the usual."""
+_LOCK = 0x76616C6574726F6C  # "valetrol" in ASCII
 LIMITS = {"statement_timeout": 5000, "lock_timeout": 2000, "idle_in_transaction_session_timeout": 10000}
 """Milliseconds that the role which Valet works as has for a statement, a lock, idling in a transaction."""
 
@@ -66,17 +67,24 @@ def limit(url: str) -> None:
     its own (ALTER ROLE).
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as link:
-        missing = [name for name in LIMITS if name not in _held(link)]
-        if not missing:
+        if not _missing(link):
             return
-        # A pooler may know the database by another name.
-        here = sql.Identifier(link.execute("SELECT current_database()").fetchone()[0])  # type: ignore[index]
-        for name in missing:
-            change = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}")
-            link.execute(change.format(here, sql.Identifier(name), sql.Literal(LIMITS[name])))
+        with link.transaction():
+            # Of several that change a role at once, PostgreSQL lets one do it and fails the others.
+            link.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            # A pooler may know the database by another name.
+            here = sql.Identifier(link.execute("SELECT current_database()").fetchone()[0])  # type: ignore[index]
+            for name in _missing(link):
+                change = sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} = {}")
+                link.execute(change.format(here, sql.Identifier(name), sql.Literal(LIMITS[name])))
         with suppress(psycopg.OperationalError):
             # They count from the next login on: a pooler is to open another one, and not to go on with this.
             link.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def _missing(link: psycopg.Connection) -> list[str]:
+    held = _held(link)
+    return [name for name in LIMITS if name not in held]
 
 
 def limited(url: str) -> bool:
