@@ -28,7 +28,6 @@ from valet.drain import LINGER, LONGEST_INTAKE, Drain, settling, shut, waits
 from valet.embedded import Supervisor, default_data_dir
 from valet.emulation import Emulator
 from valet.guard import Served, guarded
-from valet.heads import Heads
 from valet.ops import Ops, answering
 from valet.roles import too_much
 from valet.settings import Settings
@@ -156,7 +155,8 @@ class _Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_LONGEST_DRAIN,
-            http=Heads,
+            # h11 bounds a request's head at 64 KB; httptools bounds nothing (docs/decisions/0040-h11.md).
+            http="h11",
             ws="none",
             backlog=128,
             limit_concurrency=_MOST_CONNECTIONS,
