@@ -63,6 +63,8 @@ def install(
         if show:
             typer.echo(json.dumps({program.section: {NAME: program.entry(address)}}, indent=2))
             return
+        if project is not None and not project.is_dir():
+            raise NotDone(f"there is no folder {project}; --project names one that is there")
         machine = Machine(sys.platform, os.environ, Path.home())
         try:
             path = program.path(machine, project)

@@ -91,16 +91,16 @@ def _add(text: str, parent: Node, name: str, value: object, new: str) -> str:
         return text[: parent.start + 1] + shown + tail + (rest if not tail else rest.lstrip(" \t"))
     first, last = parent.members[0], parent.members[-1]
     end = last.value.end if last.comma is None else last.comma + 1
+    # Who writes a comma after the last one finds one there again, now and once ours is taken out.
+    comma, after = (",", "") if last.comma is None else ("", ",")
     if "\n" not in text[parent.start : first.start]:
-        comma = "," if last.comma is None else ""
-        return f"{text[:end]}{comma} {json.dumps(name)}: {json.dumps(value)}{text[end:]}"
+        return f"{text[:end]}{comma} {json.dumps(name)}: {json.dumps(value)}{after}{text[end:]}"
     inner = _indent_of(text, first.start)
     unit = inner.removeprefix(outer) or _unit(text)
     found = _REST_OF_LINE.match(text, end)
     place = found.end() if found else end
     shown = f"{new}{inner}{json.dumps(name)}: {_shown(value, inner, unit, new)}"
-    comma = "," if last.comma is None else ""
-    return text[:end] + comma + text[end:place] + shown + text[place:]
+    return text[:end] + comma + text[end:place] + shown + after + text[place:]
 
 
 def _without(text: str, parent: Node, member: Member) -> str:

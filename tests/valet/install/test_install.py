@@ -123,6 +123,12 @@ def test_anothers_server_of_that_name_is_replaced_only_when_asked(tmp_path: Path
     assert ran.returncode == 0 and json.loads(file.read_text()) == json.loads(entries.vs_code(URL))
 
 
+def test_a_folder_that_is_not_there_is_no_project(tmp_path: Path) -> None:
+    ran = install(tmp_path, "cursor", "--url", URL, "--project", str(tmp_path / "mistyped"))
+    assert ran.returncode == 2 and "there is no folder" in ran.stderr
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_claude_code_writes_its_own_file_where_it_is_there(tmp_path: Path) -> None:
     """A program of that name that does what the real one does; the real one is not part of `make test`."""
     programs = tmp_path / "bin"

@@ -63,6 +63,13 @@ def test_it_is_put_in_and_taken_out_again(text: str) -> None:
         assert comment in once and comment in removed(once)
 
 
+@pytest.mark.parametrize("name", [name for name, text in ODD.items() if '"a":' in text])
+def test_beside_others_nothing_is_left_of_it(name: str) -> None:
+    """A blank at most, and no comma is missing that somebody had after their last entry."""
+    text = ODD[name]
+    assert re.sub(r"[ \t]", "", removed(added(text))) == re.sub(r"[ \t]", "", text)
+
+
 def test_what_it_looks_like_among_others() -> None:
     text = '{\n  "servers": {\n    "a": {"command": "x"} // of a\n  }\n}\n'
     assert added(text) == (
