@@ -287,6 +287,12 @@ def _rules(
             "PUBLIC_URL: give just scheme and host, such as https://valet.example.org",
         ),
         (
+            url.netloc != url.netloc.lower()
+            or url.netloc.endswith({"https": ":443", "http": ":80"}.get(url.scheme, " ")),
+            "PUBLIC_URL: write it as browsers say it, in lower case and without :443; programs compare each "
+            "letter",
+        ),
+        (
             url.scheme == "http" and not local,
             "PUBLIC_URL: use https; plain http is accepted only for 127.0.0.1",
         ),

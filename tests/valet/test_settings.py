@@ -43,6 +43,10 @@ def test_a_public_server_without_a_guest_list_refuses_to_start() -> None:
         "valet.example.org",
         "http://[::1",
         "https://valet.example.org:99999",
+        # Nobody would come in: browsers send neither in Host and Origin.
+        "https://valet.example.org:443",
+        "https://Valet.example.org",
+        "http://127.0.0.1:80",
     ],
 )
 def test_a_public_url_is_an_origin_and_nothing_else(url: str) -> None:
