@@ -294,6 +294,27 @@ def test_slow_heads_and_bodies_are_given_up_and_nobody_waits_for_them(porch: Por
     assert len(porch.workers.take()) == 1 and not porch.sidecar.take(), "no worker heard of them"
 
 
+def test_whoever_holds_every_connection_idle_shuts_nobody_out(tmp_path: Path) -> None:
+    """They ask nothing, so no limit counts them: they give way to who does."""
+    few = {
+        **SHORT,
+        "worker_connections 4096": "worker_connections 64",
+        "worker_processes 2": "worker_processes 1",
+    }
+    with (
+        upstreams(2) as (workers, sidecar),
+        Nginx(tmp_path, few, MCP_1=workers.address, CONNECT_1=sidecar.address) as nginx,
+        ExitStack() as stack,
+    ):
+        porch = Porch(nginx, workers, sidecar)
+        for _ in range(90):
+            line = stack.enter_context(Line(nginx, "127.0.0.60"))
+            line.send(porch.ask("GET /x HTTP/1.1"))
+            answer = line.answer()
+            assert answer is not None and answer.status == 200
+        assert [porch.post("/mcp", source="127.0.0.61").status for _ in range(5)] == [200] * 5
+
+
 def test_a_connection_that_says_nothing_before_tls_is_given_up(porch: Porch) -> None:
     with socket.create_connection((porch.nginx.host, porch.nginx.https_port), PATIENCE) as line:
         assert line.recv(1) == b""
