@@ -271,6 +271,14 @@ def _is_conninfo(url: SecretStr | None) -> bool:
     return True
 
 
+def _spelling_rule(url: SplitResult) -> tuple[bool, str]:
+    """Whether browsers would say it otherwise: nobody would come in by it."""
+    usual = {"https": ":443", "http": ":80"}.get(url.scheme, " ")
+    return url.netloc != url.netloc.lower() or url.netloc.endswith(usual), (
+        "PUBLIC_URL: write it as browsers say it, in lower case and without :443; each letter is compared"
+    )
+
+
 def _rules(
     settings: Settings, configured: Mapping[str, App], providers: tuple[Provider, ...]
 ) -> list[tuple[bool, str]]:
@@ -286,12 +294,7 @@ def _rules(
             url.scheme not in {"http", "https"} or not url.hostname or bool(extra),
             "PUBLIC_URL: give just scheme and host, such as https://valet.example.org",
         ),
-        (
-            url.netloc != url.netloc.lower()
-            or url.netloc.endswith({"https": ":443", "http": ":80"}.get(url.scheme, " ")),
-            "PUBLIC_URL: write it as browsers say it, in lower case and without :443; programs compare each "
-            "letter",
-        ),
+        _spelling_rule(url),
         (
             url.scheme == "http" and not local,
             "PUBLIC_URL: use https; plain http is accepted only for 127.0.0.1",
