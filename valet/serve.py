@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,7 @@ from valet.ops import Ops, answering
 from valet.roles import too_much
 from valet.settings import Settings
 from valet.tracing import traced
+from valet.watchdog import watched
 from vault.rings.choose import path_of
 from vault.store.meta import Mode
 from vault.store.migrate import migrate, require_current
@@ -118,7 +119,8 @@ async def _serve(
         try:
             announce = partial(_announce, at, house, ready)
             server = _Server(house.app, announce, house.rest, at.settings.drain_seconds)
-            async with guarded(database):
+            # One door beside others is run by something that starts it anew; a person's own Valet is not.
+            async with guarded(database), watched() if at.alone else nullcontext():
                 await server.serve(sockets=[listening])
         finally:
             if not at.alone:
