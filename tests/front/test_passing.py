@@ -43,8 +43,8 @@ def small(tmp_path: Path) -> Iterator[Porch]:
         "zone=calls:10m rate=200r/s": "zone=calls:10m rate=1r/m",
         "zone=pages:10m rate=100r/s": "zone=pages:10m rate=1r/m",
         "zone=calls burst=1000 nodelay": "zone=calls burst=3 nodelay",
-        "limit_conn open 300": "limit_conn open 2",
-        "limit_conn open 200": "limit_conn open 2",
+        "limit_conn open_calls 300": "limit_conn open_calls 2",
+        "limit_conn open_pages 200": "limit_conn open_pages 2",
     }
     with (
         upstreams(2) as (workers, sidecar),
@@ -187,6 +187,28 @@ def test_so_many_at_once_of_one_address(small: Porch) -> None:
         answers = [line.answer() for line in held]
         assert [answer.status for answer in answers if answer is not None] == [200, 200]
     assert small.get("/x", source="127.0.0.31").status == 200
+
+
+def test_calls_that_wait_hold_up_no_token_and_no_file_of_the_same_address(small: Porch) -> None:
+    """A chat service calls, renews tokens and fetches files from one address: each has its own number."""
+    hold = threading.Event()
+
+    def wait(received: Received, line: socket.socket) -> None:
+        assert hold.wait(PATIENCE)
+        line.sendall(OK)
+
+    small.workers.respond = wait
+    with ExitStack() as stack:
+        for _ in range(2):
+            line = stack.enter_context(Line(small.nginx, "127.0.0.32"))
+            line.send(small.ask("POST /mcp HTTP/1.1", "Content-Length: 2", body=b"{}"))
+        small.workers.expect(2)
+        try:
+            assert small.post("/mcp", source="127.0.0.32").status == 429
+            for path in ("/token", "/files/x"):
+                assert small.post(path, source="127.0.0.32").status == 200, path
+        finally:
+            hold.set()
 
 
 def test_a_whole_chat_service_calls_from_one_address(porch: Porch) -> None:
