@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,13 @@ def test_every_volume_is_explained() -> None:
     named = set(re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\| (`[a-z].*?) \|", PAGE, re.MULTILINE))))
     assert named == {s for name in SERVICES for s, _ in volumes(name).values() if "/" not in s}
     assert "**It has to outlive the container**" in PAGE
+
+
+def test_git_sees_no_backup_key_ring_or_certificate_that_the_page_has_one_put_beside_the_file() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    words = [word for each in commands(ROOT / "docs/setup.md") for word in each]
+    beside = {word.split(":")[0] for word in words if word.startswith("./")}
+    assert {"./backups", "./keyring-backups", "./keyring.json", "./valet.pem"} <= beside
+    for name in beside:
+        path = name.removeprefix(".")
+        assert any(fnmatch(path, each) or f"{path}/" == each for each in ignored), name
