@@ -79,14 +79,27 @@ def password(path: Path) -> str:
 
 
 def write(path: Path, value: str, user: int, group: int | None = None, mode: int = 0o400) -> None:
-    """A file with that value, whole or not at all, that only `user` reads, and `group` where one is given."""
+    """A file with that value that only `user` reads, and `group` where one is given.
+
+    It is whole or not there, also after a power failure.
+    """
     part = path.with_name(f".{path.name}")
     part.unlink(missing_ok=True)
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w", encoding="utf-8") as file:
         file.write(value)
+        file.flush()
+        os.fsync(file.fileno())
     os.chown(part, user, user if group is None else group)
     part.chmod(mode)
+    put(part, path)
+
+
+def put(part: Path, path: Path) -> None:
+    """Give a file that is on disk its name there."""
     part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def restore_ring(given: Path) -> None:
@@ -104,8 +117,10 @@ def restore_ring(given: Path) -> None:
     part.unlink(missing_ok=True)
     with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as to, given.open("rb") as of:
         shutil.copyfileobj(of, to)
+        to.flush()
+        os.fsync(to.fileno())
     os.chown(part, VALET, VALET)
-    part.replace(ring)
+    put(part, ring)
     print("key ring  is in place")
     print("next      see that it opens the database: docker compose run --rm prepare valet keys verify")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import ssl
@@ -135,6 +136,22 @@ def test_a_second_start_changes_no_password_and_no_ring(site: Site) -> None:
     site.once("prepare")
     assert (*passwords(site), (site.volume("keyring") / "keyring.json").read_bytes()) == before
     assert asked(site, "/healthz").status_code == 200
+
+
+def test_a_password_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power failure would leave an empty file, and a database that nobody can log in to."""
+    script, path = runpy.run_path(str(ROOT / "deploy/compose/init.py")), tmp_path / "owner"
+    synced: list[object] = []
+
+    def fsync(fd: int) -> None:
+        seen = os.fstat(fd)
+        synced.append(path.exists() if stat.S_ISDIR(seen.st_mode) else (seen.st_size, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    script["write"](path, "a password", os.getuid(), os.getgid())
+    assert path.read_text() == "a password" and synced == [(10, False), True]
 
 
 @pytest.mark.parametrize(
