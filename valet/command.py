@@ -23,8 +23,11 @@ def main() -> None:
             else:
                 start.door(start.DOORS[name])
         case _:
+            gc.disable()
             from valet.cli import main as whole
 
+            gc.freeze()
+            gc.enable()
             whole()
 
 

@@ -16,8 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 from dotenv import dotenv_values
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connect.address import Proxies
 from connect.admission import Guests
@@ -39,10 +38,10 @@ class SettingsError(Exception):
         self.faults = faults
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The settings, in the words of `.env.example`."""
 
-    model_config = SettingsConfigDict(extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
     public_url: str = Field(f"http://127.0.0.1:{DEFAULT_PORT}", alias="PUBLIC_URL")
     host: str = Field("127.0.0.1", alias="VALET_HOST")
