@@ -210,6 +210,7 @@ def stand(people: int) -> Iterator[Stand]:
     """A database with so many people in it, and the upstream."""
     folder = Path(tempfile.mkdtemp(prefix="valet-bench-"))
     folder.chmod(0o755)
+    os.environ["VALET_TEST_COLD"] = "1"  # each process starts by itself, as it does in production
     os.sched_setaffinity(0, {OTHER})  # PostgreSQL and the rest inherit it; who is measured gets its own
     with ExitStack() as stack:
         stack.callback(os.sched_setaffinity, 0, set(CORES))
