@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from valet.install.text import NotEdited
 
 _LARGEST = 20_000_000
+_ABANDONED = 60.0
 _BOM = "\ufeff"
 
 
@@ -71,26 +74,44 @@ def _read(real: Path) -> tuple[bytes, os.stat_result | None]:
 
 
 def _back_up(real: Path, raw: bytes, seen: os.stat_result, now: datetime) -> Path:
-    """A copy beside it that never replaces an older one."""
+    """A copy beside it that never replaces an older one, and has its name once it is whole."""
     base = f"{real.name}.{now:%Y-%m-%d-%H%M%S}"
-    for number in range(1, 1000):
-        backup = real.with_name(f"{base}.bak" if number == 1 else f"{base}-{number}.bak")
-        try:
-            _write(backup, raw, seen)
-        except FileExistsError:
-            continue
-        return backup
+    with _drafted(real, raw, seen) as draft:
+        for number in range(1, 1000):
+            backup = real.with_name(f"{base}.bak" if number == 1 else f"{base}-{number}.bak")
+            try:
+                os.close(os.open(backup, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            except FileExistsError:
+                continue
+            draft.replace(backup)
+            return backup
     raise NotEdited("there are too many backups beside it")
 
 
 def _replace(real: Path, content: bytes, like: os.stat_result | None) -> None:
+    with _drafted(real, content, like) as draft:
+        draft.replace(real)
+
+
+@contextmanager
+def _drafted(real: Path, content: bytes, like: os.stat_result | None) -> Iterator[Path]:
+    """`content` in a file beside `real`, on disk, until the end of the block."""
+    _sweep(real)
     draft = real.with_name(f".{real.name}.{secrets.token_hex(8)}")
     try:
         _write(draft, content, like)
-        draft.replace(real)
+        yield draft
     finally:
         with suppress(FileNotFoundError):  # it has its name now
             draft.unlink()
+
+
+def _sweep(real: Path) -> None:
+    """Remove what was left by somebody who was killed: a draft that is at work is seconds old."""
+    for draft in real.parent.glob(f".{glob.escape(real.name)}.{'[0-9a-f]' * 16}"):
+        with suppress(OSError):
+            if time.time() - draft.lstat().st_mtime > _ABANDONED:
+                draft.unlink()
 
 
 def _write(path: Path, content: bytes, like: os.stat_result | None) -> None:

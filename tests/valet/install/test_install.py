@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -194,3 +195,28 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         odd.chmod(0)
         with pytest.raises(NotEdited):
             edit(odd, str.upper)
+
+
+def test_a_backup_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills up while it is written."""
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    file = tmp_path / "mcp.json"
+    file.write_text("{}")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(NotEdited, match="No space left"):
+        edit(file, lambda text: "changed")
+    assert [path.name for path in tmp_path.iterdir()] == ["mcp.json"] and file.read_text() == "{}"
+
+
+def test_what_somebody_left_who_was_killed_is_removed_and_what_is_at_work_is_not(tmp_path: Path) -> None:
+    file, left, at_work = (
+        tmp_path / name for name in ("mcp.json", f".mcp.json.{'a' * 16}", f".mcp.json.{'b' * 16}")
+    )
+    for path in (file, left, at_work):
+        path.write_text("{}")
+    os.utime(left, (0, 0))
+    assert edit(file, lambda text: "changed") is not None
+    assert not left.exists() and at_work.exists() and file.read_text() == "changed"
