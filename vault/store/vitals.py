@@ -18,6 +18,8 @@ from vault.store.roles import Rights, rights_on
 
 _LATEST = 50_000
 """So many of the latest rows of the audit are looked through: there is no index by time."""
+_LOOKS = 20
+"""So often is looked again before a pooler is taken for one that shares no process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,15 @@ def way(url: str) -> Way:
         psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None) as one,
         psycopg.connect(url, autocommit=True, connect_timeout=5, prepare_threshold=None) as other,
     ):
-        first = _process(one)
-        with other.transaction():
-            second = _process(other)
-        return Way(rights_on(one), first != one.info.backend_pid, first == second)
+        pooled = (first := _process(one)) != one.info.backend_pid
+        firsts, seconds = {first}, {_process(other)}
+        # Somebody else's transaction may have taken the process between our two looks.
+        for _ in range(_LOOKS if pooled else 0):
+            if firsts & seconds:
+                break
+            firsts.add(_process(one))
+            seconds.add(_process(other))
+        return Way(rights_on(one), pooled, bool(firsts & seconds))
 
 
 def _process(link: psycopg.Connection) -> int:
