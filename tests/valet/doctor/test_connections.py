@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support.doors import ROOT
+from tests.support import warm
 from tests.valet.doctor.conftest import CANARIES, Site
 from vault.ids import new_id
 
 
 def connections(site: Site, *arguments: str) -> str:
-    ran = subprocess.run(
-        [sys.executable, "-m", "valet", "connections", *arguments],
-        cwd=site.folder, env={**site.environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    ran = warm.run(["-m", "valet", "connections", *arguments], cwd=site.folder, env=site.environment)
     assert ran.returncode == 0, ran.stderr
     assert not any(canary in ran.stdout + ran.stderr for canary in CANARIES)
     return ran.stdout

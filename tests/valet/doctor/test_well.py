@@ -5,22 +5,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.doors import ROOT, run
+from tests.support import warm
+from tests.support.doors import run
 from tests.valet.doctor.conftest import CANARIES, Site, look
 from valet.doctor.chart import EXAMINATIONS
 
 
 def doctor(site: Site, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    environment = {**site.environment, **changes, "PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"]}
-    ran = subprocess.run(
-        [sys.executable, "-m", "valet", "doctor", *arguments],
-        cwd=site.folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    environment = {**site.environment, **changes, "HOME": os.environ["HOME"]}
+    ran = warm.run(["-m", "valet", "doctor", *arguments], cwd=site.folder, env=environment)
     assert not any(canary in ran.stdout + ran.stderr for canary in CANARIES)
     return ran
 

@@ -7,12 +7,11 @@ import json
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.doors import ROOT
+from tests.support import warm
 from valet import entries
 from valet.install.file import edit
 from valet.install.programs import PROGRAMS, Machine
@@ -25,14 +24,10 @@ NAMED = {each.name: each for each in PROGRAMS}
 def install(home: Path, *arguments: str, path: str = "") -> subprocess.CompletedProcess[str]:
     environment = {
         "HOME": str(home),
-        "PYTHONPATH": str(ROOT),
         "PATH": path or "/usr/bin:/bin",
         "LANG": "C.UTF-8",
     }
-    return subprocess.run(
-        [sys.executable, "-m", "valet", "install", *arguments],
-        cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    return warm.run(["-m", "valet", "install", *arguments], cwd=home, env=environment)
 
 
 @pytest.mark.parametrize(
