@@ -58,9 +58,9 @@ class _Backend(httpcore2.AnyIOBackend):
 class _Pool(httpx2.AsyncHTTPTransport):
     """httpx2's transport over a pool with that backend; of the environment it takes nothing."""
 
-    def __init__(self, limits: httpx2.Limits) -> None:
+    def __init__(self, limits: httpx2.Limits, believed: ssl.SSLContext | None) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            ssl_context=believed or httpx2.create_ssl_context(trust_env=False),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
@@ -70,6 +70,9 @@ class _Pool(httpx2.AsyncHTTPTransport):
         )
 
 
-def pooled(limits: httpx2.Limits) -> httpx2.AsyncBaseTransport:
-    """HTTP/1.1 to any host, certificates checked, over at most so many connections."""
-    return _Pool(limits)
+def pooled(limits: httpx2.Limits, believed: ssl.SSLContext | None = None) -> httpx2.AsyncBaseTransport:
+    """HTTP/1.1 to any host, over at most so many connections.
+
+    `believed`: whose certificates are; without it those of the public authorities.
+    """
+    return _Pool(limits, believed)
