@@ -1,6 +1,7 @@
 """The ASGI app for exactly `/mcp`, from the outside in:
 
-    CORS → Host and Origin → bearer check → bucket → one JSON POST → session id → 403 challenge → the SDK
+    hearing → CORS → Host and Origin → bearer check → bucket → one JSON POST → session id → 403 challenge
+    → the SDK
 
 Stateless and JSON only: any worker can serve any request, and a restart loses nothing.
 """
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from mcp_server.bearer import Bearer
 from mcp_server.buckets import Throttle
 from mcp_server.challenge import Challenge
-from mcp_server.door import MAX_BODY, Door, Intake, is_loopback, security
+from mcp_server.door import MAX_BODY, Door, Hearing, Intake, is_loopback, security
 from mcp_server.house import House
 from mcp_server.ladder import Ladder
 from mcp_server.server import ValetServer
@@ -73,7 +74,7 @@ def build(house: House, toolbox: Toolbox | None = None, kind: type[ValetServer] 
     app = Throttle(app, house.buckets, house.witness)
     app = Bearer(app, house)
     app = Door(app, settings)
-    return McpApp(server, _cors(app, house))
+    return McpApp(server, Hearing(_cors(app, house)))
 
 
 def _cors(app: ASGIApp, house: House) -> ASGIApp:

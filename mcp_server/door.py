@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
@@ -59,6 +62,54 @@ def _foreign(status: int) -> Response:
     if status == 403:
         return refuse(403, "origin_not_allowed", "Pages of this origin may not call this server.")
     return refuse(status, "host_not_allowed", "This server does not answer under that host name.")
+
+
+class Hearing:
+    """ASGI: nothing is answered before the body has come: who answers and hangs up meanwhile is not heard.
+
+    The rest of it would meet a closed connection, and a proxy would say 502 where 401 or 429 was the answer.
+    Behind nginx a body is there as a whole; without it a few slow ones are waited for, and not for long.
+    """
+
+    def __init__(self, app: ASGIApp, *, seconds: float = 10.0, at_once: int = 32) -> None:
+        self._app = app
+        self._seconds = seconds
+        self._at_once = at_once
+        self._waiting = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        more = True
+
+        async def heard() -> Message:
+            nonlocal more
+            message = await receive()
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        async def rest() -> None:
+            size = 0
+            while more and size <= MAX_BODY:
+                size += len((await heard()).get("body", b""))
+
+        async def answered(message: Message) -> None:
+            # Who waits to be told to go on has sent nothing, and is not told (RFC 9110, 10.1.1).
+            if message["type"] == "http.response.start" and more and "expect" not in Headers(scope=scope):
+                await self._wait(rest)
+            await send(message)
+
+        await self._app(scope, heard, answered)
+
+    async def _wait(self, rest: Callable[[], Awaitable[None]]) -> None:
+        if self._waiting >= self._at_once:
+            return
+        self._waiting += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await rest()
+        finally:
+            self._waiting -= 1
 
 
 class Intake:
