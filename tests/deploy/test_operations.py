@@ -205,6 +205,8 @@ class Told:
 
     def _compose(self, words: list[str], terminal: Terminal) -> None:
         verb, *rest = [each for each in words if not each.startswith("--")]
+        if verb == "run" and "--entrypoint" in words:  # what follows it is a program
+            rest[:2] = reversed(rest[:2])
         assert verb in {"exec", "ps", "restart", "run", "up"} and set(rest[:1]) <= self._services, words
         if verb == "exec":
             rest = rest[1:]
