@@ -13,8 +13,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from mcp.server.mcpserver.resolve import build_resolver_plans, find_resolved_parameters
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.context_injection import find_context_parameter
 from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata, StrictJsonSchema
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, ToolAnnotations
 from pydantic import BaseModel, ConfigDict, create_model
 
 from mcp_server.schema import flat, lean
@@ -46,15 +47,16 @@ def make(
 ) -> Tool:
     """The tool: unknown arguments refused, both schemas stripped of generated noise.
 
-    The function returns `Annotated[CallToolResult, Model]`, or a bare `CallToolResult` where nothing is said
-    of its content. Raises TypeError for one that returns anything else, or that has an argument which the
-    model of the arguments can't have.
+    The function returns `Annotated[CallToolResult, Model]`, or a bare `CallToolResult`, also with a question
+    beside it, where nothing is said of its content. Raises TypeError for one that returns anything else, or
+    that has an argument which the model of the arguments can't have.
     """
     hints = get_type_hints(function, include_extras=True)
     # As read: whoever looks at them next, the SDK among them, need not evaluate them again.
     function.__annotations__ = hints
     resolved = find_resolved_parameters(function)
-    arguments = _arguments(function, hints, set(resolved))
+    context = find_context_parameter(function)
+    arguments = _arguments(function, hints, {*resolved, context})
     model = _content(function, hints["return"])
     said = flat(lean(model.model_json_schema(schema_generator=Schemas))) if model is not None else None
     return Tool(
@@ -65,6 +67,7 @@ def make(
         parameters=flat(lean(arguments.model_json_schema(schema_generator=Schemas))),
         fn_metadata=FuncMetadata(arg_model=arguments, output_schema=said, output_model=model),
         is_async=True,
+        context_kwarg=context,
         resolved_params=resolved,
         resolver_plans=build_resolver_plans(resolved, set(arguments.model_fields)),
         annotations=annotations,
@@ -72,7 +75,9 @@ def make(
     )
 
 
-def _arguments(function: Callable[..., Any], hints: dict[str, Any], injected: set[str]) -> type[Arguments]:
+def _arguments(
+    function: Callable[..., Any], hints: dict[str, Any], injected: set[str | None]
+) -> type[Arguments]:
     """The model of what a caller says: every parameter that is not injected."""
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -87,7 +92,8 @@ def _arguments(function: Callable[..., Any], hints: dict[str, Any], injected: se
 
 def _content(function: Callable[..., Any], returned: Any) -> type[BaseModel] | None:
     """The model of the structured content, which is the second word of the hint."""
-    if returned is CallToolResult:
+    # A question to the person first (InputRequiredResult, 2026-07-28) has no content of the tool's either.
+    if set(get_args(returned) or (returned,)) <= {CallToolResult, InputRequiredResult}:
         return None
     if get_origin(returned) is Annotated:
         result, *others = get_args(returned)
