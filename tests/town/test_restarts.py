@@ -71,8 +71,17 @@ async def test_the_next_release_is_rolled_out_and_one_worker_set_back_without_a_
             link.execute("UPDATE schema_migrations SET needs = 0")
 
 
+async def both_serve(town: Town, load: Load) -> None:
+    """Call until each worker has answered: one that was started anew is left alone by nginx for a while."""
+    since, everybody = len(town.served()), {worker.address for worker in town.workers}
+    async with asyncio.timeout(60):
+        while not everybody <= {row["worker"] for row in town.served(since)}:
+            assert await load.call(load.chats[0]) == "ok"
+
+
 async def test_a_worker_that_is_killed_loses_only_what_it_had_in_flight(town: Town) -> None:
     async with crowd(town) as load:
+        await both_serve(town, load)
         since = len(town.served())
         town.emulator.fault(PLAYBACK, "hang", times=len(load.chats))
         flying = [asyncio.create_task(load.call(chat)) for chat in load.chats]

@@ -13,7 +13,8 @@ from tests.valet.figures import DOCUMENT, Figure
 from valet.assembly import assemble
 from valet.settings import load
 
-ROLES = {"valet_app", "valet_owner", "valet_restoring", "valet_database"}
+NAMES = {"valet_app", "valet_owner", "valet_restoring", "valet_database", "valet_inside", "valet_outside"}
+"""Roles, databases and networks, which begin like a figure."""
 """Names of databases, roles and volumes, which begin as figures do."""
 
 
@@ -48,4 +49,4 @@ def test_what_the_runbooks_name_is_in_the_table() -> None:
     known = {name for figure in Figure.documented() for name in (figure.name, *figure.series)}
     for path in sorted(DOCUMENT.parent.glob("*.md")):
         for name in re.findall(r"`(valet_\w+)(?:\{[^`]*\})?`", path.read_text(encoding="utf-8")):
-            assert name in known | ROLES, f"{path.name} names {name}"
+            assert name in known | NAMES, f"{path.name} names {name}"

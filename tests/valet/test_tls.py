@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from tests.support.doors import run
-from valet.speech import NotDone
+from valet.refusal import NotDone
 from valet.tls import LIFE, RENEWAL, Pair, ensure
 
 NOW = datetime.now(UTC)
