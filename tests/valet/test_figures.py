@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
 from prometheus_client import generate_latest
 from pydantic import SecretStr
 
@@ -13,9 +14,10 @@ from tests.valet.figures import DOCUMENT, Figure
 from valet.assembly import assemble
 from valet.settings import load
 
-NAMES = {"valet_app", "valet_owner", "valet_restoring", "valet_database", "valet_inside", "valet_outside"}
-"""Roles, databases and networks, which begin like a figure."""
-"""Names of databases, roles and volumes, which begin as figures do."""
+ROLES = {"valet_app", "valet_owner", "valet_restoring", "valet_database"}
+COMPOSE = yaml.safe_load((DOCUMENT.parents[1] / "compose.yaml").read_text(encoding="utf-8"))
+NAMES = ROLES | {f"valet_{name}" for kind in ("networks", "volumes") for name in COMPOSE[kind]}
+"""Roles, databases, networks and volumes, which begin like a figure."""
 
 
 async def test_the_table_of_figures_is_what_a_process_exports(
