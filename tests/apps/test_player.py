@@ -127,6 +127,8 @@ async def test_what_spotify_forbids_of_repeat_is_left_out_of_the_round(chat: Cha
     deck.state["disallows"] = ["toggling_repeat_context"]
     await ready(chat, deck)
     await chat.button("Repeat: off").click()
+    # The button says what was asked for before it is done.
+    await chat.calls_reach(1, COMMAND)
     await expect(chat.button("Repeat: this one")).to_be_enabled()
     assert deck.state["repeat"] == "track"
 
