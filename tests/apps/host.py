@@ -236,6 +236,14 @@ class Chat:
                     await self.view.evaluate("pass(0)")
         await self.request("ping")
 
+    async def opened_are(self, *urls: str) -> None:
+        """Wait until the view has asked for that many pages; they have to be these, and no other."""
+        async with asyncio.timeout(60):
+            while len(self.opened) < len(urls):
+                await asyncio.sleep(0.01)
+        await self.request("ping")
+        assert self.opened == list(urls)
+
     async def until(self, expression: str) -> None:
         """Wait until that is so in the view."""
         async with asyncio.timeout(60):

@@ -127,7 +127,7 @@ async def test_the_keyboard_alone_reaches_and_works_everything(chat: Chat, deck:
     await chat.at("#title a").focus()
     await chat.page.keyboard.press("Enter")
     await chat.request("ping")
-    assert chat.opened == [deck.state["item"]["url"]]
+    await chat.opened_are(deck.state["item"]["url"])
 
 
 async def test_what_has_no_name_length_or_link_leaves_no_hole(chat: Chat, deck: Deck) -> None:

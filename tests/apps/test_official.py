@@ -25,7 +25,7 @@ async def test_the_player_in_an_official_host(chat: Chat, deck: Deck) -> None:
     await chat.at("#title a").click()
     await chat.page.evaluate("themed('dark')")
     await expect(chat.at("#card")).to_have_css("background-color", "rgb(33, 29, 23)")
-    assert chat.opened == [deck.state["item"]["url"]]
+    await chat.opened_are(deck.state["item"]["url"])
     height = await chat.view.evaluate("document.body.getBoundingClientRect().height")
     await chat.until(f"Math.abs(innerHeight - {height}) <= 1")
     assert (await chat.request("ui/resource-teardown"))["result"] == {}
@@ -39,4 +39,4 @@ async def test_connecting_in_an_official_host(chat: Chat, deck: Deck) -> None:
     await expect(chat.at("#title")).to_have_text("Despacito")
     await chat.show("connect.html", WAITING, host="official")
     await expect(chat.at("h1")).to_have_text("Connect Spotify")
-    assert chat.opened == [CONNECT_URL]
+    await chat.opened_are(CONNECT_URL)

@@ -280,7 +280,9 @@ async def test_an_outage_is_a_pause_and_no_alarm_and_nobody_is_rekeyed(
         with pytest.raises(KeysAway, match="AccessDeniedException") as caught:
             await attempt
         assert isinstance(caught.value, Busy) and caught.value.retry_after > 0
-    assert not [sample for metric in metrics.collect() for sample in metric.samples if sample.value]
+    # When a series began is a sample too, where nobody has switched that off for the process.
+    samples = [sample for metric in metrics.collect() for sample in metric.samples]
+    assert not [each for each in samples if each.value and not each.name.endswith("_created")]
     ring._clients = real  # type: ignore[attr-defined]
     assert access(await vault.credential(owner, "spotify")) == "access-1"
     await vault.close()

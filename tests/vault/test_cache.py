@@ -196,7 +196,9 @@ async def test_a_key_at_hand_is_not_asked_for_again(
         await cache.ready(wrapped)
     ring.fault = NotHeld("where")
     assert not await cache.ready(wrapped) and not await cache.ready(None)
-    assert not [sample for metric in metrics.collect() for sample in metric.samples if sample.value]
+    # When a series began is a sample too, where nobody has switched that off for the process.
+    samples = [sample for metric in metrics.collect() for sample in metric.samples]
+    assert not [each for each in samples if each.value and not each.name.endswith("_created")]
 
 
 async def test_a_lasting_key_is_its_holders(cache: DekCache, ring: Ring, clock: Clock) -> None:
