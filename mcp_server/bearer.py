@@ -24,7 +24,7 @@ from vault.errors import Busy
 from vault.opaque import digest
 
 if TYPE_CHECKING:
-    from vault.store.tokens import Principal
+    from vault.store.callers import Caller, Principal
 
 _log = structlog.get_logger(__name__)
 _CREDENTIALS = re.compile(rb"bearer +([A-Za-z0-9\-._~+/]{1,512}=*) *", re.IGNORECASE)
@@ -49,25 +49,30 @@ class Bearer:
             return await self._unauthorized("invalid_token")(scope, receive, send)
         token_hash = digest(found[1].decode())
         try:
-            principal = await self._principal(token_hash)
+            caller = await self._caller(token_hash)
         except Busy as busy:
             return await _away(busy)(scope, receive, send)
-        if principal is None:
+        if caller is None:
             return await self._unauthorized("invalid_token")(scope, receive, send)
-        Call(principal, recheck=lambda: self._principal(token_hash)).attach(scope)
+        principal = caller.principal
+        Call(principal, recheck=lambda: self._principal(token_hash), held=caller.connections).attach(scope)
         scope["user"] = AuthenticatedUser(self._identity(principal))
         scope["auth"] = AuthCredentials(sorted(principal.scopes))
         return await self._app(scope, receive, send)
 
-    async def _principal(self, token_hash: bytes) -> Principal | None:
-        """Whom the token speaks for, if it was issued for this server (RFC 8707, MCP token audience)."""
-        principal = await self._house.tokens.check(token_hash)
-        if principal is None or principal.resource != self._house.resource:
-            reason = "unknown" if principal is None else "audience"
+    async def _caller(self, token_hash: bytes) -> Caller | None:
+        """Who comes with the token, if it was issued for this server (RFC 8707, MCP token audience)."""
+        caller = await self._house.tokens.look(token_hash)
+        if caller is None or caller.principal.resource != self._house.resource:
+            reason = "unknown" if caller is None else "audience"
             _log.info("bearer_refused", reason=reason)
             self._deny(reason)
             return None
-        return principal
+        return caller
+
+    async def _principal(self, token_hash: bytes) -> Principal | None:
+        caller = await self._caller(token_hash)
+        return None if caller is None else caller.principal
 
     def _deny(self, reason: str) -> None:
         self._house.witness.note("bearer_refused", outcome="refused", detail=reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,13 @@ from starlette.types import Scope
 
 if TYPE_CHECKING:
     from mcp_server.toolbox import Spec
-    from vault.store.tokens import Principal
+    from vault.store.callers import Principal
+    from vault.store.leases import SealedConnection
 
 _KEY = "valet.call"
 _MODERN = "2026-07-28"
+_FRESH = 1.0
+"""Seconds for which a row counts as just read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,8 @@ class Call:
     what this call asked them for. `connection`: the account that a credential was handed out for, or that was
     ended; `ending`: its permission ends before long, and its person may have to be told. Of a tool that
     asks: `name`, and `exact` for its checked arguments; `agreed` is the mark of what its person has said yes
-    to, in this very request. `ended`: the tool that was called, and what came of it.
+    to, in this very request. `held`: the person's default connections, by provider, as they were read with
+    the token at `seen` on the monotonic clock. `ended`: the tool that was called, and what came of it.
     """
 
     principal: Principal
@@ -74,6 +79,14 @@ class Call:
     exact: Callable[[], Any] = field(default=dict, repr=False)
     agreed: bytes = field(default=b"", repr=False)
     body: bytes = field(default=b"", repr=False)
+    held: Mapping[str, SealedConnection] = field(default_factory=dict, repr=False)
+    seen: float = field(default_factory=time.monotonic)
+
+    def just_read(self, provider: str) -> SealedConnection | None:
+        """The person's default connection to it, unless it was read a while ago: a body may come slowly, and
+        a person may do something in their browser meanwhile.
+        """
+        return self.held.get(provider) if time.monotonic() - self.seen < _FRESH else None
 
     def attach(self, scope: Scope) -> None:
         """Make this the request's call, also for whoever records the request."""

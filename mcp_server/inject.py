@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
+from mcp.server.elicitation import AcceptedElicitation
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Resolve
 from pydantic import Field
@@ -27,7 +28,11 @@ from mcp_server.sentences import title_of
 from providers.base import Credential, CredentialSource, ScopeMissing
 from providers.http import Http
 from vault.errors import NotConnected
-from vault.store.tokens import Principal
+from vault.store.callers import Principal
+
+OUTCOME = AcceptedElicitation[Any]
+"""What the SDK wraps whatever a resolver gives in. Held, because pydantic forgets such a class once nobody
+holds it, and the SDK would have it made anew every few calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,8 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
     if label is not None and not label.isprintable():
         raise Refusal("invalid_argument", "`account` holds characters that no label has.")
     try:
-        latest = await vault.credential(owner, provider, label)
+        read = call.just_read(provider) if label is None else None
+        latest = await vault.credential(owner, provider, label, read=read)
     except NotConnected:
         await _name_the_others(context, provider, label)
         raise

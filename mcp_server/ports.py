@@ -11,26 +11,38 @@ from vault.approvals import Preview
 from vault.audit.events import Event
 from vault.revocation import Ended
 from vault.store.approvals import Decision, Deed
+from vault.store.callers import Caller
 from vault.store.connections import Connection
+from vault.store.leases import SealedConnection
 from vault.store.standings import Ending
-from vault.store.tokens import Principal
 from vault.transfers import Offered
 
 
 class TokenCheck(Protocol):
-    """Who a bearer token speaks for."""
+    """Who comes with a bearer token."""
 
-    async def check(self, token_hash: bytes) -> Principal | None:
-        """The principal of a live token, or None. Raises Busy when the database is away."""
+    async def look(self, token_hash: bytes) -> Caller | None:
+        """Whom a live token speaks for and their default connections, or None. Raises Busy when the database
+        is away.
+        """
 
 
 class Secrets(Protocol):
     """The part of the vault that tools use; every call names the owner."""
 
     async def credential(
-        self, owner: UUID, provider: str, label: str | None = None, *, refused: int | None = None
+        self,
+        owner: UUID,
+        provider: str,
+        label: str | None = None,
+        *,
+        refused: int | None = None,
+        read: SealedConnection | None = None,
     ) -> Credential:
-        """A live access token. Raises NotConnected, ConnectionExpired, Busy, Sealed, ProviderError."""
+        """A live access token. `read` is the owner's default connection as it was read a moment ago.
+
+        Raises NotConnected, ConnectionExpired, Busy, Sealed, ProviderError.
+        """
 
     async def list(self, owner: UUID) -> Sequence[Connection]:
         """The owner's connections, oldest first."""

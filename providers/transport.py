@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Collection
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Collection
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -106,14 +105,13 @@ class Transport:
         """An opened answer, read and closed. Raises httpx2.TransportError, Oversized among them."""
         cap = self._max_body if most is None else most
         body = bytearray()
-        # What is not packed comes as it is: the stream itself, without the layers that would unpack it.
-        packed = "content-encoding" in response.headers
-        chunks = response.aiter_bytes() if packed else _plain(response)
-        async with aclosing(chunks):
-            async for chunk in chunks:
+        try:
+            async for chunk in _chunks(response):
                 body += chunk
                 if len(body) > cap:
                     raise Oversized("the answer is too large", request=request)
+        finally:
+            await response.aclose()
         headers = [(name, value) for name, value in response.headers.raw if name.lower() not in _REWRITTEN]
         return httpx2.Response(response.status_code, headers=headers, content=bytes(body))
 
@@ -142,15 +140,13 @@ class Transport:
         await self.aclose()
 
 
-async def _plain(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """The body as the wire brings it; whatever ends it, the response is closed."""
+def _chunks(response: httpx2.Response) -> AsyncIterable[bytes]:
+    """The body, unpacked. What is not packed comes as it is, without the layers that would unpack it."""
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
     stream = response.stream
     assert isinstance(stream, httpx2.AsyncByteStream)
-    try:
-        async for chunk in stream:
-            yield chunk
-    finally:
-        await response.aclose()
+    return stream
 
 
 class Exchange(httpx2.AsyncBaseTransport):

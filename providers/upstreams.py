@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from providers.spans import Spans
+from providers.spans import Attributes, Span, Spans
 
 log = structlog.get_logger(__name__)
 
@@ -21,11 +21,34 @@ SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0)
 """Borders of the histogram's buckets."""
 
 
-@dataclass(slots=True)
 class Exchange:
-    """One request; whoever sent it sets the status of the answer, if one came."""
+    """Around one request; whoever sends it sets the status of the answer, if one came.
 
-    status: int | None = None
+    Written out, because the generator of a context manager would cost more than what is done here.
+    """
+
+    __slots__ = ("_began", "_operation", "_over", "_provider", "_span", "status")
+
+    def __init__(
+        self, over: Callable[[str, str, int | None, float], str], provider: str, operation: str, span: Span
+    ) -> None:
+        self.status: int | None = None
+        self._over, self._provider, self._operation, self._span = over, provider, operation, span
+
+    def __enter__(self) -> Self:
+        self._span.__enter__()
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        word = self._over(self._provider, self._operation, self.status, time.perf_counter() - self._began)
+        if self.status is not None:
+            self._span.set("http.response.status_code", self.status)
+        if word not in {"ok", "not_found"}:
+            self._span.fail(word)
+        self._span.__exit__(kind, error, trace)
 
 
 class Upstreams:
@@ -48,34 +71,29 @@ class Upstreams:
             registry=registry,
         )
 
-    @contextmanager
-    def sent(self, provider: str, operation: str, method: str) -> Iterator[Exchange]:
-        """Around one request. Raises what the block raises."""
-        exchange, began = Exchange(), time.perf_counter()
-        attributes = {
+    def sent(self, provider: str, operation: str, method: str) -> Exchange:
+        """For one request: enter it, set its status, leave it."""
+        attributes: Attributes = {
             "valet.provider": provider,
             "valet.operation": operation,
             "http.request.method": method,
         }
-        with self._spans(f"{provider} {operation}", attributes, client=True) as span:  # type: ignore[arg-type]
-            try:
-                yield exchange
-            finally:
-                taken = time.perf_counter() - began
-                word = outcome(exchange.status)
-                self._requests.labels(provider, operation, word).inc()
-                self._seconds.labels(provider).observe(taken)
-                if exchange.status is not None:
-                    span.set("http.response.status_code", exchange.status)
-                if word not in {"ok", "not_found"}:
-                    span.fail(word)
-                log.debug(
-                    "upstream_call",
-                    provider=provider,
-                    operation=operation,
-                    status=exchange.status,
-                    duration_ms=round(taken * 1000),
-                )
+        span = self._spans(f"{provider} {operation}", attributes, client=True)
+        return Exchange(self._over, provider, operation, span)
+
+    def _over(self, provider: str, operation: str, status: int | None, seconds: float) -> str:
+        """Count a request that has ended, and say what it came to."""
+        word = outcome(status)
+        self._requests.labels(provider, operation, word).inc()
+        self._seconds.labels(provider).observe(seconds)
+        log.debug(
+            "upstream_call",
+            provider=provider,
+            operation=operation,
+            status=status,
+            duration_ms=round(seconds * 1000),
+        )
+        return word
 
 
 OUTCOMES = ("ok", "unauthorized", "forbidden", "not_found", "limited", "rejected", "failed", "unanswered")

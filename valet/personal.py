@@ -11,7 +11,7 @@ from uuid import UUID
 
 import structlog
 
-from vault.store.tokens import Principal, Tokens
+from vault.store.callers import Caller, Callers
 
 _log = structlog.get_logger(__name__)
 
@@ -19,14 +19,14 @@ _log = structlog.get_logger(__name__)
 class Welcomed:
     """The token check of `/mcp`. `welcome` says whether a person may still come in."""
 
-    def __init__(self, tokens: Tokens, welcome: Callable[[UUID], Awaitable[bool]]) -> None:
-        self._tokens = tokens
+    def __init__(self, callers: Callers, welcome: Callable[[UUID], Awaitable[bool]]) -> None:
+        self._callers = callers
         self._welcome = welcome
 
-    async def check(self, token_hash: bytes) -> Principal | None:
-        """Who a live token speaks for; None also for a personal one whose person is off the list."""
-        principal = await self._tokens.check(token_hash)
-        if principal is None or not principal.personal or await self._welcome(principal.user_id):
-            return principal
-        _log.info("personal_token_not_allowed", user_id=str(principal.user_id))
+    async def look(self, token_hash: bytes) -> Caller | None:
+        """Who comes with a live token; None also for a personal one whose person is off the list."""
+        caller = await self._callers.look(token_hash)
+        if caller is None or not caller.principal.personal or await self._welcome(caller.principal.user_id):
+            return caller
+        _log.info("personal_token_not_allowed", user_id=str(caller.principal.user_id))
         return None

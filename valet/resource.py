@@ -11,7 +11,7 @@ from mcp_server.house import House
 from mcp_server.tally import Tally
 from valet.ground import Ground
 from valet.personal import Welcomed
-from vault.store.tokens import Tokens
+from vault.store.callers import Callers
 
 McpBuilder = Callable[[House], McpApp]
 
@@ -22,7 +22,7 @@ def build(ground: Ground, builder: McpBuilder | None = None) -> McpApp:
         House(
             public_url=ground.settings.origin,
             version=version("valet"),
-            tokens=Welcomed(Tokens(ground.database), ground.admission.recheck),
+            tokens=Welcomed(Callers(ground.database), ground.admission.recheck),
             vault=ground.vault,
             links=ground.flows,
             files=ground.transfers,

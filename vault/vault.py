@@ -196,26 +196,33 @@ class Vault:
         return fresh, None
 
     async def credential(
-        self, owner: UUID, provider: str, label: str | None = None, *, refused: int | None = None
+        self,
+        owner: UUID,
+        provider: str,
+        label: str | None = None,
+        *,
+        refused: int | None = None,
+        read: SealedConnection | None = None,
     ) -> Credential:
         """A live access token of the owner's default connection, or of the one with that label.
 
-        `refused` is the version that an API just answered 401 to. Raises NotConnected,
-        ConnectionExpired, Busy, Sealed, ProviderError.
+        `refused` is the version that an API just answered 401 to. `read` is the default connection as it was
+        read a moment ago, with the token of who asks (`vault/store/callers.py`): it is not read again. Raises
+        NotConnected, ConnectionExpired, Busy, Sealed, ProviderError.
         """
         with self._spans("vault.credential", {"valet.provider": provider}):
-            return await self._credential(owner, provider, label, refused)
+            row = read
+            if row is None or label or refused is not None or (row.owner, row.provider) != (owner, provider):
+                row = await self._connections.pick(owner, provider, label)
+            if row is None:
+                raise NotConnected(provider, "no account with that label" if label else "")
+            return await self._credential(row, refused)
 
-    async def _credential(
-        self, owner: UUID, provider: str, label: str | None, refused: int | None
-    ) -> Credential:
-        row = await self._connections.pick(owner, provider, label)
-        if row is None:
-            raise NotConnected(provider, "no account with that label" if label else "")
+    async def _credential(self, row: SealedConnection, refused: int | None) -> Credential:
         if row.status == "needs_reauth":
-            raise ConnectionExpired(provider, row.reason or "unknown")
+            raise ConnectionExpired(row.provider, row.reason or "unknown")
         if not row.used_lately:
-            await self._connections.touch(owner, row.id)
+            await self._connections.touch(row.owner, row.id)
         try:
             found = await self._live(row, refused)
         except Sealed:

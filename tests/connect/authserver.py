@@ -30,16 +30,18 @@ from connect.revoke import Revoke
 from connect.roster import Roster
 from connect.token import Token
 from connect.vouched import Vouched
+from tests.support.bearer import speaks_for
 from tests.support.witness import Witnessed
 from vault.ids import new_id
 from vault.opaque import digest
+from vault.store.callers import Principal
 from vault.store.clients import Client, Clients
 from vault.store.database import Database
 from vault.store.documents import Documents
 from vault.store.flows import Flows
 from vault.store.grants import Grants
 from vault.store.limits import Limits
-from vault.store.tokens import Principal, Tokens
+from vault.store.tokens import Tokens
 
 ISSUER = "http://127.0.0.1:8420"
 RESOURCE = f"{ISSUER}/mcp"
@@ -135,7 +137,7 @@ class House:
     async def _mcp(self, request: Request) -> Response:
         """A resource that knows nothing but our tokens."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        who = await self.tokens.check(digest(token)) if scheme == "Bearer" else None
+        who = await speaks_for(self.database, digest(token)) if scheme == "Bearer" else None
         if who is None:
             found = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource/mcp"'
             challenge_ = f'Bearer {found}, scope="{" ".join(SCOPES)}"'
@@ -223,7 +225,7 @@ class House:
         return tokens
 
     async def who(self, access_token: str) -> Principal | None:
-        return await self.tokens.check(digest(access_token))
+        return await speaks_for(self.database, digest(access_token))
 
     async def execute(self, statement: Any, *values: object) -> list[tuple[Any, ...]]:
         """Run SQL of a test and return its rows, if it has any."""

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from providers.base import Parcel
 from tests.connect.inn import ALL, Browser, Inn
+from tests.support.bearer import speaks_for
 from vault.approvals import Preview
 from vault.errors import Busy
 from vault.ids import new_id
@@ -280,7 +281,7 @@ async def test_nothing_of_a_person_remains_and_everything_of_others_does(inn: In
     assert not any(str(ana.user.id) in row or ana.user.id.hex in row for row in written)
     assert theirs(after) == theirs(before)
     assert (await ben.browser.get("/account")).status == 200
-    assert await Tokens(inn.database).check(digest(ben.access)) is not None
+    assert await speaks_for(inn.database, digest(ben.access)) is not None
 
 
 async def test_the_last_page_says_what_is_left_to_do_and_the_person_is_out(inn: Inn) -> None:
@@ -296,7 +297,7 @@ async def test_the_last_page_says_what_is_left_to_do_and_the_person_is_out(inn: 
     assert ana.browser.cookie("valet") is None
     for browser in (ana.browser, other):
         assert (await browser.get("/account")).location.startswith("/signin")
-    assert await Tokens(inn.database).check(digest(ana.access)) is None
+    assert await speaks_for(inn.database, digest(ana.access)) is None
 
 
 async def test_who_comes_back_is_somebody_new(inn: Inn) -> None:
@@ -337,7 +338,7 @@ async def test_stopped_halfway_it_is_finished_by_doing_it_again(
         assert page.status == 503
         assert "It is not all deleted yet" in page.text
     if step != "silence":
-        assert await Tokens(inn.database).check(digest(ana.access)) is None, "the tokens die first"
+        assert await speaks_for(inn.database, digest(ana.access)) is None, "the tokens die first"
     page = await ana.browser.get(DELETE)
     if step != "destroyed":
         page = await ana.browser.submit(page.form(DELETE), sure="yes")

@@ -450,9 +450,10 @@ async def test_a_form_that_comes_slowly_has_one_of_the_places(door: Porch) -> No
     url = await door.link("new_file")
     lines = [await door.dial(url, "Content-Type: multipart/form-data; boundary=b", "Content-Length: 99")
              for _ in range(4)]  # fmt: skip
+    another = await door.link("new_file")
     async with asyncio.timeout(30):
-        while (await door.send(another := await door.link("new_file"), 10)).status_code != 503:
-            await asyncio.sleep(0.01)
+        await until(lambda: door.inn.courier._under_way.total() == 4)
+    assert (await door.send(another, 10)).status_code == 503
     for _, writer in lines:
         writer.transport.abort()
     async with asyncio.timeout(30):

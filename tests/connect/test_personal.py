@@ -12,10 +12,11 @@ from structlog.testing import capture_logs
 from connect.personal import LIVES
 from tests.connect.inn import Browser, Inn, Page
 from tests.connect.test_again import grow_stale
+from tests.support.bearer import speaks_for
 from vault.ids import new_id
 from vault.opaque import digest
+from vault.store.callers import Principal
 from vault.store.personal import MOST
-from vault.store.tokens import Principal, Tokens
 from vault.store.users import User
 
 HERE, NEW = "/account/tokens", "/account/tokens/new"
@@ -38,7 +39,7 @@ async def csrf(browser: Browser) -> str:
 
 
 async def who(inn: Inn, token: str) -> Principal | None:
-    return await Tokens(inn.database).check(digest(token))
+    return await speaks_for(inn.database, digest(token))
 
 
 async def made(inn: Inn, **changes: str | None) -> tuple[Browser, User, str]:

@@ -40,10 +40,10 @@ from vault.ids import new_id
 from vault.opaque import digest
 from vault.store.activity import Activity
 from vault.store.approvals import ApprovalRows
+from vault.store.callers import Callers
 from vault.store.connections import Connection
 from vault.store.database import Database
 from vault.store.flows import Flows
-from vault.store.tokens import Tokens
 from vault.store.transfers import TransferRows
 from vault.transfers import Transfers
 from vault.vault import Vault
@@ -229,7 +229,7 @@ async def serving(
     house = House(
         public_url=public_url,
         version="1.2.3",
-        tokens=tokens or Tokens(database),
+        tokens=tokens or Callers(database),
         vault=secrets_of or vault,
         links=links or flows,
         files=Transfers(TransferRows(database), vault),

@@ -13,7 +13,7 @@ from mcp_server.sessionid import SessionIds
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import RESOURCE, Desk, Resident
 from vault.ids import new_id
-from vault.store.tokens import Principal
+from vault.store.callers import Principal
 
 URL = {"elicitation": {"form": {}, "url": {}}}
 PROTOCOL = "2025-11-25"

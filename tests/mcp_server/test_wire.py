@@ -10,7 +10,7 @@ import pytest
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import PUBLIC, Resident
 from vault.errors import Busy
-from vault.store.tokens import Principal
+from vault.store.callers import Caller
 
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 METADATA = f'resource_metadata="{PUBLIC}/.well-known/oauth-protected-resource/mcp"'
@@ -117,7 +117,7 @@ async def test_a_revocation_works_at_the_next_call(serve: Serve, statement: Any)
 
 
 class Away:
-    async def check(self, token_hash: bytes) -> Principal | None:
+    async def look(self, token_hash: bytes) -> Caller | None:
         raise Busy("the database does not answer", 1.5)
 
 

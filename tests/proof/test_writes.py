@@ -17,6 +17,7 @@ from providers.transport import Transport
 from tests.proof.conftest import Say
 from tests.proof.people import SCOPES, vault_over
 from tests.proof.postgres import Postgres
+from tests.support.bearer import speaks_for
 from tests.support.emulator import EmulatorProcess
 from vault.errors import Busy
 from vault.ids import new_id
@@ -162,7 +163,7 @@ class Writers:
             [allowed] = await self._grants.list(user)
             assert allowed.id == grant and "more:read" in allowed.scopes
         for issued in self.done.refreshes:
-            principal = await self._tokens.check(digest(issued.access_token.get_secret_value()))
+            principal = await speaks_for(self._database, digest(issued.access_token.get_secret_value()))
             assert principal is not None and principal.grant_id == issued.grant_id
         await self._verify_accounts()
 

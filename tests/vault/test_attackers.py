@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from psycopg import sql
 
+from tests.support.bearer import speaks_for
 from tests.vault.upstreams import FakeUpstream, access, connect, run, scalar
 from vault import envelope, keyring, records
 from vault.errors import UnknownKey
@@ -20,7 +21,6 @@ from vault.ids import new_id
 from vault.opaque import digest
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
-from vault.store.tokens import Tokens
 from vault.vault import Vault, open_vault
 
 Backup = dict[str, bytes]
@@ -161,14 +161,13 @@ async def test_who_writes_to_the_database_can_be_anybody_and_reads_no_token(hous
         ),
     ):
         await run(house.database, query, *values)
-    tokens = Tokens(house.database)
-    speaks = await tokens.check(digest(mine))
+    speaks = await speaks_for(house.database, digest(mine))
     assert speaks is not None
     assert (speaks.user_id, speaks.scopes) == (house.ana, {"spotify:write"})
     await run(house.database, "UPDATE families SET revoked_at = now()")
-    assert await tokens.check(digest(mine)) is None
+    assert await speaks_for(house.database, digest(mine)) is None
     await run(house.database, "UPDATE families SET revoked_at = NULL")
-    assert await tokens.check(digest(mine)) is not None
+    assert await speaks_for(house.database, digest(mine)) is not None
     # All that can be read is no token.
     live = await house.credential()
     everything = b"".join((await house.backup()).values())

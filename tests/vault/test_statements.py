@@ -1,8 +1,8 @@
 """Every statement of the project is text of our own: values travel as parameters, never inside it.
 
 What is executed must be made of string literals. A name counts where all it can be is literals: a module's
-constant that is assigned once, the variable of a loop over literals, or a parameter that every caller gives
-literals for.
+constant that is assigned once, here or in the module of the store that it is taken from, the variable of a
+loop over literals, or a parameter that every caller gives literals for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STORE = sorted((ROOT / "vault" / "store").glob("*.py"))
+STORE_OF = ROOT / "vault" / "store"
+STORE = sorted(STORE_OF.glob("*.py"))
 EXECUTES = {"execute", "executemany", "copy"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -66,8 +67,20 @@ class Module:
             values = list(_assigned(function, node.id))
             if values:
                 return all(self.literal(value) for value in values)
-        values = list(_assigned(self.tree, node.id, top=True))
-        return len(values) == 1 and self.literal(values[0])
+        return self.constant(node.id)
+
+    def constant(self, name: str) -> bool:
+        """Whether a name of the module is assigned once, and a literal; or is taken from where it is."""
+        values = list(_assigned(self.tree, name, top=True))
+        if values:
+            return len(values) == 1 and self.literal(values[0])
+        home = [
+            STORE_OF / f"{node.module.rpartition('.')[2]}.py"
+            for node in self.tree.body
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vault.store.")
+            if name in {each.asname or each.name for each in node.names if each.asname is None}
+        ]
+        return len(home) == 1 and Module.of(home[0]).constant(name)
 
     def _functions(self, node: ast.AST) -> list[Function]:
         found = []
@@ -147,6 +160,8 @@ def test_the_walk_sees_every_statement() -> None:
         "for q in name: await link.execute(q)",
         "await link.execute(_TWICE)",
         "await link.execute(_MADE)",
+        "await link.execute(LIMITS)",
+        "await link.execute(Database)",
         "await link.executemany(name, [])",
         "await _helper(link, name)",
         "await _helper(link, where=name)",
@@ -156,6 +171,7 @@ def test_it_would_see_a_loose_one(tmp_path: Path, body: str) -> None:
     bad = tmp_path / "bad.py"
     helper = "async def _helper(link, where: LiteralString):\n    await link.execute('SELECT 1 ' + where)\n"
     module = '_TWICE = "a"\n_TWICE = input()\n_MADE = "a".upper()\n'
+    module += "from vault.store.roles import LIMITS\nfrom vault.store.database import Database\n"
     bad.write_text(f"{module}{helper if '_helper' in body else ''}async def f(link, name):\n    {body}\n")
     assert loose(bad), body
 
@@ -163,7 +179,8 @@ def test_it_would_see_a_loose_one(tmp_path: Path, body: str) -> None:
 def test_it_lets_what_is_literal_pass(tmp_path: Path) -> None:
     good = tmp_path / "good.py"
     good.write_text(
-        '_SEEN: LiteralString = "SELECT 1"\n_ALL = _SEEN + " WHERE x"\n'
+        "from vault.store.connections import SEALED\n"
+        '_SEEN: LiteralString = "SELECT 1" + SEALED\n_ALL = _SEEN + " WHERE x"\n'
         "async def _read(link, where: LiteralString):\n    await link.execute(_ALL + where)\n"
         "async def f(link):\n    await _read(link, ' AND y')\n    await _read(link, where=' AND ' + _SEEN)\n"
         "    for q in ('SELECT 1', _SEEN):\n        await link.execute(q)\n"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.types.json import Jsonb
 
+from tests.support.bearer import speaks_for
 from tests.vault.test_store_tokens import Bench, any_proof, plain
 from vault.ids import new_id
 from vault.opaque import digest
@@ -104,8 +105,8 @@ class Standing:
             "trip": await States(database).consume(self.state, BROWSER, "spotify", user),
             "pending": await Pendings(database).find(self.handle, BROWSER, user, "link"),
             "offer": await Pendings(database).find(self.offer, BROWSER, user, "connect"),
-            "personal": await tokens.check(digest(self.personal)),
-            "token": await tokens.check(digest(access)),
+            "personal": await speaks_for(database, digest(self.personal)),
+            "token": await speaks_for(database, digest(access)),
             "refresh": await tokens.refresh(refresh, bench.client.id, plain, plain),
             "code": await tokens.exchange(self.code, bench.client.id, any_proof),
         }

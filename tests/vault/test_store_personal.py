@@ -8,14 +8,16 @@ from uuid import UUID
 import pytest
 from pydantic import SecretStr
 
+from tests.support.bearer import speaks_for
 from vault.errors import PersonGone
 from vault.ids import new_id
 from vault.opaque import digest
+from vault.store.callers import Principal
 from vault.store.clients import Clients
 from vault.store.database import Database
 from vault.store.grants import Grants
 from vault.store.personal import LONGEST, PREFIX, PersonalToken, PersonalTokens
-from vault.store.tokens import Principal, Refusal, Tokens
+from vault.store.tokens import Refusal, Tokens
 from vault.store.users import Users
 
 Person = Callable[[], Awaitable[UUID]]
@@ -31,7 +33,7 @@ async def make(database: Database, user: UUID, days: int = 90) -> tuple[SecretSt
 
 
 async def who(database: Database, token: SecretStr) -> Principal | None:
-    return await Tokens(database).check(digest(token.get_secret_value()))
+    return await speaks_for(database, digest(token.get_secret_value()))
 
 
 async def run(database: Database, statement: str, *values: object) -> None:

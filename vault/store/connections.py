@@ -22,17 +22,20 @@ _SEEN: LiteralString = (
     " grant_expires_at, created_at, last_used_at, grant_expires_at - now() AS ends_in,"
     " access_expires_at <= now() AND coalesce(next_attempt_at > now(), false) AS stalled FROM connections"
 )
-_SEALED: LiteralString = (
-    "SELECT c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason,"
+SEALED: LiteralString = (
+    "c.id, c.owner, c.provider, c.app, c.label, c.scopes, c.status, c.reason,"
     " c.secret_version, c.body, c.dek_id, d.kek_ref, d.wrapped,"
     " extract(epoch FROM c.access_expires_at - now())::float8 AS expires_in,"
     " coalesce(extract(epoch FROM c.next_attempt_at - now()), 0)::float8 AS retry_in,"
     " coalesce(c.grant_expires_at <= now(), false) AS grant_over,"
     " coalesce(c.last_used_at > now() - interval '1 minute', false) AS used_lately, c.account_index,"
     " c.grant_expires_at - now() AS ends_in, coalesce(c.next_warning_at > now(), false) AS quiet"
-    " FROM connections c LEFT JOIN deks d"
-    "  ON d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
 )
+"""The columns of a SealedConnection, in its order, where `c` is the connection and `d` its data key."""
+ITS_KEY: LiteralString = " ON d.id = c.dek_id AND d.owner = c.owner AND d.purpose = 'connection'"
+_OF_ALL: LiteralString = " FROM connections c LEFT JOIN deks d" + ITS_KEY
+_SELECT: LiteralString = "SELECT "
+_SEALED: LiteralString = _SELECT + SEALED + _OF_ALL
 
 
 @dataclass(frozen=True, slots=True)

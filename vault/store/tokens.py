@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import cast
 from uuid import UUID
@@ -43,20 +42,6 @@ class Refusal(StrEnum):
     """The code was used a moment ago, by the same client with the right proof. What it gave lives on."""
     REPLAYED = "replayed"
     """It was used before; its family is revoked now."""
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who a live access token speaks for, and what they may do; `scopes` are ours. `personal`: it is one."""
-
-    user_id: UUID
-    client_id: str
-    client_name: str
-    grant_id: UUID
-    scopes: frozenset[str]
-    resource: str
-    expires_at: datetime
-    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,31 +102,6 @@ class Tokens:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def check(self, token_hash: bytes) -> Principal | None:
-        """Who this access token speaks for; None once it, its family, its grant or its user ended.
-
-        One SELECT on every call, so a revocation works at once on every worker.
-        """
-        async with self._database.connection() as link:
-            cursor = await link.execute(
-                "SELECT g.user_id, g.client_id, c.name, g.id, g.scopes, f.resource, t.expires_at,"
-                " c.kind = 'personal',"
-                " coalesce(g.last_used_at < now() - interval '1 minute', true) AS stale"
-                " FROM access_tokens t JOIN families f ON f.id = t.family_id"
-                " JOIN grants g ON g.id = f.grant_id JOIN clients c ON c.id = g.client_id"
-                " JOIN users u ON u.id = g.user_id"
-                " WHERE t.hash = %(hash)s AND t.expires_at > now() AND f.revoked_at IS NULL"
-                " AND g.revoked_at IS NULL AND u.blocked_at IS NULL",
-                {"hash": token_hash},
-            )
-            row = await cursor.fetchone()
-            if row is None:
-                return None
-            user, client, name, grant, scopes, resource, expires_at, personal, stale = row
-            if stale:
-                await _touch(link, grant)
-        return Principal(user, client, name, grant, frozenset(scopes), resource, expires_at, personal)
 
     async def exchange(
         self, code_hash: bytes, client_id: str, fits: Callable[[Code], bool]
@@ -248,16 +208,6 @@ class Tokens:
             ):
                 gone += (await link.execute(statement)).rowcount
         return gone
-
-
-async def _touch(link: Link, grant_id: UUID) -> None:
-    """Note the use of a grant. Of many calls at once one writes; none waits for it, nor it for the disk."""
-    await link.execute(
-        "UPDATE grants SET last_used_at = now() WHERE id = (SELECT id FROM grants WHERE id = %(id)s"
-        " AND coalesce(last_used_at < now() - interval '1 minute', true) FOR NO KEY UPDATE SKIP LOCKED)"
-        " AND set_config('synchronous_commit', 'off', true) = 'off'",
-        {"id": grant_id},
-    )
 
 
 async def _spend(link: Link, code_hash: bytes, client_id: str) -> _Spent | None:

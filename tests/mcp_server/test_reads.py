@@ -1,0 +1,142 @@
+"""One SELECT a call: the token's row brings the account that the call is about, for a moment."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+
+import mcp_server.call
+from mcp_server.call import Call
+from tests.mcp_server.conftest import Serve
+from tests.mcp_server.desk import MODERN, Desk, Resident
+from tests.mcp_server.spotifydouble import device, track
+from vault.opaque import digest
+from vault.store.callers import Callers
+
+BEFORE = "2025-11-25"
+ERAS = pytest.mark.parametrize("era", [MODERN, BEFORE])
+LOOK = "spotify_get_playback"
+
+
+async def asked(desk: Desk, who: Resident, era: str, tool: str, **arguments: Any) -> dict[str, Any]:
+    """The result of one bare request, for a client of the SDK's makes more of them."""
+    params: dict[str, Any] = {"name": tool, "arguments": arguments}
+    headers = {"mcp-protocol-version": era}
+    if era == MODERN:
+        params["_meta"] = {
+            "io.modelcontextprotocol/protocolVersion": era,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        headers |= {"mcp-method": "tools/call", "mcp-name": tool}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    result: dict[str, Any] = (await desk.post(body, token=who.token, headers=headers)).json()["result"]
+    return result
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was read of tokens and of connections, statement by statement."""
+    seen: list[str] = []
+    execute = psycopg.AsyncConnection.execute
+
+    async def counted(self: psycopg.AsyncConnection[Any], query: Any, *given: Any, **more: Any) -> Any:
+        if query.startswith(("SELECT", "WITH")) and ("access_tokens" in query or "connections" in query):
+            seen.append(query)
+        return await execute(self, query, *given, **more)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", counted)
+    return seen
+
+
+@ERAS
+async def test_a_call_is_one_select(serve: Serve, reads: list[str], era: str) -> None:
+    async with serve() as desk:
+        desk.spotify.devices = [device("Kitchen", active=True)]
+        who = await desk.ready()
+        desk.spotify.found = {"track": [track("Despacito", "Luis Fonsi")]}
+        for name, arguments in (
+            (LOOK, {}),
+            ("spotify_play", {"query": "Despacito"}),
+            (LOOK, {"account": ""}),
+        ):
+            reads.clear()
+            result = await asked(desk, who, era, name, **arguments)
+            assert not result["isError"] and len(reads) == 1, name
+        reads.clear()
+        result = await asked(desk, who, era, LOOK, account="private")
+        assert not result["isError"] and len(reads) == 2, "a label is looked up"
+
+
+async def test_both_default_accounts_come_with_the_token(serve: Serve) -> None:
+    async with serve(google=True) as desk:
+        who = await desk.ready()
+        await desk.connect(who, label="second", token="other-token")
+        google = await desk.connect(who, provider="google", scopes=frozenset({"openid"}))
+        caller = await Callers(desk.database).look(digest(who.token))
+        assert caller is not None and "upstream" not in repr(caller)
+        assert {name: row.label for name, row in caller.connections.items()} == {
+            "spotify": "private",
+            "google": "private",
+        }
+        assert all(row.owner == who.user_id for row in caller.connections.values())
+        await desk.vault.disconnect(who.user_id, google.id)
+        caller = await Callers(desk.database).look(digest(who.token))
+        assert caller is not None and set(caller.connections) == {"spotify"}
+        nobody = await Callers(desk.database).look(digest((await desk.resident()).token))
+        assert nobody is not None and nobody.connections == {}
+
+
+@ERAS
+@pytest.mark.parametrize(("waited", "expected"), [(0.9, 1), (1.1, 2)])
+async def test_what_was_read_a_while_ago_is_read_again(
+    serve: Serve, reads: list[str], monkeypatch: pytest.MonkeyPatch, era: str, waited: float, expected: int
+) -> None:
+    """A body may come slowly, and the person may end the connection meanwhile."""
+    clock = SimpleNamespace(monotonic=lambda: 100.0)
+    monkeypatch.setattr(mcp_server.call, "time", clock)
+    attach = Call.attach
+
+    def later(self: Call, scope: Any) -> None:
+        attach(self, scope)
+        self.seen = clock.monotonic() - waited
+
+    monkeypatch.setattr(Call, "attach", later)
+    async with serve() as desk:
+        who = await desk.ready()
+        reads.clear()
+        assert not (await asked(desk, who, era, LOOK))["isError"]
+        assert len(reads) == expected
+
+
+@ERAS
+async def test_a_disconnect_works_at_the_next_call(serve: Serve, era: str) -> None:
+    async with serve() as desk:
+        who = await desk.resident()
+        connection = await desk.connect(who)
+        assert not (await asked(desk, who, era, LOOK))["isError"]
+        await desk.vault.disconnect(who.user_id, connection.id)
+        before = len(desk.spotify.calls)
+        result = await asked(desk, who, era, LOOK)
+        assert result["_meta"]["valet/error"]["code"] == "not_connected"
+        assert len(desk.spotify.calls) == before
+
+
+async def test_a_row_of_somebody_else_or_of_another_provider_is_not_taken(serve: Serve) -> None:
+    """Whatever a caller hands over: the vault reads the owner's own."""
+    async with serve(google=True) as desk:
+        ana, ben = await desk.resident(), await desk.resident()
+        await desk.connect(ana, token="of-ana")
+        await desk.connect(ben, token="of-ben")
+        await desk.connect(ana, provider="google", token="of-google", scopes=frozenset({"openid"}))
+        caller = await Callers(desk.database).look(digest(ana.token))
+        assert caller is not None
+        for row in caller.connections.values():
+            got = await desk.vault.credential(ben.user_id, "spotify", read=row)
+            assert got.access_token.get_secret_value() == "of-ben"
+        got = await desk.vault.credential(ana.user_id, "spotify", read=caller.connections["google"])
+        assert got.access_token.get_secret_value() == "of-ana"
+        got = await desk.vault.credential(ana.user_id, "google", read=caller.connections["google"])
+        assert got.access_token.get_secret_value() == "of-google"
