@@ -42,7 +42,7 @@ GATHER = 0.5
 PATIENCE = 2.0
 """The longest, in seconds, that an answer waits for its rows."""
 _MOST = 5000
-_BATCH = 500
+_BATCH = 100
 _TELL = 3600.0
 """Seconds between two times that the head is logged."""
 
@@ -90,6 +90,7 @@ class Audit:
         self._waiting: deque[Entry] = deque()
         self._repeats = Repeats(clock)
         self._hurry = asyncio.Event()
+        self._progress = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._away = False
         self._unsaid = 0
@@ -197,9 +198,9 @@ class Audit:
         if not self._away:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._patience):
-                    for entry in waits:
-                        await entry.written.wait()
-        if any(not entry.written.is_set() for entry in waits):
+                    while not all(entry.written for entry in waits):
+                        await self._progress.wait()
+        if not all(entry.written for entry in waits):
             self._counts.late.inc()
             _log.warning("audit_late", rows=len(waits))
 
@@ -281,7 +282,10 @@ class Audit:
             self._away = False
             for entry in batch:
                 self._waiting.popleft()
-                entry.written.set()
+                entry.written = True
+            # One for all who wait, not one for each row: most rows are waited for by nobody.
+            self._progress.set()
+            self._progress = asyncio.Event()
             if self._clock() - self._told >= _TELL:
                 self._tell("hourly")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -33,7 +32,7 @@ class Entry:
     provider: str | None = None
     detail: str | None = None
     times: int = 1
-    written: asyncio.Event = field(default_factory=asyncio.Event)
+    written: bool = False
 
     def __post_init__(self) -> None:
         self.outcome = word(self.outcome) or ODD

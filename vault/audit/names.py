@@ -12,13 +12,13 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from vault.errors import PersonGone, Sealed
+from vault.errors import Sealed
 from vault.purposes import CALLED
 from vault.store.audit import Asked, AuditRows, Known
 
@@ -57,16 +57,20 @@ class Names:
         Who is gone is left out, and so is one whose key does not open, which gives its own alarm.
         """
         known = await self._rows.know(asked)
+        fresh = await self._new({who.user_id for who in known.values() if who.sealed is None})
         found = {}
         for number, who in known.items():
-            with suppress(PersonGone, Sealed):
-                sealed = who.sealed or await self._new(who.user_id)
-                if sealed is not None:
+            sealed = who.sealed or fresh.get(who.user_id)
+            if sealed is not None:
+                with suppress(Sealed):
                     found[number] = (who, self._open(who.user_id, sealed))
         return found
 
-    async def _new(self, user_id: UUID) -> bytes | None:
-        return await self._rows.key(user_id, self._operator.seal(CALLED, user_id, os.urandom(32)))
+    async def _new(self, people: Collection[UUID]) -> dict[UUID, bytes]:
+        if not people:
+            return {}
+        made = {each: self._operator.seal(CALLED, each, os.urandom(32)) for each in people}
+        return await self._rows.keys(made)
 
     def _open(self, user_id: UUID, sealed: bytes) -> bytes:
         # Theirs alone: what was opened for one person must not open for another whose row was given it.

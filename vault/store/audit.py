@@ -6,7 +6,7 @@ pruning. The rows name nobody, so there is no owner in their WHERE; `vault/audit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString, cast
@@ -124,20 +124,25 @@ class AuditRows:
                 for number, user, sealed, client, provider in await cursor.fetchall()
             }
 
-    async def key(self, user_id: UUID, sealed: bytes) -> bytes | None:
-        """Keep a person's key, or return the one that was kept first; None where they are gone."""
-        names = {"user_id": user_id, "sealed": sealed}
+    async def keys(self, fresh: Mapping[UUID, bytes]) -> dict[UUID, bytes]:
+        """Keep people's keys, and return what is kept, the first that was; nothing for who is gone."""
+        rows = [{"user_id": str(user_id), "sealed": sealed.hex()} for user_id, sealed in fresh.items()]
         async with self._database.transaction() as link:
-            # A person who is being deleted at this moment is waited for, and then is not there.
+            # A person who is being deleted at this moment is waited for, and then is not there. In one order,
+            # so that two workers with the same new people wait for each other and no more.
             await link.execute(
                 "INSERT INTO audit_keys (user_id, sealed)"
-                " SELECT u.id, %(sealed)s FROM users u WHERE u.id = %(user_id)s FOR KEY SHARE"
+                " SELECT u.id, decode(n.sealed, 'hex')"
+                " FROM jsonb_to_recordset(%(rows)s) AS n (user_id uuid, sealed text)"
+                " JOIN users u ON u.id = n.user_id ORDER BY u.id FOR KEY SHARE OF u"
                 " ON CONFLICT (user_id) DO NOTHING",
-                names,
+                {"rows": Jsonb(rows)},
             )
-            cursor = await link.execute("SELECT sealed FROM audit_keys WHERE user_id = %(user_id)s", names)
-            row = await cursor.fetchone()
-            return None if row is None else bytes(cast("tuple[bytes]", row)[0])
+            cursor = await link.execute(
+                "SELECT user_id, sealed FROM audit_keys WHERE user_id = ANY(%(people)s)",
+                {"people": list(fresh)},
+            )
+            return {user_id: bytes(sealed) for user_id, sealed in await cursor.fetchall()}
 
     async def page(self, after: tuple[UUID, int, int] | None, most: int) -> list[Row]:
         """The next rows in the order of worker, batch and position, at most `most`."""

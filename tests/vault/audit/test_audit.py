@@ -579,6 +579,25 @@ async def test_a_key_that_was_opened_for_one_person_opens_for_no_other(
     assert await names.know([Asked(0, ben, None, None)]) == {}
 
 
+async def test_workers_who_meet_new_people_at_once_call_them_alike(
+    database: Database, table: Gated, person: People
+) -> None:
+    from vault.store.audit import Asked
+
+    people = [await person() for _ in range(40)]
+    await run(database, "DELETE FROM users WHERE id = %s", people[7])
+
+    async def met(order: list[UUID]) -> dict[UUID, bytes]:
+        names = Names(table, Keys())
+        found = await names.know([Asked(number, each, None, None) for number, each in enumerate(order)])
+        return {who.user_id: key for who, key in found.values()}
+
+    async with asyncio.timeout(30):
+        one, *others = await asyncio.gather(*(met(order) for order in (people, people[::-1]) * 4))
+    assert set(one) == {*people} - {people[7]} and len(set(one.values())) == 39
+    assert all(other == one for other in others)
+
+
 async def test_opened_keys_are_kept_in_a_bounded_number(
     database: Database, table: Gated, person: People
 ) -> None:
