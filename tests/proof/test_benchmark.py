@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.shapes import BINDING, CALL_MARKS, CALL_SHAPES, MARKS, SHAPES, WAYS
+from benchmarks.shapes import BINDING, CALL_MARKS, CALL_SHAPES, MARKS, SHAPES, START, WAYS
 from tests.proof.nursery import ROOT
 from tests.test_performance import expected, shapes
 
@@ -70,10 +70,16 @@ async def test_the_benchmark_of_a_tool_call_fills_every_table_and_writes_them_in
 ) -> None:
     document = tmp_path / "performance.md"
     document.write_text("before\n" + "".join(CALL_MARKS) + "after\n")
-    said = await run("tool_call.py", "--rounds", "1", "--calls", "40", "--json", "--into", str(document))
+    said = await run("tool_call.py", "--rounds", "1", "--calls", "300", "--json", "--into", str(document))
     written = document.read_text()
     assert written.startswith("before\n") and written.endswith("after\n")
     assert shapes(written, CALL_MARKS) == list(CALL_SHAPES)
     for table in json.loads(said)["tables"]:
         for cells in table["cells"].values():
             assert all(cell > 0 for cell in cells if not isinstance(cell, str)), table
+        if table["shape"]["title"] == START.title:
+            held = {
+                door: cells[START.columns.index("MB after the calls")]
+                for door, cells in table["cells"].items()
+            }
+            assert max(held.values()) <= 120, held

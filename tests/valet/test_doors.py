@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -51,6 +53,24 @@ def test_each_door_answers_for_its_own_and_says_so_of_the_other(site: Site) -> N
         assert max(held) <= MOST, held
     assert CANARY not in "".join(logs) + worker.said + sidecar.said
     assert (site.folder / "keyring.json").read_bytes() == ring
+
+
+@pytest.mark.parametrize(("proxies", "cut"), [("", True), ("127.0.0.1", False)])
+def test_long_heads_are_the_proxy_s_only_where_there_is_one(site: Site, proxies: str, cut: bool) -> None:
+    site.prepare()
+    given = {**site.environment, "VALET_TRUSTED_PROXIES": proxies}
+    with (
+        DoorProcess("mcp_server", given, site.folder) as worker,
+        socket.create_connection(("127.0.0.1", worker.port), timeout=30) as line,
+    ):
+        seen = b""
+        with suppress(ConnectionError):
+            line.sendall(b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1:8420\r\nX-Long: ")
+            for _ in range(40):
+                line.sendall(b"a" * 65_536)
+            line.sendall(b"\r\nContent-Length: 0\r\n\r\n")
+            seen = line.recv(100)
+        assert seen.startswith(b"HTTP/1.1 401") is not cut, seen
 
 
 def megabytes(door: DoorProcess) -> float:
