@@ -55,7 +55,9 @@ class Bearer:
         if caller is None:
             return await self._unauthorized("invalid_token")(scope, receive, send)
         principal = caller.principal
-        Call(principal, recheck=lambda: self._principal(token_hash), held=caller.connections).attach(scope)
+        Call(principal, recheck=lambda: self._principal(token_hash), held=dict(caller.connections)).attach(
+            scope
+        )
         scope["user"] = AuthenticatedUser(self._identity(principal))
         scope["auth"] = AuthCredentials(sorted(principal.scopes))
         return await self._app(scope, receive, send)

@@ -79,14 +79,16 @@ class Call:
     exact: Callable[[], Any] = field(default=dict, repr=False)
     agreed: bytes = field(default=b"", repr=False)
     body: bytes = field(default=b"", repr=False)
-    held: Mapping[str, SealedConnection] = field(default_factory=dict, repr=False)
+    held: dict[str, SealedConnection] = field(default_factory=dict, repr=False)
     seen: float = field(default_factory=time.monotonic)
 
-    def just_read(self, provider: str) -> SealedConnection | None:
-        """The person's default connection to it, unless it was read a while ago: a body may come slowly, and
-        a person may do something in their browser meanwhile.
+    def take(self, provider: str) -> SealedConnection | None:
+        """The person's default connection to it as it was just read: once, and unless that was a while ago.
+
+        A body may come slowly, and a tool is run again when its person has mended something meanwhile.
         """
-        return self.held.get(provider) if time.monotonic() - self.seen < _FRESH else None
+        row = self.held.pop(provider, None)
+        return row if time.monotonic() - self.seen < _FRESH else None
 
     def attach(self, scope: Scope) -> None:
         """Make this the request's call, also for whoever records the request."""

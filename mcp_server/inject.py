@@ -149,7 +149,7 @@ async def _source(context: Context[House, Any], provider: str, account: str | No
     if label is not None and not label.isprintable():
         raise Refusal("invalid_argument", "`account` holds characters that no label has.")
     try:
-        read = call.just_read(provider) if label is None else None
+        read = call.take(provider) if label is None else None
         latest = await vault.credential(owner, provider, label, read=read)
     except NotConnected:
         await _name_the_others(context, provider, label)

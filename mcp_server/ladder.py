@@ -110,6 +110,7 @@ class Ladder:
         if principal is None:
             raise MCPError(INVALID_REQUEST, "The sign-in of this chat has ended. Sign in again.")
         call.principal, call.answered = principal, True
+        call.held.clear()  # read before they mended it
         return True
 
     async def _finished(self, handle: str, call: Call) -> bool:

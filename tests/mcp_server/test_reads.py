@@ -7,11 +7,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from mcp.shared.exceptions import MCPError
 
 import mcp_server.call
 from mcp_server.call import Call
 from tests.mcp_server.conftest import Serve
-from tests.mcp_server.desk import MODERN, Desk, Resident
+from tests.mcp_server.desk import MODERN, Browser, Desk, Resident, chat
 from tests.mcp_server.spotifydouble import device, track
 from vault.opaque import digest
 from vault.store.callers import Callers
@@ -140,3 +141,32 @@ async def test_a_row_of_somebody_else_or_of_another_provider_is_not_taken(serve:
         assert got.access_token.get_secret_value() == "of-ana"
         got = await desk.vault.credential(ana.user_id, "google", read=caller.connections["google"])
         assert got.access_token.get_secret_value() == "of-google"
+
+
+@ERAS
+async def test_what_a_person_mends_meanwhile_is_read_again(serve: Serve, era: str) -> None:
+    """Within the request, and however fast they are."""
+    async with serve(looks=3) as desk:
+        who = await desk.resident()
+        connection = await desk.connect(who, token="of-before")
+        async with desk.database.connection() as link:
+            await link.execute(
+                "UPDATE connections SET status = 'needs_reauth', reason = 'revoked' WHERE id = %s",
+                (connection.id,),
+            )
+        connected = desk.flows.connected
+
+        async def finish(flow_handle: str, user_id: Any) -> bool:
+            flow = await desk.flows.find_connect(flow_handle)
+            assert flow is not None
+            await desk.connect(who, token="of-after")
+            await desk.flows.finish_connect(flow.id, who.user_id)
+            return await connected(flow_handle, user_id)
+
+        desk.flows.connected = finish  # type: ignore[method-assign]
+        async with chat(desk, who, MODERN if era == MODERN else "legacy", Browser()) as client:
+            if era != MODERN:
+                with pytest.raises(MCPError):  # the link; the program calls again at once
+                    await client.call_tool(LOOK, {})
+            result = await client.call_tool(LOOK, {})
+        assert not result.is_error and desk.spotify.tokens == ["Bearer of-after"]
