@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from tests.vault.upstreams import until
+from vault.errors import Busy
 from vault.store import database as module
 from vault.store.database import Database
 
@@ -69,5 +73,23 @@ async def test_one_that_the_server_ended_a_moment_ago_is_handed_to_nobody(
                 # With a time to wait in: it answers once the backend is gone, so the end is on the line.
                 await other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
                 assert await _pid(database) != pid
+    finally:
+        await database.close()
+
+
+async def test_who_goes_away_while_they_wait_is_not_taken_for_one_who_got_none(database_url: str) -> None:
+    database = Database(database_url, max_size=1, patience=0.5)
+    await database.open()
+    try:
+        async with database.connection():
+            asking = asyncio.create_task(_pid(database))
+            await until(lambda: database.stats().get("requests_waiting") == 1)
+            asking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking
+            assert database.stats()["requests_errors"] == 0
+            with pytest.raises(Busy):
+                await _pid(database)
+            assert database.stats()["requests_errors"] == 1
     finally:
         await database.close()

@@ -30,7 +30,7 @@ from vault.store.sessions import Sessions
 from vault.store.states import State, States
 from vault.store.tokens import Code, Tokens
 from vault.store.users import Users
-from vault.store.workers import Sign, Workers
+from vault.store.workers import Pool, Sign, Workers
 from vault.vault import Vault, open_vault
 
 HOSTILE = [
@@ -134,7 +134,8 @@ async def people(database: Database, text: str, user: UUID) -> None:
     await Pendings(database).add(key, browser, pending)
     invitations = Invitations(database)
     assert await invitations.add(text) and text in await invitations.entries()
-    workers, sign = Workers(database), Sign(new_id(), [text], text, 1, text, text, text)
+    pool, workers = Pool(10, 1, 0, 0.0, 0), Workers(database)
+    sign = Sign(new_id(), [text], text, 1, text, text, text, pool)
     await workers.sign(sign)
     [found] = [each for each in await workers.list() if each.id == sign.id]
     assert (found.doors, found.version, found.origin) == ([text], text, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from vault.rings.file import FileKeyRing
 from vault.rings.mark import mark
 from vault.rings.several import SeveralRings
 from vault.store.database import Database
-from vault.store.workers import Sign, Workers
+from vault.store.workers import Pool, Sign, Workers
 
 AHEAD = 90.0
 
 
+POOL = Pool(most=10, asked=2**40, queued=3, waited=1.5, missed=1)
+
+
 def a_sign() -> Sign:
-    return Sign(new_id(), ["mcp_server"], "1.2.3", 18, "https://valet.example", "file:main:1", "abc")
+    return Sign(new_id(), ["mcp_server"], "1.2.3", 18, "https://valet.example", "file:main:1", "abc", POOL)
 
 
 async def test_a_process_is_listed_until_it_leaves(empty_database: Database) -> None:
@@ -33,6 +37,23 @@ async def test_a_process_is_listed_until_it_leaves(empty_database: Database) -> 
     assert found.name == f"mcp_server {sign.id.hex[-8:]}"
     await workers.leave(sign.id)
     assert await workers.list() == []
+
+
+async def test_what_a_process_says_of_its_pool_is_that_of_its_last_sign(empty_database: Database) -> None:
+    workers, sign, older = Workers(empty_database), a_sign(), a_sign()
+    await workers.sign(sign)
+    assert await workers.pools() == {sign.id: POOL}
+    now = Pool(most=20, asked=5, queued=4, waited=0.25, missed=0)
+    await workers.sign(replace(sign, pool=now))
+    # As the release before writes it, which knows no such columns.
+    await run(
+        empty_database,
+        "INSERT INTO workers (id, doors, version, knows, origin, ring_active, ring_mark, clock_ahead)"
+        " VALUES (%s, '{connect}', '1.2.2', 19, '', '', '', 0)",
+        older.id,
+    )
+    assert await workers.pools() == {sign.id: now}
+    assert {each.id for each in await workers.list()} == {sign.id, older.id}
 
 
 async def test_the_clock_of_a_process_is_held_against_the_databases(empty_database: Database) -> None:

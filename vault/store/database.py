@@ -38,6 +38,8 @@ POOL = 10
 """The most connections of one process."""
 LONGEST = 6.0
 """Seconds for one use of a connection. The server's own limits do not reach us through a dead line."""
+PATIENCE = 5.0
+"""Seconds to wait for a connection."""
 _SPAN = {"db.system.name": "postgresql"}
 _CHECK = 2.0
 """Seconds for the pool to see whether a connection still is one."""
@@ -58,7 +60,7 @@ class Database:
     another server connection; for the same reason nothing here uses session state. The limits of statements
     are the role's own (`valet prepare` sets them), for PgBouncer takes no `options`; only where the role has
     none are they asked for so, of a server that is reached directly. `longest`: seconds for one use of a
-    connection. `spans` trace each use.
+    connection; `patience`: to wait for one. `spans` trace each use.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Database:
         min_size: int = 1,
         max_size: int = POOL,
         longest: float = LONGEST,
+        patience: float = PATIENCE,
         spans: Spans = off,
     ) -> None:
         self._longest = longest
@@ -79,7 +82,7 @@ class Database:
             kwargs=dict(_PLAIN),
             min_size=min_size,
             max_size=max_size,
-            timeout=5,
+            timeout=patience,
             max_lifetime=1800,
             # The pool doubles its pause up to this: after an outage it must not sleep for minutes.
             reconnect_timeout=5,
@@ -89,6 +92,7 @@ class Database:
         )
         self._askers: set[asyncio.Task[None]] = set()
         self._used = 0.0
+        self._missed = 0
         self.answered = 0.0
         """When a connection was last used to the end, on the monotonic clock."""
 
@@ -117,8 +121,10 @@ class Database:
 
     def stats(self) -> dict[str, int]:
         """The pool's figures, as psycopg_pool names them."""
-        # How long they were in use the pool counts in its own `connection` only, which is not used here.
-        return {**self._pool.get_stats(), "usage_ms": round(self._used * 1000)}
+        # How long they were in use the pool counts in its own `connection` only, which is not used here. And
+        # for none to be had it takes who went away while they waited, as a browser does that is closed.
+        counted = {"usage_ms": round(self._used * 1000), "requests_errors": self._missed}
+        return {**self._pool.get_stats(), **counted}
 
     async def close(self) -> None:
         """Close every connection."""
@@ -129,7 +135,10 @@ class Database:
 
         Raises Busy when none is to be had or it breaks, PersonGone when a row would be of nobody.
         """
-        return _Use(self._pool, self._longest, self._spans, self._over)
+        return _Use(self._pool, self._longest, self._spans, self._over, self._miss)
+
+    def _miss(self) -> None:
+        self._missed += 1
 
     def _over(self, held: Line, began: float, *, well: bool) -> None:
         now = time.monotonic()
@@ -149,12 +158,17 @@ class _Use(AbstractAsyncContextManager[Connection]):
     managers, the pool's own among them, would cost more than the rest of what is done here.
     """
 
-    __slots__ = ("_began", "_held", "_longest", "_over", "_pool", "_span", "_spans", "_watch")
+    __slots__ = ("_began", "_held", "_longest", "_miss", "_over", "_pool", "_span", "_spans", "_watch")
 
     def __init__(
-        self, pool: AsyncConnectionPool[Line], longest: float, spans: Spans, over: Callable[..., None]
+        self,
+        pool: AsyncConnectionPool[Line],
+        longest: float,
+        spans: Spans,
+        over: Callable[..., None],
+        miss: Callable[[], None],
     ) -> None:
-        self._pool, self._longest, self._spans, self._over = pool, longest, spans, over
+        self._pool, self._longest, self._spans, self._over, self._miss = pool, longest, spans, over, miss
 
     async def __aenter__(self) -> Connection:
         self._span = self._spans("database", _SPAN, client=True, within=True)
@@ -164,6 +178,7 @@ class _Use(AbstractAsyncContextManager[Connection]):
         except BaseException as error:
             self._span.__exit__(type(error), error, error.__traceback__)
             if isinstance(error, _AWAY):
+                self._miss()
                 raise Busy("the database does not answer") from error
             raise
         self._began = time.monotonic()

@@ -19,6 +19,21 @@ GONE = timedelta(seconds=4 * EVERY)
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """What became of asking for connections to the database since the last sign, of which it may have `most`.
+
+    `queued`: how often none was free at once; `waited`: seconds of that, together; `missed`: how often none
+    was to be had at all.
+    """
+
+    most: int
+    asked: int
+    queued: int
+    waited: float
+    missed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Sign:
     """What a process says of itself. `knows` is the newest step of the schema that it knows."""
 
@@ -29,6 +44,7 @@ class Sign:
     origin: str
     ring_active: str
     ring_mark: str
+    pool: Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +94,24 @@ class Workers:
                 "active": sign.ring_active,
                 "mark": sign.ring_mark,
                 "clock": self._clock(),
+                "most": sign.pool.most,
+                "asked": sign.pool.asked,
+                "queued": sign.pool.queued,
+                "waited": sign.pool.waited,
+                "missed": sign.pool.missed,
             }
             await link.execute(
-                "INSERT INTO workers (id, doors, version, knows, origin, ring_active, ring_mark, clock_ahead)"
+                "INSERT INTO workers (id, doors, version, knows, origin, ring_active, ring_mark, clock_ahead,"
+                "  pool_most, pool_asked, pool_queued, pool_waited, pool_missed)"
                 " VALUES (%(id)s, %(doors)s, %(version)s, %(knows)s, %(origin)s, %(active)s, %(mark)s,"
-                "  %(clock)s - extract(epoch FROM clock_timestamp())::float8)"
+                "  %(clock)s - extract(epoch FROM clock_timestamp())::float8,"
+                "  %(most)s, %(asked)s, %(queued)s, %(waited)s, %(missed)s)"
                 " ON CONFLICT (id) DO UPDATE SET version = excluded.version, knows = excluded.knows,"
                 "  origin = excluded.origin, ring_active = excluded.ring_active,"
-                "  ring_mark = excluded.ring_mark, clock_ahead = excluded.clock_ahead, seen_at = now()",
+                "  ring_mark = excluded.ring_mark, clock_ahead = excluded.clock_ahead, seen_at = now(),"
+                "  pool_most = excluded.pool_most, pool_asked = excluded.pool_asked,"
+                "  pool_queued = excluded.pool_queued, pool_waited = excluded.pool_waited,"
+                "  pool_missed = excluded.pool_missed",
                 values,
             )
 
@@ -102,6 +128,15 @@ class Workers:
                 " seen_at, now() - seen_at AS silent FROM workers ORDER BY started_at, id"
             )
             return await cursor.fetchall()
+
+    async def pools(self) -> dict[UUID, Pool]:
+        """The pool of each process, as far as it says: an older release writes nothing of it. Raises Busy."""
+        async with self._database.connection() as link:
+            cursor = await link.execute(
+                "SELECT id, pool_most, pool_asked, pool_queued, pool_waited, pool_missed FROM workers"
+                " WHERE pool_asked IS NOT NULL"
+            )
+            return {row[0]: Pool(*row[1:]) for row in await cursor.fetchall()}
 
     async def sweep(self) -> int:
         """Delete what killed processes left more than a day ago; returns how many rows went. Raises Busy."""

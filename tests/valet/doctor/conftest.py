@@ -110,6 +110,22 @@ async def _looked(values: Mapping[str, str], names: tuple[str, ...]) -> list[Fin
         return await examine(patient, chosen)
 
 
+@contextmanager
+def a_worker(site: Site, **odd: object) -> Iterator[None]:
+    """A row as another process would have written it, of a release that says nothing of its pool."""
+    worker = uuid.uuid4()
+    site.run(
+        "INSERT INTO workers SELECT %s, doors, version, knows, origin, ring_active, ring_mark, clock_ahead,"
+        " started_at, seen_at FROM workers LIMIT 1", worker,
+    )  # fmt: skip
+    for column, value in odd.items():
+        site.run(f"UPDATE workers SET {column} = %s WHERE id = %s", value, worker)
+    try:
+        yield
+    finally:
+        site.run("DELETE FROM workers WHERE id = %s", worker)
+
+
 def only(found: list[Finding], level: str) -> Finding:
     """The one finding of that level."""
     [one] = [each for each in found if each.level == level]

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,7 +21,7 @@ from tests.support.doors import ROOT
 from tests.support.emulator import EmulatorProcess
 from tests.support.faketime import shifted
 from tests.support.ports import free_port
-from tests.valet.doctor.conftest import PASSWORD, Site, founded, look, only
+from tests.valet.doctor.conftest import PASSWORD, Site, a_worker, founded, look, only
 from valet.doctor.chart import Examination, examine
 from valet.doctor.finding import Finding, fault, ok, status
 from vault.ids import new_id
@@ -124,22 +123,6 @@ def test_a_tired_key_is_told(site: Site, tmp_path: Path) -> None:
     ring.write_text(ring.read_text().replace(f"{year.year}-", f"{year.year - 2}-"))
     told = only(look(site, "key ring", VALET_KEYRING=str(ring))["key ring"], "warning")
     assert "valet keys rotate" in told.fix
-
-
-@contextmanager
-def a_worker(site: Site, **odd: object) -> Iterator[None]:
-    """A row as another process would have written it, beside the one that runs."""
-    worker = uuid.uuid4()
-    site.run(
-        "INSERT INTO workers SELECT %s, doors, version, knows, origin, ring_active, ring_mark, clock_ahead,"
-        " started_at, seen_at FROM workers LIMIT 1", worker,
-    )  # fmt: skip
-    for column, value in odd.items():
-        site.run(f"UPDATE workers SET {column} = %s WHERE id = %s", value, worker)
-    try:
-        yield
-    finally:
-        site.run("DELETE FROM workers WHERE id = %s", worker)
 
 
 @pytest.mark.parametrize(
