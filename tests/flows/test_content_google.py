@@ -154,7 +154,14 @@ def _words(value: Any, name: str = "") -> set[str]:
     if not isinstance(value, str) or name in OURS:
         return set()
     runs = {run.strip() for run in re.findall(r"[A-Za-z0-9 .,:@-]{8,}", value)}
-    return {run for run in runs if len(run) >= 8 and run not in LABEL and not _a_word(run)}
+    return {
+        run for run in runs if len(run) >= 8 and run not in LABEL and not _a_word(run) and not _a_day(run)
+    }
+
+
+def _a_day(run: str) -> bool:
+    """A day by itself, which our own rows end on as well."""
+    return re.fullmatch(r"\d{4}-\d\d-\d\d", run) is not None
 
 
 def _a_word(run: str) -> bool:

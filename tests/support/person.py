@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import mcp.client.session
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -20,6 +21,9 @@ from playwright.async_api import Page
 from valet.trial import Memory
 
 REDIRECT = "http://127.0.0.1:3119/callback"
+# The SDK's first question gives up after ten seconds, and then speaks the earlier era. Here all of a sign-in
+# in a browser is part of it, which a busy machine may not do in that time.
+mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 120.0
 
 
 @dataclass
