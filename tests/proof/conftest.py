@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,11 @@ Say = Callable[[str], None]
 
 @pytest.fixture(scope="session", autouse=True)
 def nobody_stays() -> Iterator[None]:
-    """No process of ours outlives the proofs, the ones that were killed included."""
+    """No process of ours outlives the proofs, the ones that were killed included.
+
+    Each is started by itself: what copies are made of (tests/support/warm.py) stays until the interpreter ends.
+    """
+    os.environ["VALET_TEST_COLD"] = "1"
     before = {child.pid for child in psutil.Process().children(recursive=True)}
     yield
     left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
