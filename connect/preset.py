@@ -19,6 +19,7 @@ from typing import cast
 
 from connect.names import shown_name
 from connect.redirects import several
+from connect.regular import NotRegular, regular
 from vault.opaque import digest
 from vault.store.clients import Client
 
@@ -39,7 +40,10 @@ def read_preset(path: Path | None) -> dict[str, Client]:
     if path is None:
         return {}
     try:
-        given = json.loads(path.read_bytes())
+        with regular(path) as file:
+            given = json.loads(file.read())
+    except NotRegular as error:
+        raise ValueError(f"the file {error}") from None
     except OSError:
         raise ValueError("the file can't be read") from None
     except (ValueError, RecursionError):

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from connect.address import Proxies
 from connect.admission import Guests
 from connect.preset import read_preset
+from connect.regular import NotRegular, regular
 from providers.base import App, Provider
 from valet import oidc
 from vault.rings.choose import parse
@@ -112,6 +113,9 @@ def environment(folder: Path | None = None) -> dict[str, str]:
             continue
         try:
             values[setting] = _held(Path(values[name]))
+        except NotRegular as error:
+            faults.append(f"{name}: the file {error}; give the path of one that holds the value")
+            continue
         except (OSError, ValueError) as error:
             # The kind only: a fault of decoding quotes what it could not read.
             faults.append(f"{name}: the file can't be read ({type(error).__name__}); check path and rights")
@@ -124,8 +128,11 @@ def environment(folder: Path | None = None) -> dict[str, str]:
 
 
 def _held(path: Path) -> str:
-    """The value in a file, without the mark that some editors begin one with. Raises OSError, ValueError."""
-    with path.open("rb") as file:
+    """The value in a file, without the mark that some editors begin one with.
+
+    Raises OSError, NotRegular, ValueError.
+    """
+    with regular(path) as file:
         raw = file.read(_MOST + 1)
     if len(raw) > _MOST:
         raise ValueError("too large for a setting")

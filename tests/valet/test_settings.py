@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -240,6 +244,44 @@ def test_a_setting_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.Monk
     values = environment(tmp_path)
     assert values["DATABASE_URL"] == url and values["SPOTIFY_CLIENT_SECRET"] == "canary-secret"
     assert "SSL_CERT" not in values, "a variable of somebody else's"
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    """Whoever still waits in the block after ten seconds hears an OSError."""
+
+    def enough(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, enough)
+    signal.alarm(10)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_link_to_a_file_is_a_file_and_a_pipe_or_a_device_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes mounts a secret as a link through a link. A pipe would hold the start up for ever."""
+    (tmp_path / "..data").mkdir()
+    (tmp_path / "..data" / "secret").write_text("canary-secret\n")
+    (tmp_path / "secret").symlink_to("..data/secret")
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET_FILE", f"{tmp_path}/secret")
+    assert environment(tmp_path)["SPOTIFY_CLIENT_SECRET"] == "canary-secret"
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    for name, path in (("DATABASE_URL", f"{tmp_path}/link"), ("GOOGLE_CLIENT_ID", "/dev/zero")):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(f"{name}_FILE", path)
+    with soon(), pytest.raises(SettingsError) as caught:
+        environment(tmp_path)
+    told = "the file is a pipe or a device, not a regular file; give the path of one that holds the value"
+    assert caught.value.faults == [f"DATABASE_URL_FILE: {told}", f"GOOGLE_CLIENT_ID_FILE: {told}"]
+    with soon():
+        assert "VALET_CLIENTS: the file is a pipe" in faults(VALET_CLIENTS=f"{tmp_path}/pipe")
 
 
 def test_what_is_amiss_with_a_file_is_said_without_its_content(

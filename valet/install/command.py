@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from connect.regular import NotRegular, regular
 from providers.registry import PROVIDERS
 from valet import running
 from valet.banner import step
@@ -146,8 +147,9 @@ def _tell(path: Path, before: bytes | None, backup: Path | None, what: str, name
 
 def _content(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
-    except OSError:
+        with regular(path) as file:
+            return file.read()
+    except (OSError, NotRegular):
         return None
 
 

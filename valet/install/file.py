@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from connect.regular import NotRegular, regular
 from valet.install.text import NotEdited
 
 _LARGEST = 20_000_000
@@ -62,11 +63,13 @@ def keep(path: Path, *, now: Callable[[], datetime] = datetime.now) -> Path | No
 
 def _read(real: Path) -> tuple[bytes, os.stat_result | None]:
     try:
-        with real.open("rb") as file:
+        with regular(real) as file:
             seen = os.fstat(file.fileno())
-            if not stat.S_ISREG(seen.st_mode) or seen.st_size > _LARGEST:
-                raise NotEdited("it is no ordinary file")
+            if seen.st_size > _LARGEST:
+                raise NotEdited("it is too large for such a file")
             return file.read(), seen
+    except NotRegular as error:
+        raise NotEdited(f"it {error}") from None
     except FileNotFoundError:
         return b"", None
     except IsADirectoryError:

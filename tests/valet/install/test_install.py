@@ -99,6 +99,24 @@ def test_a_file_that_is_not_there_is_made_for_its_owner_alone(tmp_path: Path) ->
     assert stat.S_IMODE(made.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("client", ["cursor", "claude-code"])
+@pytest.mark.parametrize("arguments", [("--url", URL), ("--remove",)], ids=["put", "remove"])
+def test_a_pipe_in_the_place_of_the_file_is_refused_at_once(
+    client: str, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Also where Claude Code is there, which would be asked to write to it."""
+    claude = tmp_path / "bin" / "claude"
+    claude.parent.mkdir()
+    claude.write_text(f"#!/bin/sh\necho asked >{tmp_path}/asked\n")
+    claude.chmod(0o755)
+    pipe = tmp_path / (".cursor/mcp.json" if client == "cursor" else ".claude.json")
+    pipe.parent.mkdir(exist_ok=True)
+    os.mkfifo(pipe)
+    ran = install(tmp_path, client, *arguments, path=f"{claude.parent}:/usr/bin:/bin")
+    assert ran.returncode == 2 and "stays as it is: it is a pipe or a device" in ran.stderr
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and not (tmp_path / "asked").exists()
+
+
 def test_a_broken_file_is_left_alone_and_the_entry_is_shown(tmp_path: Path) -> None:
     broken = tmp_path / ".claude.json"
     broken.write_text('{"mcpServers": {}')
