@@ -26,7 +26,6 @@ from vault.diary import Diary
 from vault.errors import Sealed
 from vault.gauges import PoolGauges
 from vault.keyring import KeyRing
-from vault.outcomes import Report
 from vault.rings.choose import open_ring
 from vault.store.activity import Activity
 from vault.store.approvals import ApprovalRows
@@ -134,7 +133,7 @@ async def lay(
     )
     audit = Audit(AuditRows(database), metrics=metrics)
     upstream = RegisteredUpstream(oauth, registry)
-    ring, vault = await _vault(database, keyring, upstream, metrics, audit.refreshed, spans, make_ring)
+    ring, vault = await _vault(settings, database, keyring, upstream, metrics, audit, spans, make_ring)
     # What the vault still does at its end is written, and the keys for that are zeroed after it.
     stack.push_async_callback(vault.close)
     stack.push_async_callback(audit.close)
@@ -182,21 +181,32 @@ def _require_one_world(settings: Settings, operated: OperatorApps) -> None:
 
 
 async def _vault(
+    settings: Settings,
     database: Database,
     keyring: str,
     upstream: RegisteredUpstream,
     metrics: CollectorRegistry,
-    report: Report,
+    audit: Audit,
     spans: Spans,
     make_ring: bool,
 ) -> tuple[KeyRing, Vault]:
     # A new ring for a database that was sealed with another would only hide that the old one is missing.
     fresh = await Deks(database).operator() is None
     ring = await open_ring(keyring, create=fresh and make_ring)
+    counted = [each.name for each in settings.known(PROVIDERS) if each.services]
     try:
-        return ring, await open_vault(database, ring, upstream, metrics=metrics, report=report, spans=spans)
+        vault = await open_vault(
+            database,
+            ring,
+            upstream,
+            metrics=metrics,
+            report=audit.refreshed,
+            providers=counted,
+            spans=spans,
+        )
     except Sealed:
         raise CannotOpen(
             f"the key ring {keyring} is not the one this database was sealed with; put the right one there "
             "(VALET_KEYRING) or restore it from its backup"
         ) from None
+    return ring, vault

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter
@@ -31,15 +31,27 @@ Report = Callable[[SealedConnection, Outcome], None]
 
 
 class Outcomes:
-    """Counts into `registry`, which is the caller's, and tells `listener`."""
+    """Counts into `registry`, which is the caller's, and tells `listener`.
 
-    def __init__(self, registry: CollectorRegistry | None = None, listener: Report | None = None) -> None:
+    What comes of refreshes at `providers` is counted from 0: a series that began with its first count would
+    hide that one from whoever asks how much it grew.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry | None = None,
+        listener: Report | None = None,
+        providers: Sequence[str] = (),
+    ) -> None:
         self._refreshes = Counter(
             "valet_refreshes",
             "Attempts to refresh a connection, by provider and by what came of them.",
             ("provider", "outcome"),
             registry=registry or CollectorRegistry(),
         )
+        for provider in providers:
+            for outcome in get_args(Outcome):
+                self._refreshes.labels(provider, outcome)
         self._listener = listener
 
     def __call__(self, row: SealedConnection, outcome: Outcome) -> None:

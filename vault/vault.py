@@ -364,13 +364,14 @@ async def open_vault(
     timing: Timing | None = None,
     metrics: CollectorRegistry | None = None,
     report: Report | None = None,
+    providers: Sequence[str] = (),
     spans: Spans = off,
     clock: Callable[[], float] = time.monotonic,
 ) -> Vault:
     """The vault over that database and key ring. Raises Sealed when the two do not belong together.
 
     `metrics` is where its alarms and refreshes are counted; without one they are only logged. `report` hears
-    of each refresh. `clock` is monotonic.
+    of each refresh; those at `providers` are counted from 0. `clock` is monotonic.
     """
     registry = metrics or CollectorRegistry()
     cache = DekCache(ring, Alarms(registry))
@@ -380,7 +381,7 @@ async def open_vault(
         await load_operator(Deks(database), cache),
         upstream,
         timing=timing,
-        report=Outcomes(registry, report),
+        report=Outcomes(registry, report, providers),
         circuits=Circuits(timing or Timing(), registry, clock=clock),
         leases=LeaseGauges(registry),
         spans=spans,

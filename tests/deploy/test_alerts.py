@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import yaml
+from prometheus_client import CollectorRegistry
 
 from tests.support.promtool import promtool
 from tests.valet.figures import Figure, explained
+from vault.outcomes import Outcomes
+from vault.store.leases import SealedConnection
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
 ALERTS = FOLDER / "alerts.yaml"
@@ -117,6 +121,15 @@ def case(series: Series, firing: list[str]) -> dict[str, Any]:
     }
 
 
+def played(folder: Path, cases: list[dict[str, Any]]) -> None:
+    plan = folder / "plan.yaml"
+    plan.write_text(
+        yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": cases})
+    )
+    judged = promtool("test", "rules", str(plan), folder=folder)
+    assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
 def test_the_rules_and_the_example_are_valid() -> None:
     for arguments in (
         ("check", "rules", "--lint-fatal", "alerts.yaml"),
@@ -130,12 +143,27 @@ def test_each_alert_sounds_alone_when_it_should_and_none_when_all_is_well(tmp_pa
     assert {rule["alert"] for rule in rules()} == set(ILL)
     cases = [case({}, []), *(case(series, []) for series in OTHERWISE)]
     cases += [case(series, [name]) for name, series in (*ILL.items(), *FIRST.items())]
-    plan = tmp_path / "plan.yaml"
-    plan.write_text(
-        yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": cases})
-    )
-    judged = promtool("test", "rules", str(plan), folder=tmp_path)
-    assert judged.returncode == 0, judged.stdout + judged.stderr
+    played(tmp_path, cases)
+
+
+def test_the_first_connections_that_die_after_a_start_are_seen(tmp_path: Path) -> None:
+    """As a process that was just started counts them: an increase() is blind for how a series began."""
+    registry = CollectorRegistry()
+    outcomes = Outcomes(registry, providers=["google"])
+    labels = {"provider": "google", "outcome": "revoked"}
+
+    def shown() -> str:
+        value = registry.get_sample_value("valet_refreshes_total", labels)
+        return "_" if value is None else str(value)
+
+    before = shown()
+    for _ in range(8):
+        outcomes(cast("SealedConnection", SimpleNamespace(provider="google")), "revoked")
+    series = {
+        'valet_refreshes_total{provider="google",outcome="revoked"}': f"_x60 {before} {before} {shown()}x25",
+        'valet_connections{provider="google",health="healthy"}': "50x90",
+    }
+    played(tmp_path, [case(series, ["ValetConnectionsDying"])])
 
 
 def test_every_figure_of_an_alert_is_one_of_ours_or_of_a_program_that_is_named() -> None:

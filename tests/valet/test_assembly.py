@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client import generate_latest
@@ -20,6 +21,7 @@ from valet.ground import CannotOpen
 from valet.housekeeping import Sweep
 from valet.settings import load
 from vault.ids import new_id, operator_id
+from vault.outcomes import Outcome
 from vault.rings.file import FileKeyRing
 from vault.store.database import Database
 from vault.vault import open_vault
@@ -63,7 +65,8 @@ async def test_a_connection_in_use_is_refreshed_before_anybody_needs_it(
         assert emulator.refreshes() == 1
         [shown] = await vault.list(person.owner)
         assert shown.status == "active"
-        assert "refreshed" in generate_latest(house.metrics).decode().partition("valet_refreshes_total{")[2]
+        shown_figures = generate_latest(house.metrics).decode()
+        assert 'valet_refreshes_total{outcome="refreshed",provider="spotify"} 1.0' in shown_figures
     async with empty_database.connection() as link:
         rows = await link.execute(
             "SELECT event, outcome, provider, person IS NOT NULL FROM audit ORDER BY seq"
@@ -96,7 +99,11 @@ async def test_how_connections_stand_is_counted_where_the_operator_looks(
     settings = load({}, PROVIDERS)
     house = await assemble(settings, {}, SecretStr(empty_database_url), tmp_path / "keyring.json", "live")
     try:
-        assert "valet_connections" in generate_latest(house.metrics).decode()
+        begun = generate_latest(house.metrics).decode()
+        assert "valet_connections" in begun
+        for provider in ("spotify", "google"):
+            for outcome in get_args(Outcome):
+                assert f'valet_refreshes_total{{outcome="{outcome}",provider="{provider}"}} 0.0' in begun
         for _, sweeps in rounds:
             for sweep in sweeps:
                 await sweep()
