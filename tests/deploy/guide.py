@@ -11,8 +11,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import yaml
 from typer.testing import CliRunner
 
 from valet.cli import app
@@ -34,6 +36,12 @@ def sections() -> dict[str, list[tuple[str, str]]]:
         for heading, text in (intro | dict(zip(parts[1::2], parts[2::2], strict=True))).items()
         if (found := _BLOCK.findall(text))
     }
+
+
+def manifests() -> list[dict[str, Any]]:
+    """What the page has somebody write into a file for kubectl."""
+    found = re.findall(r"^```yaml\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
+    return [yaml.safe_load(text) for text in found]
 
 
 @dataclass

@@ -6,6 +6,7 @@ they don't say by the rules below; and the programs are started for real, with t
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,18 +27,27 @@ import psycopg
 import pytest
 import yaml
 from kubernetes_validate.utils import schema_contents
+from prometheus_client import CollectorRegistry
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from mcp_server.reading.child import MEMORY
 from providers.registry import PROVIDERS
+from tests.deploy.guide import manifests
 from tests.deploy.policies import Peer, Policies, selects
 from tests.deploy.shapes import PGBOUNCER, SPECS
 from tests.support.doors import DoorProcess, run
 from tests.support.kustomize import Resource, build, documents, pod
 from tests.support.ports import free_port
 from valet.settings import Settings
+from vault.alarms import Alarms
+from vault.audit.audit import Audit
+from vault.cache import DekCache
+from vault.operator import load_operator
 from vault.rings.file import FileKeyRing
+from vault.store.audit import AuditRows
+from vault.store.database import Database
+from vault.store.deks import Deks
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "deploy" / "kubernetes"
@@ -523,6 +534,47 @@ def test_nobody_but_the_two_roles_may_connect_to_the_database(installed: Install
             " has_database_privilege(current_database(), 'TEMP, CREATE')"
         ).fetchall()
     assert held == (False, True, False)
+
+
+async def an_old_worker(installed: Installed) -> None:
+    """Which wrote three rows years ago: that it began, that it refused somebody, that it ended."""
+    database = Database(installed.urls["app"])
+    await database.open()
+    ring = FileKeyRing(installed.folder / "run/keyring/keyring.json")
+    operator = await load_operator(Deks(database), DekCache(ring, Alarms(CollectorRegistry())))
+    audit = Audit(AuditRows(database), gather=0, now=lambda: datetime(2024, 5, 1, tzinfo=UTC))
+    audit.begin(operator)
+    with audit.visit("192.0.2.1"):
+        audit.note("bearer_refused", outcome="refused", detail="unknown")
+    await audit.close()
+    await database.close()
+
+
+def test_the_job_of_the_guide_is_one_like_prepare_and_removes_what_is_old(
+    prepared: Installed, found: list[Resource]
+) -> None:
+    """docs/operations.md, "Shorten the audit": but for its command, without settings and apps."""
+    [job] = manifests()
+    assert fault(job) is None
+    ours, theirs = pod(job), pod(one(found, "Job", "prepare"))
+    assert ours is not None and theirs is not None
+    assert labels(job) == labels(one(found, "Job", "prepare")), "the policies go by them"
+    [container], [like] = ours["containers"], theirs["containers"]
+    command = container["command"]
+    assert command[:4] == ["valet", "audit", "prune", "--before"]
+    for mine, wanted in ((ours, theirs), (container, like)):
+        for field in set(mine) | set(wanted):
+            if field in {"volumes", "volumeMounts"}:
+                assert mine[field] == [each for each in wanted[field] if each["name"] != "apps"]
+            elif field not in {"containers", "name", "command", "envFrom"}:
+                assert mine[field] == wanted[field], field
+    asyncio.run(an_old_worker(prepared))
+    given = prepared.environment(found, job)
+    as_the_app = {name: value for name, value in given.items() if not name.startswith("MIGRATION")}
+    refused = run(*command[1:], given=as_the_app, folder=prepared.folder)
+    assert refused.returncode == 2 and "the role that Valet works as may remove nothing" in refused.stderr
+    ran = run(*command[1:], given=given, folder=prepared.folder)
+    assert ran.returncode == 0 and "removed 3 rows" in ran.stdout, ran.stderr
 
 
 @pytest.mark.parametrize("door", DOORS)

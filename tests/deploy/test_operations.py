@@ -23,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from tests.deploy.guide import GUIDE, ROOT, Terminal, parsed, sections
+from tests.deploy.guide import manifests as written
 from tests.support.household import Household, live_in, verified
 from tests.support.kustomize import Resource, build, pod
 from tests.vault.upstreams import FakeUpstream
@@ -167,7 +168,8 @@ class Told:
     """Hears what kubectl and docker are told: the names in it are ours, and what runs inside is run."""
 
     def __init__(self, manifests: list[Resource]) -> None:
-        self._names = {(each["kind"].lower(), each["metadata"]["name"]) for each in manifests}
+        known = [*manifests, *written()]
+        self._names = {(each["kind"].lower(), each["metadata"]["name"]) for each in known}
         self._names |= {("deploy", name) for kind, name in self._names if kind == "deployment"}
         self.secrets = {
             volume["secret"]["secretName"]
@@ -191,7 +193,7 @@ class Told:
             self._named(ours[4])
             self._inside(ours[at + 1 :], words, terminal)
             return
-        assert verb in {"get", "create", "delete", "apply", "wait", "rollout", "label"}, verb
+        assert verb in {"get", "create", "delete", "apply", "wait", "rollout", "label", "logs"}, verb
         for each in rest:
             if re.fullmatch(r"(deploy|deployment|job)/[\w-]+", each):
                 self._named(each)
@@ -209,15 +211,25 @@ class Told:
             rest[:2] = reversed(rest[:2])
         assert verb in {"exec", "ps", "restart", "run", "up"} and set(rest[:1]) <= self._services, words
         if verb == "exec":
-            rest = rest[1:]
-            assert rest[0] == "valet"
-            terminal.valet(rest[1:])
+            service, program, *rest = rest
+            if service == "postgres":
+                self._dropped(program, rest)
+                return
+            assert program == "valet"
+            terminal.valet(rest)
         if verb == "run":
             # Where what is removed was made by that very service.
             assert rest[:2] == ["init", "rm"]
             folder, _, name = rest[2].rpartition("/")
             init = (ROOT / "deploy/compose/init.py").read_text(encoding="utf-8")
             assert f'RUN / "{folder.removeprefix("/run/valet/")}"' in init and f'"{name}"' in init
+
+    def _dropped(self, program: str, words: list[str]) -> None:
+        """What a restore left, which tests/deploy/test_site.py looks at and drops."""
+        assert program in {"psql", "dropdb"}
+        restore = (ROOT / "deploy/compose/restore.sh").read_text(encoding="utf-8")
+        [prefix] = re.findall(r"^old=(valet_\w+_)\$\(date -u \+%Y%m%dT%H%M%SZ\)$", restore, re.M)
+        assert program == "psql" or re.fullmatch(rf"{prefix}\d{{8}}T\d{{6}}Z", *words), words
 
     def _inside(self, words: list[str], line: list[str], terminal: Terminal) -> None:
         """A command in a pod: ours, or a script of sh whose output may go to a file."""
@@ -265,7 +277,9 @@ QUIET = (
     "",
     "When it goes well",
     "Back up and restore",
+    "What a restore leaves behind",
     "Upgrade and roll back",
+    "Shorten the audit",
     "Certificates",
     "A provider is out of order",
     "The database is down or full",

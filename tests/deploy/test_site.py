@@ -6,6 +6,7 @@ import json
 import os
 import re
 import runpy
+import shlex
 import shutil
 import signal
 import ssl
@@ -20,6 +21,7 @@ import httpx2
 import psycopg
 import pytest
 
+from tests.deploy.guide import sections
 from tests.support import image
 from tests.support.image import ROOT
 from tests.support.ports import free_port
@@ -425,6 +427,23 @@ def test_what_is_no_whole_ring_is_not_kept_as_a_copy(tmp_path: Path) -> None:
     assert running.returncode == 0
 
 
+def drop_as_the_guide_says(site: Site, name: str) -> None:
+    """The block of docs/operations.md, by TCP: PostgreSQL has no socket here."""
+    [(_, block)] = sections()["What a restore leaves behind"]
+    reached = {
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(site.ports["postgres"]),
+        "PGPASSWORD": passwords(site)[0],
+    }
+    way = [f"{key}={value}" for key, value in reached.items()]
+    typed = [line.removeprefix("docker compose exec postgres ") for line in block.splitlines()]
+    look, drop = map(shlex.split, typed)
+    seen = site.container("postgres").run("env", *way, *look)
+    assert seen.returncode == 0 and name in seen.stdout, seen.stderr
+    gone = site.container("postgres").run("env", *way, *drop[:-1], name)
+    assert gone.returncode == 0, gone.stderr
+
+
 def test_a_dump_and_a_ring_bring_back_what_was(site: Site, tmp_path: Path) -> None:
     """The restore of docs/setup.md; last, for it ends the doors."""
 
@@ -447,7 +466,10 @@ def test_a_dump_and_a_ring_bring_back_what_was(site: Site, tmp_path: Path) -> No
     assert ask("SELECT entry FROM invitations") == []
     assert "is kept as valet_before_" in site.once("restore", dump)
     assert ask("SELECT entry FROM invitations") == ["bea@example.org"]
-    assert len(ask("SELECT datname::text FROM pg_database WHERE datname ~ '^valet_(before|restoring)'")) == 1
+    left = "SELECT datname::text FROM pg_database WHERE datname ~ '^valet_(before|restoring)'"
+    [before] = ask(left)
+    drop_as_the_guide_says(site, before)
+    assert ask(left) == [] and ask("SELECT entry FROM invitations") == ["bea@example.org"]
     ring, copy = site.volume("keyring") / "keyring.json", tmp_path / "keyring.json"
     shutil.copy(sorted(site.volume("keyring-backups").iterdir())[-1], copy)
     ring.write_text("{}")
