@@ -19,7 +19,7 @@ from valet.connections import connections
 from valet.emulation import as_demo
 from valet.hardening import harden
 from valet.install.command import install
-from valet.refusal import refuse, spoken
+from valet.refusal import UNSERVED, NotDone, refuse, spoken
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json
 
@@ -54,6 +54,8 @@ def demo() -> None:
     from valet.serve import Place, folder, serve
 
     with spoken():
+        if sys.platform == "win32":
+            raise NotDone(UNSERVED)
         values = environment()
         chosen = values.get("VALET_EMULATOR_ORIGIN")
         values = as_demo(values)

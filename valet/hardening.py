@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import resource
 import sys
 
 _PR_SET_DUMPABLE = 4
@@ -16,6 +15,10 @@ def harden() -> None:
     other process of the same user, and keeps debuggers off; root is kept off by nothing. What it starts is
     not affected by that: a new program is dumpable again. Where a step does not exist it is left out.
     """
+    if sys.platform == "win32":
+        return
+    import resource
+
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         # It fails for no value but an unknown one; an old libc without it must not keep Valet from starting.

@@ -9,6 +9,12 @@ from typing import NoReturn
 
 from valet.settings import SettingsError
 
+UNSERVED = (
+    "Valet serves on Linux and macOS. On Windows run it in Docker (docs/setup.md) or in WSL; valet install "
+    "works here"
+)
+"""What whoever would serve on Windows is told."""
+
 
 class NotDone(Exception):
     """What was asked was not done; the text says why and what to do, `status` is the command's."""

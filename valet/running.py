@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ def read(folder: Path) -> Running | None:
         running = Running(**json.loads((folder / _NAME).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+    if sys.platform == "win32":
+        return None  # none serves there, and that signal would be Ctrl-C to everybody at the console
     try:
         os.kill(running.pid, 0)
     except PermissionError:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psycopg
 import uvicorn
-import uvloop
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
@@ -37,6 +36,9 @@ from vault.rings.choose import path_of
 from vault.store.meta import Mode
 from vault.store.migrate import migrate, require_current
 from vault.store.roles import limit, rights, role_of
+
+if sys.platform != "win32":  # there this module is loaded for its paths, and nobody serves
+    import uvloop
 
 _MOST_CONNECTIONS = 500
 _BUSY = "VALET_PORT and PUBLIC_URL (redirect URIs registered at providers name the port)"

@@ -31,6 +31,10 @@ def both() -> None:
 
 
 def _run(doors: tuple[Door, ...] | None) -> None:
+    if sys.platform == "win32":
+        from valet.refusal import UNSERVED, refuse
+
+        refuse(UNSERVED)
     harden()
     try:
         _serve(doors)

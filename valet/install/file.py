@@ -122,7 +122,7 @@ def _write(path: Path, content: bytes, like: os.stat_result | None) -> None:
     with open(fd, "wb") as file:
         file.write(content)
         file.flush()
-        if like is not None and hasattr(os, "fchmod"):
+        if like is not None and hasattr(os, "fchown"):
             with suppress(PermissionError):
                 os.fchown(fd, like.st_uid, like.st_gid)
             os.fchmod(fd, stat.S_IMODE(like.st_mode))

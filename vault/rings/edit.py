@@ -10,7 +10,6 @@ is never taken out: so no key comes to be called like one that a backup still na
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -131,6 +130,8 @@ class RingFile:
     @contextmanager
     def _held(self) -> Iterator[tuple[Document, os.stat_result]]:
         """The ring as it is, and nobody else edits it until the end of the block. Raises KeyRingError."""
+        import fcntl  # which Windows lacks: there this module is loaded, and no ring is edited
+
         ringfile.read(self.path)  # what is wrong with it is said in its own words
         while True:
             try:
