@@ -21,7 +21,8 @@ Say = Callable[[str], None]
 def nobody_stays() -> Iterator[None]:
     """No process of ours outlives the proofs, the ones that were killed included.
 
-    Each is started by itself: what copies are made of (tests/support/warm.py) stays until the interpreter ends.
+    Each is started by itself: what copies are made of (tests/support/warm.py) stays until the interpreter
+    ends.
     """
     os.environ["VALET_TEST_COLD"] = "1"
     before = {child.pid for child in psutil.Process().children(recursive=True)}
