@@ -38,7 +38,7 @@ REFRESHES_A_DAY = 8
 """Of one connection: access tokens of an hour, refreshed while its person is about."""
 POOL = 10
 """Connections of one process to PostgreSQL at most (`vault/store/database.py`)."""
-STATEMENTS = 2
+STATEMENTS = 1
 """SELECTs of one call; its notes are written with those of others, twice a second at most."""
 DIRECT = 80
 """Connections that PostgreSQL as it comes (`max_connections` 100) leaves the workers."""
