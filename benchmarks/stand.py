@@ -133,7 +133,6 @@ class Stand:
     def environment(self) -> dict[str, str]:
         return {
             "PUBLIC_URL": ORIGIN,
-            "VALET_TRUSTED_PROXIES": "127.0.0.1",
             "DATABASE_URL": self.url,
             "VALET_KEYRING": str(self.folder / "keyring.json"),
             "SPOTIFY_CLIENT_ID": "emulator-spotify",

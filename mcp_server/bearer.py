@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -48,16 +49,15 @@ class Bearer:
             self._deny("malformed")
             return await self._unauthorized("invalid_token")(scope, receive, send)
         token_hash = digest(found[1].decode())
+        seen = time.monotonic()
         try:
             caller = await self._caller(token_hash)
         except Busy as busy:
             return await _away(busy)(scope, receive, send)
         if caller is None:
             return await self._unauthorized("invalid_token")(scope, receive, send)
-        principal = caller.principal
-        Call(principal, recheck=lambda: self._principal(token_hash), held=dict(caller.connections)).attach(
-            scope
-        )
+        principal, held = caller.principal, dict(caller.connections)
+        Call(principal, lambda: self._principal(token_hash), held=held, seen=seen).attach(scope)
         scope["user"] = AuthenticatedUser(self._identity(principal))
         scope["auth"] = AuthCredentials(sorted(principal.scopes))
         return await self._app(scope, receive, send)

@@ -121,7 +121,7 @@ async def _serve(
     async with answering(ops, Ops(at.settings.ops_host, house.metrics, house.readiness)):
         try:
             announce = partial(_announce, at, house, ready)
-            server = _Server(house.app, announce, house.rest, at.settings.drain_seconds, proxied=_proxied(at))
+            server = _Server(house.app, announce, house.rest, at.settings.drain_seconds)
             # One door beside others is run by something that starts it anew; a person's own Valet is not.
             async with guarded(database), watched() if at.alone else nullcontext():
                 await server.serve(sockets=[listening])
@@ -129,11 +129,6 @@ async def _serve(
             if not at.alone:
                 running.clear(at.folder, os.getpid())
             await house.close()
-
-
-def _proxied(at: Place) -> bool:
-    """Whether strangers don't reach this process themselves: one door alone, behind a proxy that is named."""
-    return at.alone and bool(at.settings.proxies.networks)
 
 
 def _announce(at: Place, house: House, ready: Callable[[House, Place], None]) -> None:
@@ -148,7 +143,6 @@ class _Server(uvicorn.Server):
 
     Once told, it serves on for `notice` seconds, so that whoever sends requests here can hear of it first;
     then it leaves the port, losing nothing that has come (`valet/drain.py`), and ends what is under way.
-    `proxied`: only a proxy reaches it, and bounds what comes.
     """
 
     def __init__(
@@ -157,8 +151,6 @@ class _Server(uvicorn.Server):
         ready: Callable[[], None],
         stopping: Callable[[], None],
         notice: float = 0,
-        *,
-        proxied: bool = False,
     ) -> None:
         self._drain = Drain(app)
         config = uvicorn.Config(
@@ -168,9 +160,8 @@ class _Server(uvicorn.Server):
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=_LONGEST_DRAIN,
-            # h11 bounds a request's head at 64 KB and is for strangers; httptools takes a third of its time
-            # and leaves bounds to the proxy (docs/decisions/0040-parsers.md).
-            http="httptools" if proxied else "h11",
+            # It bounds a request's head, and a trailer is no header to it: docs/decisions/0040-h11.md.
+            http="h11",
             ws="none",
             backlog=128,
             limit_concurrency=_MOST_CONNECTIONS,

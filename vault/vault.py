@@ -207,12 +207,12 @@ class Vault:
         """A live access token of the owner's default connection, or of the one with that label.
 
         `refused` is the version that an API just answered 401 to. `read` is the default connection as it was
-        read a moment ago, with the token of who asks (`vault/store/callers.py`): it is not read again. Raises
-        NotConnected, ConnectionExpired, Busy, Sealed, ProviderError.
+        read a moment ago, with the token of who asks (`vault/store/callers.py`): where it was well it is not
+        read again. Raises NotConnected, ConnectionExpired, Busy, Sealed, ProviderError.
         """
         with self._spans("vault.credential", {"valet.provider": provider}):
             row = read
-            if row is None or label or refused is not None or (row.owner, row.provider) != (owner, provider):
+            if row is None or label or refused is not None or not _fits(row, owner, provider):
                 row = await self._connections.pick(owner, provider, label)
             if row is None:
                 raise NotConnected(provider, "no account with that label" if label else "")
@@ -354,6 +354,14 @@ class Vault:
         await self.drain()
         self._cache.wipe()
         self._operator.wipe()
+
+
+def _fits(row: SealedConnection, owner: UUID, provider: str) -> bool:
+    """Whether a row that somebody read is the owner's, of that provider, and needs nobody to mend it.
+
+    Who has to be told that something is broken is told what is true now: they may just have mended it.
+    """
+    return (row.owner, row.provider, row.status) == (owner, provider, "active")
 
 
 async def open_vault(

@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from mcp.shared.exceptions import MCPError
 
+import mcp_server.bearer
 import mcp_server.call
-from mcp_server.call import Call
 from tests.mcp_server.conftest import Serve
 from tests.mcp_server.desk import MODERN, Browser, Desk, Resident, chat
 from tests.mcp_server.spotifydouble import device, track
 from vault.opaque import digest
-from vault.store.callers import Callers
+from vault.store.callers import Caller, Callers
+from vault.store.database import Database
 
 BEFORE = "2025-11-25"
 ERAS = pytest.mark.parametrize("era", [MODERN, BEFORE])
@@ -41,14 +42,14 @@ async def asked(desk: Desk, who: Resident, era: str, tool: str, **arguments: Any
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was read of tokens and of connections, statement by statement."""
     seen: list[str] = []
-    execute = psycopg.AsyncConnection.execute
+    execute = psycopg.AsyncCursor.execute
 
-    async def counted(self: psycopg.AsyncConnection[Any], query: Any, *given: Any, **more: Any) -> Any:
+    async def counted(self: psycopg.AsyncCursor[Any], query: Any, *given: Any, **more: Any) -> Any:
         if query.startswith(("SELECT", "WITH")) and ("access_tokens" in query or "connections" in query):
             seen.append(query)
         return await execute(self, query, *given, **more)
 
-    monkeypatch.setattr(psycopg.AsyncConnection, "execute", counted)
+    monkeypatch.setattr(psycopg.AsyncCursor, "execute", counted)
     return seen
 
 
@@ -74,42 +75,100 @@ async def test_a_call_is_one_select(serve: Serve, reads: list[str], era: str) ->
 async def test_both_default_accounts_come_with_the_token(serve: Serve) -> None:
     async with serve(google=True) as desk:
         who = await desk.ready()
-        await desk.connect(who, label="second", token="other-token")
+        second = await desk.connect(who, label="second", token="other-token")
         google = await desk.connect(who, provider="google", scopes=frozenset({"openid"}))
         caller = await Callers(desk.database).look(digest(who.token))
-        assert caller is not None and "upstream" not in repr(caller)
-        assert {name: row.label for name, row in caller.connections.items()} == {
-            "spotify": "private",
-            "google": "private",
-        }
+        assert caller is not None and "private" not in repr(caller)
+        labels = {name: row.label for name, row in caller.connections.items()}
+        assert labels == {"spotify": "private", "google": "private"}
         assert all(row.owner == who.user_id for row in caller.connections.values())
+        await desk.vault.prefer(who.user_id, second.id)
         await desk.vault.disconnect(who.user_id, google.id)
         caller = await Callers(desk.database).look(digest(who.token))
-        assert caller is not None and set(caller.connections) == {"spotify"}
+        assert caller is not None
+        assert {name: row.label for name, row in caller.connections.items()} == {"spotify": "second"}
         nobody = await Callers(desk.database).look(digest((await desk.resident()).token))
         assert nobody is not None and nobody.connections == {}
+        late = await desk.resident(lifetime="-1 second")
+        assert await Callers(desk.database).look(digest(late.token)) is None
+
+
+async def test_a_token_is_found_by_its_hash_however_few_are_live(
+    empty_database: Database, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most rows are of tokens that have ended: there are fewer that have not than one would think."""
+    async with empty_database.connection() as link:
+        for statement in (
+            "INSERT INTO users (id, display_name) VALUES (gen_random_uuid(), 'Ada')",
+            "INSERT INTO clients (id, kind, name, redirect_uris, auth_method)"
+            " VALUES ('chat', 'dcr', 'Chat', '{}', 'none')",
+            "INSERT INTO grants (id, user_id, client_id, redirect_uri, scopes)"
+            " SELECT gen_random_uuid(), id, 'chat', 'http://localhost/', '{}' FROM users",
+            "INSERT INTO families (id, grant_id, resource) SELECT gen_random_uuid(), id, 'x' FROM grants",
+            "INSERT INTO access_tokens (hash, family_id, expires_at)"
+            " SELECT sha256(n::text::bytea), f.id, now() - interval '1 hour'"
+            " FROM families f, generate_series(1, 20000) n",
+            "ANALYZE",
+        ):
+            await link.execute(statement)
+        execute, plans = psycopg.AsyncConnection.execute, []
+
+        async def explained(self: psycopg.AsyncConnection[Any], query: Any, *given: Any, **more: Any) -> Any:
+            if "access_tokens" in query:
+                lines = await execute(self, "EXPLAIN " + query, *given, **more)
+                plans.append("\n".join(line for (line,) in await lines.fetchall()))
+            return await execute(self, query, *given, **more)
+
+        monkeypatch.setattr(psycopg.AsyncConnection, "execute", explained)
+        assert await Callers(empty_database).look(digest("no such token")) is None
+    assert "access_tokens_pkey" in plans[0] and "access_tokens_expiry" not in plans[0], plans[0]
+
+
+class Slow:
+    """A token check that takes its time after it has read."""
+
+    def __init__(self, database: Database, clock: list[float], seconds: float) -> None:
+        self._callers = Callers(database)
+        self._clock = clock
+        self._seconds = seconds
+
+    async def look(self, token_hash: bytes) -> Caller | None:
+        caller = await self._callers.look(token_hash)
+        self._clock[0] += self._seconds
+        return caller
 
 
 @ERAS
-@pytest.mark.parametrize(("waited", "expected"), [(0.9, 1), (1.1, 2)])
+@pytest.mark.parametrize(("waited", "expected"), [(0.2, 1), (0.3, 2)])
 async def test_what_was_read_a_while_ago_is_read_again(
-    serve: Serve, reads: list[str], monkeypatch: pytest.MonkeyPatch, era: str, waited: float, expected: int
+    own_database: Database,
+    serve: Serve,
+    reads: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    era: str,
+    waited: float,
+    expected: int,
 ) -> None:
-    """A body may come slowly, and the person may end the connection meanwhile."""
-    clock = SimpleNamespace(monotonic=lambda: 100.0)
-    monkeypatch.setattr(mcp_server.call, "time", clock)
-    attach = Call.attach
-
-    def later(self: Call, scope: Any) -> None:
-        attach(self, scope)
-        self.seen = clock.monotonic() - waited
-
-    monkeypatch.setattr(Call, "attach", later)
-    async with serve() as desk:
+    """A body may come slowly, a check may wait for more than the row, and the person may do something."""
+    clock = [100.0]
+    for module in (mcp_server.call, mcp_server.bearer):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    async with serve(tokens=Slow(own_database, clock, waited)) as desk:
         who = await desk.ready()
         reads.clear()
         assert not (await asked(desk, who, era, LOOK))["isError"]
         assert len(reads) == expected
+
+
+async def test_what_is_not_well_is_read_again(serve: Serve, reads: list[str]) -> None:
+    """Its person may have mended it in this moment, and would be sent to mend it again."""
+    async with serve() as desk:
+        who = await desk.ready()
+        async with desk.database.connection() as link:
+            await link.execute("UPDATE connections SET status = 'needs_reauth', reason = 'revoked'")
+        reads.clear()
+        result = await asked(desk, who, BEFORE, LOOK)
+        assert result["_meta"]["valet/error"]["code"] == "reauth_required" and len(reads) >= 2
 
 
 @ERAS

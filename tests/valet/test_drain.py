@@ -40,7 +40,7 @@ async def pieces():
 
 app = Starlette(routes=[Route("/{path}", echo, methods=["POST"])])
 ready, told = (lambda: print("ready", flush=True)), (lambda: print("told", flush=True))
-server = _Server(app, ready, told, float(sys.argv[2]), proxied=sys.argv[4] == "httptools")
+server = _Server(app, ready, told, float(sys.argv[2]))
 loop = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}[sys.argv[3]]
 with asyncio.Runner(loop_factory=loop) as runner:
     runner.run(server.serve(sockets=[_listen("127.0.0.1", int(sys.argv[1]), "x")]))
@@ -48,11 +48,9 @@ with asyncio.Runner(loop_factory=loop) as runner:
 
 
 @contextmanager
-def worker(
-    notice: float = 0, loop: str = "uvloop", parser: str = "httptools"
-) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def worker(notice: float = 0, loop: str = "uvloop") -> Iterator[tuple[subprocess.Popen[str], int]]:
     port = free_port()
-    command = [sys.executable, "-c", WORKER, str(port), str(notice), loop, parser]
+    command = [sys.executable, "-c", WORKER, str(port), str(notice), loop]
     given = environment({"PYTHONPATH": str(ROOT)})
     with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -79,14 +77,11 @@ def post(port: int, path: str = "/fast") -> str:
         return "refused"
 
 
-LOOPS = pytest.mark.parametrize(
-    ("loop", "parser"), [("asyncio", "h11"), ("uvloop", "h11"), ("uvloop", "httptools")]
-)
-PARSERS = pytest.mark.parametrize("parser", ["h11", "httptools"])
+LOOPS = pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 
 
 @LOOPS
-def test_nobody_who_reached_it_is_lost(loop: str, parser: str) -> None:
+def test_nobody_who_reached_it_is_lost(loop: str) -> None:
     """Eight at once, a connection for each request, until the port is closed."""
     seen: Counter[str] = Counter()
     enough = threading.Semaphore(0)
@@ -99,7 +94,7 @@ def test_nobody_who_reached_it_is_lost(loop: str, parser: str) -> None:
             if came != "answered":
                 return
 
-    with worker(loop=loop, parser=parser) as (process, port):
+    with worker(loop=loop) as (process, port):
         clients = [threading.Thread(target=client) for _ in range(8)]
         for each in clients:
             each.start()
@@ -112,9 +107,9 @@ def test_nobody_who_reached_it_is_lost(loop: str, parser: str) -> None:
 
 
 @LOOPS
-def test_whoever_waits_in_the_socket_is_still_answered(loop: str, parser: str) -> None:
+def test_whoever_waits_in_the_socket_is_still_answered(loop: str) -> None:
     """However many: uvloop takes in one at each of its turns."""
-    with worker(loop=loop, parser=parser) as (process, port):
+    with worker(loop=loop) as (process, port):
         process.send_signal(signal.SIGSTOP)
         lines = [socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(100)]
         for line in lines:
@@ -128,8 +123,7 @@ def test_whoever_waits_in_the_socket_is_still_answered(loop: str, parser: str) -
             line.close()
 
 
-@PARSERS
-def test_who_keeps_a_connection_is_told_that_it_ends(parser: str) -> None:
+def test_who_keeps_a_connection_is_told_that_it_ends() -> None:
     told: list[str | None] = []
 
     def client() -> None:
@@ -143,7 +137,7 @@ def test_who_keeps_a_connection_is_told_that_it_ends(parser: str) -> None:
                 if len(told) == 100:
                     process.send_signal(signal.SIGTERM)
 
-    with worker(parser=parser) as (process, port):
+    with worker() as (process, port):
         clients = [threading.Thread(target=client) for _ in range(4)]
         for each in clients:
             each.start()
@@ -153,10 +147,9 @@ def test_who_keeps_a_connection_is_told_that_it_ends(parser: str) -> None:
     assert told.count("close") >= 4, "each heard of it, and none was cut off"
 
 
-@PARSERS
-def test_files_on_their_way_in_and_out_arrive_whole(parser: str) -> None:
+def test_files_on_their_way_in_and_out_arrive_whole() -> None:
     """One that is given out a piece at a time, and one whose second half comes when the port is closed."""
-    with worker(parser=parser) as (process, port):
+    with worker() as (process, port):
         head = "POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\nhalf"
         out, given = (socket.create_connection(("127.0.0.1", port), timeout=30) for _ in range(2))
         out.sendall(head.format("/stream", 4).encode())
@@ -175,10 +168,9 @@ def test_files_on_their_way_in_and_out_arrive_whole(parser: str) -> None:
         given.close()
 
 
-@PARSERS
-def test_it_serves_on_for_those_who_have_to_hear_of_it_first(parser: str) -> None:
+def test_it_serves_on_for_those_who_have_to_hear_of_it_first() -> None:
     """New connections too, until the time is over or a second signal comes."""
-    with worker(notice=300, parser=parser) as (process, port):
+    with worker(notice=300) as (process, port):
         assert process.stdout is not None
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "told\n"

@@ -1,7 +1,7 @@
 """Who calls, and what with: a token, what it stands on, its person and their default accounts, by one SELECT.
 
-Nothing of it is kept from one request to the next, so a revocation, a block or a disconnect works at once, on
-every worker.
+Nothing of it is kept from one request to the next, so a revocation, a block or a disconnect works at the next
+request, on every worker.
 """
 
 from __future__ import annotations
@@ -25,13 +25,16 @@ _WHO: LiteralString = (
     " f.resource, t.expires_at, (SELECT kind = 'personal' FROM clients WHERE id = g.client_id) AS personal,"
     " coalesce(g.last_used_at < now() - interval '1 minute', true) AS stale"
     " FROM access_tokens t JOIN families f ON f.id = t.family_id JOIN grants g ON g.id = f.grant_id"
-    " WHERE t.hash = %(hash)s AND t.expires_at > now() AND f.revoked_at IS NULL AND g.revoked_at IS NULL"
+    " WHERE t.hash = %(hash)s AND f.revoked_at IS NULL AND g.revoked_at IS NULL"
     " AND (SELECT blocked_at IS NULL FROM users WHERE id = g.user_id))"
     " SELECT who.*, "
 )
 _THEIRS: LiteralString = (
     " FROM who LEFT JOIN connections c"
-    " ON c.owner = who.user_id AND c.is_default AND c.status <> 'disconnected' LEFT JOIN deks d" + ITS_KEY
+    " ON c.owner = who.user_id AND c.is_default AND c.status <> 'disconnected' LEFT JOIN deks d"
+    + ITS_KEY
+    # Out here, or PostgreSQL may look for the token among all that have not ended instead of by its hash.
+    + " WHERE who.expires_at > now()"
 )
 
 
