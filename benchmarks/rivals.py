@@ -3,6 +3,8 @@
     .venv/bin/python benchmarks/rivals.py NAME < settings.json      prints its port, serves until told to end
 
     echo        the official SDK's server with one async tool that says what it is told; nobody signs in
+    tool        the same server with Valet's tool by the letter: the token looked up in PostgreSQL, the
+                upstream asked by httpx2, its answer read and told by the same models; no vault, nothing else
     starlette   no MCP at all: the token looked up in PostgreSQL, the upstream asked, its answer passed on
     fastmcp     FastMCP with its OAuthProxy, whose tool asks the same upstream; the token sets lie encrypted
                 in memory, and that an upstream token is good costs nothing to find out
@@ -26,21 +28,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import httpx2
 import uvicorn
 import uvloop
 from psycopg_pool import AsyncConnectionPool
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 ACCESS = "BQ" + "a" * 200
-# What `vault/store/tokens.py` asks to know who a token speaks for.
+# Who a token speaks for, without the accounts that `vault/store/callers.py` brings along.
 WHO = (
     "SELECT g.user_id, g.client_id, c.name, g.id, g.scopes, f.resource, t.expires_at"
     " FROM access_tokens t JOIN families f ON f.id = t.family_id"
@@ -76,6 +80,50 @@ def echo(_: dict[str, Any]) -> Starlette:
         return text
 
     return server.streamable_http_app(json_response=True, stateless_http=True)
+
+
+def tool(given: dict[str, Any]) -> Starlette:
+    from mcp.server.mcpserver import MCPServer
+    from mcp_types import CallToolResult
+
+    from mcp_server.answers import answer
+    from mcp_server.tools.spotify.views import Now, now, report
+    from providers.spotify.answers import Playback
+
+    pool, http = pool_of(given["database"]), httpx2.AsyncClient(trust_env=False)
+    server: MCPServer[Any] = MCPServer("tool", log_level="WARNING")
+
+    async def spotify_get_playback(include_queue: bool = False, account: str | None = None) -> Any:
+        view = now(Playback.model_validate(await asked(http, given["upstream"])))
+        return answer(view, report(view))
+
+    # Names of this function, which the SDK could not look up.
+    spotify_get_playback.__annotations__["return"] = Annotated[CallToolResult, Now]
+    server.tool()(spotify_get_playback)
+
+    class Known:
+        def __init__(self, app: ASGIApp) -> None:
+            self._app = app
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                token = Headers(scope=scope)["authorization"].removeprefix("Bearer ")
+                async with pool.connection() as link:
+                    row = await (await link.execute(WHO, (digest(token),))).fetchone()
+                assert row is not None
+            await self._app(scope, receive, send)
+
+    app = server.streamable_http_app(json_response=True, stateless_http=True)
+    app.add_middleware(Known)
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(served: Starlette) -> AsyncIterator[Any]:
+        async with pool, http, inner(served) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
+    return app
 
 
 def starlette(given: dict[str, Any]) -> Starlette:
@@ -174,6 +222,7 @@ def fastmcp_asking(given: dict[str, Any]) -> Starlette:
 
 SERVERS: dict[str, Callable[[dict[str, Any]], Starlette]] = {
     "echo": echo,
+    "tool": tool,
     "starlette": starlette,
     "fastmcp": fastmcp,
     "fastmcp-asking": fastmcp_asking,

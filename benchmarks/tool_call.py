@@ -6,7 +6,7 @@ Valet's side is the command `mcp_server` as it is started in production, with a 
 in PostgreSQL, a credential that is opened from the vault, and one request to the upstream:
 `spotify_get_playback`. Who is measured beside it: `benchmarks/rivals.py`. CPU is what the scheduler counted
 for the process that serves, so that a busy machine spoils it less than the time on the clock; all take turns,
-round by round, and the median counts.
+round by round. Against the goals the least of the rounds counts.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from benchmarks.shapes import (
     ROWS,
     STARLETTE,
     START,
+    TYPED,
+    TYPED_BEFORE,
     VALET,
     VALET_BEFORE,
 )
@@ -76,7 +78,7 @@ def measure(given: argparse.Namespace) -> list[Table]:
         left = Table(ROWS, rows(place.owner))
         tables = [figures(served, rounds), Table(PARTS), Table(GOALS), start, left]
         for row, number in zip(PARTS.rows, (0, 1), strict=True):
-            tables[1].cells[row] = [statistics.median(part[number] for part in parts)]
+            tables[1].cells[row] = [min(part[number] for part in parts)]
         for door, (_, cells) in doors.items():
             start.cells[door] = [*cells, after[door], modules(door)]
         tables[2].cells = goals(tables[0], tables[1], twice)
@@ -86,12 +88,15 @@ def measure(given: argparse.Namespace) -> list[Table]:
 def contenders(place: Stand, pid: int, port: int) -> dict[str, Served]:
     nothing: dict[str, str] = {}
     echo = place.rival("echo", "echo", {"text": "x"}, MODERN)
+    typed = place.rival("tool", TOOL, nothing, MODERN)
     said = place.calls("echo", {"text": "x"}, BEFORE)
     return {
         VALET: Served(pid, port, place.calls(TOOL, nothing, MODERN)),
         VALET_BEFORE: Served(pid, port, place.calls(TOOL, nothing, BEFORE)),
         ECHO: echo,
         ECHO_BEFORE: Served(echo.pid, echo.port, said),
+        TYPED: typed,
+        TYPED_BEFORE: Served(typed.pid, typed.port, place.calls(TOOL, nothing, BEFORE)),
         STARLETTE: place.rival("starlette", TOOL, nothing, MODERN),
         FASTMCP: place.rival("fastmcp", TOOL, nothing, MODERN),
         FASTMCP_ASKING: place.rival("fastmcp-asking", TOOL, nothing, MODERN),
@@ -107,13 +112,11 @@ def two(place: Stand, one: Served, given: argparse.Namespace) -> float:
     other = Served(process.pid, process.port, one.requests)
     load([other], given.calls)
     os.sched_setaffinity(process.pid, {OTHER})
-    ratios = []
+    alone, both = [], []
     for _ in range(given.rounds):
-        # One right after the other: a machine that is shared is not as fast at any time.
-        alone = load([one], given.calls).each
-        both = load([one, other], 2 * given.calls, lines=16).each
-        ratios.append(2 * alone / both)
-    return statistics.median(ratios)
+        alone.append(load([one], given.calls).each)
+        both.append(load([one, other], 2 * given.calls, lines=16).each)
+    return 2 * min(alone) / min(both)
 
 
 def figures(served: dict[str, Served], rounds: dict[str, list[Load]]) -> Table:
@@ -125,7 +128,7 @@ def figures(served: dict[str, Served], rounds: dict[str, list[Load]]) -> Table:
             statistics.median(each),
             min(each),
             max(each),
-            statistics.median(ran.calls / ran.seconds for ran in loads),
+            max(ran.calls / ran.seconds for ran in loads),
             statistics.median(micros) / 1000,
             micros[math.ceil(len(micros) * 0.99) - 1] / 1000,
             resident(served[name].pid),
@@ -138,14 +141,18 @@ def goals(calls: Table, parts: Table, twice: float) -> dict[str, list[Cell]]:
         return float(table.cells[row][column])
 
     extra = sum(cell(parts, row, 0) for row in PARTS.rows)
+    # The least of each: what a machine that is shared adds to a round is never less than nothing.
+    modern, before = cell(calls, ECHO, 1) + extra, cell(calls, ECHO_BEFORE, 1) + extra
     measured = [
-        cell(calls, VALET, 0) / (cell(calls, ECHO, 0) + extra),
-        cell(calls, VALET_BEFORE, 0) / (cell(calls, ECHO_BEFORE, 0) + extra),
+        cell(calls, VALET, 1) / modern,
+        cell(calls, VALET_BEFORE, 1) / before,
+        cell(calls, TYPED, 1) / modern,
+        cell(calls, TYPED_BEFORE, 1) / before,
         cell(calls, VALET, 3) / cell(calls, FASTMCP, 3),
         cell(calls, VALET, 3) / cell(calls, FASTMCP_ASKING, 3),
         twice,
     ]
-    wanted = ("at most 1.25", "at most 1.25", "at least 3", "at least 3", "at least 1.8")
+    wanted = ("at most 1.25", "at most 1.25", "none", "none", "at least 3", "at least 3", "at least 1.8")
     return {row: [value, goal] for row, value, goal in zip(GOALS.rows, measured, wanted, strict=True)}
 
 
