@@ -87,8 +87,8 @@ class Measured:
         )
         return cls(
             figure(document, VALET, 0),
-            figure(document, START.rows[0], 3),
-            figure(document, START.rows[1], 3),
+            figure(document, START.rows[0], 4),
+            figure(document, START.rows[1], 4),
             million,
             sum(KEPT[row] * figure(document, row, 0) for row in ROWS.rows),
         )

@@ -99,11 +99,19 @@ GOALS = Shape(
         f"{VALET}, times the calls/s of {FASTMCP}",
         f"{VALET}, times the calls/s of {FASTMCP_ASKING}",
         "two processes, times the calls of one in as much CPU time each",
+        "two processes, times the calls/s of one, the load on the same cores",
     ),
 )
 START = Shape(
     "A process",
-    ("CPU until ready, s", "until ready, s", "MB when ready", "MB after the calls", "modules"),
+    (
+        "CPU until ready, s",
+        "until ready, s",
+        "MB when ready",
+        "MB after the calls",
+        "MB after 1,000 people's",
+        "modules",
+    ),
     ("mcp_server", "connect"),
 )
 ROWS = Shape(

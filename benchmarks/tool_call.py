@@ -6,7 +6,7 @@ Valet's side is the command `mcp_server` as it is started in production, with a 
 in PostgreSQL, a credential that is opened from the vault, and one request to the upstream:
 `spotify_get_playback`. Who is measured beside it: `benchmarks/rivals.py`. CPU is what the scheduler counted
 for the process that serves, so that a busy machine spoils it less than the time on the clock; all take turns,
-round by round. Against the goals the least of the rounds counts.
+round by round. Against the goals the least CPU and the best calls/s of the rounds count.
 """
 
 from __future__ import annotations
@@ -52,13 +52,14 @@ from valet.logging import configure
 TOOL = "spotify_get_playback"
 BURST, PER_SECOND = 300, 20
 STARTS = 3
+CROWD = 1000
 PACKAGES = ("mcp", "fastmcp", "starlette", "uvicorn", "httpx2", "psycopg")
 
 
 def measure(given: argparse.Namespace) -> list[Table]:
     # Each grant may make 300 calls at once: so many people that nobody is slowed down.
     calls = (given.rounds + 2) * given.calls * 4
-    with stand(calls // BURST + 8) as place:
+    with stand(max(calls // BURST + 8, CROWD)) as place:
         start, doors = Table(START), {}
         for door in ("mcp_server", "connect"):
             starts = [place.door(door) for _ in range(STARTS)]
@@ -80,12 +81,14 @@ def measure(given: argparse.Namespace) -> list[Table]:
             parts.append(place.parts(given.calls))
         twice = two(place, served[VALET], given)
         after = {door: resident(process.pid) for door, (process, _) in doors.items()}
+        load([served[VALET]], CROWD)
+        crowded = {door: resident(process.pid) for door, (process, _) in doors.items()}
         left = Table(ROWS, rows(place.owner))
         tables = [figures(served, rounds), Table(PARTS), Table(GOALS), start, left]
         for row, number in zip(PARTS.rows, (0, 1), strict=True):
             tables[1].cells[row] = [min(part[number] for part in parts)]
         for door, (_, cells) in doors.items():
-            start.cells[door] = [*cells, after[door], modules(door)]
+            start.cells[door] = [*cells, after[door], crowded[door], modules(door)]
         tables[2].cells = goals(tables[0], tables[1], twice)
         return tables
 
@@ -108,8 +111,8 @@ def contenders(place: Stand, pid: int, port: int) -> dict[str, Served]:
     }
 
 
-def two(place: Stand, one: Served, given: argparse.Namespace) -> float:
-    """How much more two processes do than one, in as much CPU time each.
+def two(place: Stand, one: Served, given: argparse.Namespace) -> tuple[float, float]:
+    """How much more two processes do than one: in as much CPU time each, and by the clock.
 
     Each has a core of its own, as far as the other goes, and as many lines of load as it has alone. On one of
     the cores is the load as well, so each is measured alone at its own place, too.
@@ -118,12 +121,14 @@ def two(place: Stand, one: Served, given: argparse.Namespace) -> float:
     other = Served(process.pid, process.port, one.requests)
     load([other], given.calls)
     os.sched_setaffinity(process.pid, {OTHER})
-    ratios = []
+    spent, clocked = [], []
     for _ in range(given.rounds):
         # Right after each other: a machine that is shared is not as fast at any time.
-        alone = load([one], given.calls).each + load([other], given.calls).each
-        ratios.append(alone / load([one, other], 2 * given.calls, lines=16).each)
-    return statistics.median(ratios)
+        first, second = load([one], given.calls), load([other], given.calls)
+        both = load([one, other], 2 * given.calls, lines=16)
+        spent.append((first.each + second.each) / both.each)
+        clocked.append((both.calls / both.seconds) / (first.calls / first.seconds))
+    return statistics.median(spent), statistics.median(clocked)
 
 
 def figures(served: dict[str, Served], rounds: dict[str, list[Load]]) -> Table:
@@ -143,7 +148,7 @@ def figures(served: dict[str, Served], rounds: dict[str, list[Load]]) -> Table:
     return table
 
 
-def goals(calls: Table, parts: Table, twice: float) -> dict[str, list[Cell]]:
+def goals(calls: Table, parts: Table, twice: tuple[float, float]) -> dict[str, list[Cell]]:
     def cell(table: Table, row: str, column: int) -> float:
         return float(table.cells[row][column])
 
@@ -157,9 +162,9 @@ def goals(calls: Table, parts: Table, twice: float) -> dict[str, list[Cell]]:
         cell(calls, TYPED_BEFORE, 1) / before,
         cell(calls, VALET, 3) / cell(calls, FASTMCP, 3),
         cell(calls, VALET, 3) / cell(calls, FASTMCP_ASKING, 3),
-        twice,
+        *twice,
     ]
-    wanted = ("at most 1.25", "at most 1.25", "none", "none", "at least 3", "at least 3", "at least 1.8")
+    wanted = ("at most 1.25",) * 2 + ("none",) * 2 + ("at least 3",) * 2 + ("at least 1.8",) * 2
     return {row: [value, goal] for row, value, goal in zip(GOALS.rows, measured, wanted, strict=True)}
 
 

@@ -46,7 +46,14 @@ class Site:
 @contextmanager
 def site_at(server_url: str, folder: Path) -> Iterator[Site]:
     """One of its own on that server, for as long as the block lasts."""
-    name = f"valet_doors_{uuid.uuid4().hex[:10]}"
+    with two_roles(server_url) as (owner, app):
+        yield Site(folder, owner, app)
+
+
+@contextmanager
+def two_roles(server_url: str) -> Iterator[tuple[str, str]]:
+    """A new database, reached as its owner and as the app's role; both end with the block."""
+    name = f"valet_site_{uuid.uuid4().hex[:10]}"
     owner, app = sql.Identifier(f"{name}_owner"), sql.Identifier(f"{name}_app")
     with psycopg.connect(server_url, autocommit=True) as link:
         for role in (owner, app):
@@ -56,8 +63,10 @@ def site_at(server_url: str, folder: Path) -> Iterator[Site]:
         make_conninfo(server_url, dbname=name, user=f"{name}_{which}", password=CANARY)
         for which in ("owner", "app")
     ]
-    yield Site(folder, *urls)
-    with psycopg.connect(server_url, autocommit=True) as link:
-        link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        for role in (app, owner):
-            link.execute(sql.SQL("DROP ROLE {}").format(role))
+    try:
+        yield urls[0], urls[1]
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as link:
+            link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+            for role in (app, owner):
+                link.execute(sql.SQL("DROP ROLE {}").format(role))

@@ -11,19 +11,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from providers.registry import PROVIDERS
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
+from tests.support.plot import CANARY, two_roles
 from tests.support.valet import ValetProcess
 from valet.doctor.chart import EXAMINATIONS, examine
 from valet.doctor.finding import Finding
 from valet.doctor.patient import admitted
 from valet.settings import load
 
-PASSWORD = "canary-password"
-CANARIES = (PASSWORD, SECRET)
+CANARIES = (CANARY, SECRET)
 
 
 @dataclass
@@ -44,23 +42,8 @@ class Site:
 @contextmanager
 def founded(server_url: str, folder: Path) -> Iterator[Site]:
     """A database with the two roles, and nothing in it."""
-    name = f"valet_doctor_{uuid.uuid4().hex[:10]}"
-    owner, app = sql.Identifier(f"{name}_owner"), sql.Identifier(f"{name}_app")
-    with psycopg.connect(server_url, autocommit=True) as link:
-        for role in (owner, app):
-            link.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, PASSWORD))
-        link.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), owner))
-    urls = [
-        make_conninfo(server_url, dbname=name, user=f"{name}_{which}", password=PASSWORD)
-        for which in ("owner", "app")
-    ]
-    try:
-        yield Site(folder, *urls)
-    finally:
-        with psycopg.connect(server_url, autocommit=True) as link:
-            link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-            for role in (app, owner):
-                link.execute(sql.SQL("DROP ROLE {}").format(role))
+    with two_roles(server_url) as (owner, app):
+        yield Site(folder, owner, app)
 
 
 @pytest.fixture(scope="module")

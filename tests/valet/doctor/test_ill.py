@@ -20,8 +20,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.support.doors import ROOT
 from tests.support.emulator import EmulatorProcess
 from tests.support.faketime import shifted
+from tests.support.plot import CANARY
 from tests.support.ports import free_port
-from tests.valet.doctor.conftest import PASSWORD, Site, a_worker, founded, look, only
+from tests.valet.doctor.conftest import Site, a_worker, founded, look, only
 from valet.doctor.chart import Examination, examine
 from valet.doctor.finding import Finding, fault, ok, status
 from vault.ids import new_id
@@ -309,7 +310,7 @@ def test_nothing_is_changed_by_looking(site: Site, server_url: str) -> None:
     name = sql.Identifier(reader)
     with psycopg.connect(server_url, autocommit=True) as link:
         link.execute(
-            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_read_all_data").format(name, PASSWORD)
+            sql.SQL("CREATE ROLE {} LOGIN PASSWORD {} IN ROLE pg_read_all_data").format(name, CANARY)
         )
         try:
             found = look(site, DATABASE_URL=make_conninfo(site.app, user=reader))
