@@ -46,7 +46,7 @@ async def odd_fetch(
     transfers: Transfers, spotify: SpotifyClient, account: AccountLabel = None
 ) -> Annotated[CallToolResult, Found]:
     """Fetch a file."""
-    parcel = Parcel("download", "google", "drive_file", NAME, {"file": "f1"}, "application/pdf", 12)
+    parcel = Parcel("download", "google", "drive_file", NAME, {"file": "file-canary"}, "application/pdf", 12)
     link = await transfers.offer(parcel)
     return answer(Found(link=link.shown), f"Here. {link.sentence}", link.block)
 
@@ -99,7 +99,7 @@ async def test_a_link_stands_in_the_answer_three_times_and_is_good(
     noted = capsys.readouterr()
     for handle in handles:
         assert handle not in noted.out + noted.err
-    assert "f1" not in json.dumps([fetched.model_dump(mode="json"), sent.model_dump(mode="json")])
+    assert "file-canary" not in json.dumps([fetched.model_dump(mode="json"), sent.model_dump(mode="json")])
 
 
 @pytest.mark.parametrize(("tool_name", "stands"), [("odd_fetch", True), ("odd_send", False)])
