@@ -19,7 +19,7 @@ from valet.connections import connections
 from valet.emulation import as_demo
 from valet.hardening import harden
 from valet.install.command import install
-from valet.refusal import UNSERVED, NotDone, refuse, spoken
+from valet.refusal import UNSERVED, refuse, spoken
 from valet.settings import apps, environment, load
 from valet.speech import Demo, Json
 
@@ -43,8 +43,11 @@ app.command("connections")(connections)
 
 
 @app.callback()
-def prepare() -> None:
+def prepare(context: typer.Context) -> None:
     """What every command does first: most of them hold the operator's key for a moment, for the audit."""
+    # A key ring is guarded by modes and locks, and the database spoken to by calls, that Windows lacks.
+    if sys.platform == "win32" and context.invoked_subcommand != "install" and "--help" not in sys.argv:
+        refuse(UNSERVED)
     harden()
 
 
@@ -54,8 +57,6 @@ def demo() -> None:
     from valet.serve import Place, folder, serve
 
     with spoken():
-        if sys.platform == "win32":
-            raise NotDone(UNSERVED)
         values = environment()
         chosen = values.get("VALET_EMULATOR_ORIGIN")
         values = as_demo(values)

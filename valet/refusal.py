@@ -10,10 +10,10 @@ from typing import NoReturn
 from valet.settings import SettingsError
 
 UNSERVED = (
-    "Valet serves on Linux and macOS. On Windows run it in Docker (docs/setup.md) or in WSL; valet install "
-    "works here"
+    "Valet serves on Linux and macOS, and its commands work where it serves. On Windows run it in Docker "
+    "(docs/setup.md) or in WSL; valet install works here"
 )
-"""What whoever would serve on Windows is told."""
+"""What whoever would serve on Windows, or manage what serves, is told."""
 
 
 class NotDone(Exception):

@@ -345,7 +345,7 @@ def test_a_wheel_without_our_major_version_is_a_sentence(supervise, monkeypatch,
 
 def test_windows_is_refused(data_dir, monkeypatch):
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(Unsupported, match=r"On Windows set DATABASE_URL"):
+    with pytest.raises(Unsupported, match=r"On Windows run Valet in Docker"):
         Supervisor(data_dir)
     with pytest.raises(Unsupported):
         connection_urls(data_dir)

@@ -31,7 +31,7 @@ def require_posix() -> None:
     if sys.platform == "win32":
         raise Unsupported(
             "The embedded PostgreSQL runs on Linux and macOS only. "
-            "On Windows set DATABASE_URL to a PostgreSQL 15 or later, or run Valet in WSL."
+            "On Windows run Valet in Docker (docs/setup.md) or in WSL."
         )
 
 
