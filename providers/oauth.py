@@ -1,8 +1,9 @@
 """The OAuth client of every provider: authorization code with PKCE S256, refresh, revocation.
 
-Built on Authlib's `AsyncOAuth2Client` (it makes the URLs, the bodies and the client authentication), never on
-its session integration and never on its refreshing by itself. What comes back is read here, because Authlib's
-own reading keeps neither status nor Retry-After and puts the upstream's text into its exceptions.
+Built on Authlib's `AsyncOAuth2Client` (`client.py`: it makes the URLs, the bodies and the client
+authentication), never on its session integration and never on its refreshing by itself. What comes back is
+read here, because Authlib's own reading keeps neither status nor Retry-After and puts the upstream's text
+into its exceptions.
 
     invalid_grant                              GrantRejected
     invalid_client and its kin                 AppRejected
@@ -20,12 +21,11 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import structlog
 from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 from pydantic import SecretStr
 
 from providers.base import (
@@ -44,6 +44,9 @@ from providers.transport import Transport
 from providers.upstreams import Upstreams
 from providers.waiting import named_pause, retry_after
 
+if TYPE_CHECKING:
+    from providers.client import Client
+
 log = structlog.get_logger(__name__)
 
 DEFAULT_LIFETIME = 3600.0
@@ -60,11 +63,11 @@ _KNOWN_FAULTS = frozenset(
 )  # fmt: skip
 
 
-class _Client(AsyncOAuth2Client):  # type: ignore[misc]  # Authlib ships no types
-    """Authlib's client, handing the answer over unread."""
+def _client(*args: Any, **given: Any) -> Client:
+    # Loaded by whoever asks first: a twentieth of a start, and 4 MB, most of it for other uses of JOSE.
+    from providers.client import Client
 
-    def parse_response_token(self, resp: httpx2.Response) -> httpx2.Response:
-        return resp
+    return Client(*args, **given)
 
 
 def new_verifier() -> SecretStr:
@@ -115,7 +118,7 @@ class OAuth:
         chooser or a fresh approval, `again` for a new proof of who it is. `nonce` and `hint` (the account
         meant) go to providers with OpenID Connect only (Core 1.0 §3.1.2.1).
         """
-        client = _Client(client_id=app.client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
+        client = _client(client_id=app.client_id, redirect_uri=redirect_uri, code_challenge_method="S256")
         extra = _joined(
             provider.authorize_params,
             provider.connect_params if keep else {},
@@ -195,7 +198,7 @@ class OAuth:
         if not all(value.get_secret_value() for value in secret.values()):
             raise Rejected(provider.name, operation, "invalid_request")  # Authlib would leave it out
 
-        def ask(client: _Client) -> Awaitable[httpx2.Response]:
+        def ask(client: Client) -> Awaitable[httpx2.Response]:
             revealed = {name: value.get_secret_value() for name, value in secret.items()}
             found: Awaitable[httpx2.Response] = client.fetch_token(provider.token_url, **plain, **revealed)
             return found
@@ -218,7 +221,7 @@ class OAuth:
         provider: Provider,
         app: App,
         operation: str,
-        ask: Callable[[_Client], Awaitable[httpx2.Response]],
+        ask: Callable[[Client], Awaitable[httpx2.Response]],
     ) -> httpx2.Response:
         """One POST by a client of its own: no cookie and no token outlives it."""
         secret = app.client_secret.get_secret_value() if app.client_secret else None
@@ -228,7 +231,7 @@ class OAuth:
             borrowed = self._transport.within(self._deadline)
             method = "client_secret_post" if secret and provider.secret_in_body else None
             with self._upstreams.sent(provider.name, operation, "POST") as exchange:
-                async with _Client(
+                async with _client(
                     app.client_id,
                     secret,
                     token_endpoint_auth_method=method,

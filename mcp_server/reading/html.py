@@ -11,9 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
-
-from selectolax.lexbor import LexborHTMLParser, LexborNode
+from typing import TYPE_CHECKING, Literal
 
 from mcp_server.reading.css import (
     RGBA,
@@ -30,6 +28,9 @@ from mcp_server.reading.css import (
 )
 from mcp_server.reading.letters import visible
 from mcp_server.reading.sheet import Element, Sheet, Spent
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 LONGEST = 500_000
 """Characters of HTML that are looked at; what comes after is cut."""
@@ -122,15 +123,22 @@ def readable(html: str, most: int, *, ours: bool = False) -> str:
 
     `ours`: a library of ours has just written it, so it is well formed and may be long.
     """
-    read = _Reader(LexborHTMLParser(html)).read() if ours else pieces(html)
+    read = _Reader(_parsed(html)).read() if ours else pieces(html)
     return tidy("".join(piece.text for piece in read.pieces))[:most]
 
 
 def pieces(html: str) -> Pieces:
     """The text of HTML in order, quoted parts marked as mail programs mark them. Never raises."""
     kept = bounded(html)
-    read = _Reader(LexborHTMLParser(kept)).read()
+    read = _Reader(_parsed(kept)).read()
     return Pieces(read.pieces, read.cut or len(kept) < len(html) - html.count("\x00"))
+
+
+def _parsed(html: str) -> LexborHTMLParser:
+    # Loaded by the first document: 2 MB that a worker which reads none need not hold.
+    from selectolax.lexbor import LexborHTMLParser
+
+    return LexborHTMLParser(html)
 
 
 def tidy(text: str) -> str:

@@ -98,23 +98,28 @@ def migrate(url: str, *, app_role: str | None = None, turn: float = _TURN) -> in
 
 def require_current(url: str) -> None:
     """See that this program can work on the schema behind `url`, changing nothing. Raises SchemaError."""
-    steps, found = migrations(), applied(url)
-    if found < steps[-1].version:
-        raise SchemaError(
-            f"the database has schema {found}, this release needs {steps[-1].version}; run `valet prepare` "
-            "of this release first, with MIGRATION_DATABASE_URL"
-        )
+    needed = newest()
     with psycopg.connect(url, autocommit=True) as connection:
-        _newer(connection, steps[-1].version)
+        found = _applied(connection)
+        if found < needed:
+            raise SchemaError(
+                f"the database has schema {found}, this release needs {needed}; run `valet prepare` "
+                "of this release first, with MIGRATION_DATABASE_URL"
+            )
+        _newer(connection, needed)
 
 
 def applied(url: str) -> int:
     """The newest step that the database behind `url` has; 0 where it has no schema of ours."""
     with psycopg.connect(url, autocommit=True) as connection:
-        found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
-        if found is None or not found[0]:
-            return 0
-        row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+        return _applied(connection)
+
+
+def _applied(connection: psycopg.Connection) -> int:
+    found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
+    if found is None or not found[0]:
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
     return 0 if row is None else int(row[0])
 
 
