@@ -6,6 +6,7 @@ import asyncio
 
 import psycopg
 
+from valet.doctor.away import STANDBY
 from valet.doctor.finding import Finding, fault, note, ok, warning
 from valet.doctor.patient import Patient
 from valet.roles import too_much
@@ -14,6 +15,8 @@ from vault.store.vitals import Server, Vitals, Way, way
 
 _OLDEST, _NEWEST = 15, 18
 _FAR = 0.02
+_SPARE = 5
+"""Connections for whoever looks after it: this doctor, a dump, `valet prepare`."""
 
 
 async def look(at: Patient) -> list[Finding]:
@@ -31,12 +34,7 @@ async def look(at: Patient) -> list[Finding]:
 
 def _server(server: Server) -> list[Finding]:
     if server.standby:
-        return [
-            fault(
-                "DATABASE_URL names a standby: nothing can be written there",
-                "name the primary in DATABASE_URL",
-            )
-        ]
+        return [fault(*STANDBY)]
     found: list[Finding] = []
     if server.major < _OLDEST:
         found.append(fault(f"this is PostgreSQL {server.major}", f"Valet needs {_OLDEST} or newer"))
@@ -72,16 +70,28 @@ def _pooler(at: Patient, server: Server, route: Way | None) -> list[Finding]:
                 )
             )
         return found
-    wanted = POOL * max(1, len(at.running))
-    if wanted + 5 > server.most:
-        found.append(
-            warning(
-                f"{len(at.running)} processes may open {wanted} connections, and the server takes "
-                f"{server.most}",
-                "raise max_connections, or put PgBouncer in transaction mode between",
-            )
+    return _room(max(1, len(at.running)), server, route.rights.role)
+
+
+def _room(processes: int, server: Server, role: str) -> list[Finding]:
+    """Whether all that run may have all that their pools may ask for, and an operator a few beside them."""
+    bounds = [(server.most, "the server takes", "raise max_connections")]
+    if server.role_most is not None:
+        bounds.append((server.role_most, "the role may have", f"ALTER ROLE {role} CONNECTION LIMIT -1"))
+    if server.database_most is not None:
+        fix = "ALTER DATABASE … CONNECTION LIMIT -1"
+        bounds.append((server.database_most, "the database takes", fix))
+    most, whose, fix = min(bounds)
+    wanted = POOL * processes
+    if wanted + _SPARE <= most:
+        return []
+    count = "1 process" if processes == 1 else f"{processes} processes"
+    return [
+        warning(
+            f"{count} may open {wanted} connections, and {whose} {most}",
+            f"{fix}, or put PgBouncer in transaction mode between",
         )
-    return found
+    ]
 
 
 def _role(at: Patient, route: Way | None) -> list[Finding]:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from providers.base import App, Provider
 from providers.registry import PROVIDERS
 from providers.transport import Transport
+from valet.doctor.away import why
 from valet.doctor.finding import Finding, fault, note
 from valet.embedded import EmbeddedError
 from valet.reach import NotReached, served
@@ -32,8 +33,6 @@ from vault.store.database import Database
 from vault.store.deks import Deks
 from vault.store.meta import Mode
 from vault.store.workers import Worker, Workers
-
-_PATIENCE = 5
 
 
 @dataclass
@@ -117,7 +116,7 @@ async def _database(stack: AsyncExitStack, at: Patient) -> None:
     try:
         await database.open()
     except Busy:
-        at.ailments.append(await asyncio.to_thread(_why, at.url))
+        at.ailments.append(await asyncio.to_thread(why, at.url))
         return
     at.database = database
 
@@ -173,62 +172,3 @@ async def _roll(at: Patient, database: Database) -> None:
         at.workers = await Workers(database).list()
     except (psycopg.Error, Busy):
         at.workers = None
-
-
-def _why(url: SecretStr) -> Finding:
-    """Why the database can't be opened as Valet opens it. The driver's text may hold its URL."""
-    said = ""
-    try:
-        with psycopg.connect(url.get_secret_value(), connect_timeout=_PATIENCE, autocommit=True):
-            pass
-    except psycopg.Error as error:
-        said = str(error).lower()
-    else:
-        return fault(
-            "something between Valet and PostgreSQL refuses the startup parameter `options`",
-            "PgBouncer: ignore_startup_parameters = options, in pgbouncer.ini",
-        )
-    for words, text, fix in _REASONS:
-        if any(word in said for word in words):
-            return fault(text, fix)
-    return fault("the database does not answer", "see that PostgreSQL runs and DATABASE_URL names it")
-
-
-_REASONS = (
-    (
-        ("password authentication", "no password supplied", "sasl", "pg_hba"),
-        "the database lets the role of DATABASE_URL not in",
-        "give DATABASE_URL the role's password: ALTER ROLE … PASSWORD sets a new one, "
-        "pg_hba.conf says from where",
-    ),
-    (
-        ("role", "user"),
-        "the database knows no such role as DATABASE_URL names",
-        "name the one that docs/setup.md makes in DATABASE_URL",
-    ),
-    (
-        ("does not exist", "no such database"),
-        "there is no database of the name that DATABASE_URL says",
-        "CREATE DATABASE it, or name the right one in DATABASE_URL; then: valet prepare",
-    ),
-    (
-        ("could not translate", "resolve", "name or service"),
-        "the host of DATABASE_URL has no address",
-        "correct the host in DATABASE_URL",
-    ),
-    (
-        ("refused", "no such file", "timeout", "timed out", "unreachable", "no route"),
-        "nothing answers where DATABASE_URL says that PostgreSQL is",
-        "start PostgreSQL there, let it be reached, or correct host and port in DATABASE_URL",
-    ),
-    (
-        ("too many", "remaining connection slots"),
-        "the database has no connection left",
-        "raise max_connections, run fewer workers, or put PgBouncer between",
-    ),
-    (
-        ("starting up", "shutting down", "recovery"),
-        "the database is starting or stopping",
-        "run valet doctor again in a minute",
-    ),
-)

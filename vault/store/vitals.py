@@ -26,13 +26,17 @@ _LOOKS = 20
 class Server:
     """The database server. `clock` is its time, seconds since 1970; `size` in bytes.
 
-    `limited`: whether the time limits that Valet asks for hold.
+    `most`: connections that it takes from all who are no superusers; of these, what the role may have and
+    what this database takes, where that is bounded. `limited`: whether the time limits that Valet asks for
+    hold.
     """
 
     number: int
     encoding: str
     standby: bool
     most: int
+    role_most: int | None
+    database_most: int | None
     size: int
     clock: float
     limited: bool
@@ -84,7 +88,13 @@ class Vitals:
             await cursor.execute(
                 "SELECT current_setting('server_version_num')::integer AS number,"
                 " current_setting('server_encoding') AS encoding, pg_is_in_recovery() AS standby,"
-                " current_setting('max_connections')::integer AS most,"
+                " current_setting('max_connections')::integer"
+                "  - current_setting('superuser_reserved_connections')::integer"
+                # Since PostgreSQL 16.
+                "  - coalesce(current_setting('reserved_connections', true)::integer, 0) AS most,"
+                " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = session_user) AS role_most,"
+                " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())"
+                "  AS database_most,"
                 " pg_database_size(current_database()) AS size,"
                 " extract(epoch FROM clock_timestamp())::float8 AS clock,"
                 " current_setting('statement_timeout') NOT IN ('0', '0ms') AS limited"
