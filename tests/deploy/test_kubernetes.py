@@ -15,27 +15,39 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx2
-import jsonschema
-import kubernetes_validate
 import psycopg
 import pytest
 import yaml
-from kubernetes_validate.utils import schema_contents
 from prometheus_client import CollectorRegistry
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from mcp_server.reading.child import MEMORY
 from providers.registry import PROVIDERS
+from tests.deploy.cluster import (
+    DOORS,
+    ELSEWHERE,
+    HERE,
+    PEERS,
+    ROOT,
+    WITHIN,
+    copied,
+    environment,
+    fault,
+    labels,
+    let_through,
+    makers,
+    of,
+    one,
+)  # fmt: skip
 from tests.deploy.guide import manifests
 from tests.deploy.policies import Peer, Policies, selects
-from tests.deploy.shapes import PGBOUNCER, SPECS
+from tests.deploy.shapes import PGBOUNCER
 from tests.support.doors import DoorProcess, run
 from tests.support.kustomize import Resource, build, documents, pod
 from tests.support.ports import free_port
@@ -49,32 +61,9 @@ from vault.store.audit import AuditRows
 from vault.store.database import Database
 from vault.store.deks import Deks
 
-ROOT = Path(__file__).resolve().parents[2]
-HERE = ROOT / "deploy" / "kubernetes"
+pytestmark = pytest.mark.usefixtures("read_once")
 WORKER = 120 * 1024 * 1024
 """Bytes that a worker may take at most, as the benchmarks hold it to."""
-DOORS = ("mcp-server", "connect")
-
-
-def copied(folder: Path) -> Path:
-    """An operator's own copy, made by the commands that the overlay shows."""
-    commands = re.findall(
-        r"^#   (cp .*)$", (HERE / "overlays/example/kustomization.yaml").read_text(encoding="utf-8"), re.M
-    )
-    assert len(commands) == 2
-    (folder / "deploy").symlink_to(ROOT / "deploy")
-    (folder / "nginx.conf").symlink_to(ROOT / "nginx.conf")
-    for command in commands:
-        subprocess.run(command.split(), cwd=folder, check=True)
-    return folder / "my-valet" / "overlays" / "example"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def read_once() -> Iterator[None]:
-    """The schemas are megabytes of JSON, which `kubernetes-validate` reads again for each manifest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kubernetes_validate.utils, "schema_contents", cache(schema_contents))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -85,13 +74,13 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with the Gateway in place of the load balancer."""
-    folder = copied(tmp_path_factory.mktemp("gateway"))
-    text = (folder / "kustomization.yaml").read_text(encoding="utf-8")
-    assert "  # - ../../components/gateway\n" in text
-    (folder / "kustomization.yaml").write_text(
-        text.replace("  # - ../../components/g", "  - ../../components/g")
-    )
-    return folder
+    return copied(tmp_path_factory.mktemp("gateway"), "gateway")
+
+
+@pytest.fixture(scope="module")
+def ingress(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same behind an ingress controller."""
+    return copied(tmp_path_factory.mktemp("ingress"), "ingress")
 
 
 @pytest.fixture(scope="module")
@@ -99,37 +88,9 @@ def found(overlay: Path) -> list[Resource]:
     return build(overlay)
 
 
-def one(found: list[Resource], kind: str, name: str) -> Resource:
-    [resource] = [each for each in found if (each["kind"], each["metadata"]["name"]) == (kind, name)]
-    return resource
-
-
-def of(found: list[Resource], kind: str) -> dict[str, Resource]:
-    return {each["metadata"]["name"]: each for each in found if each["kind"] == kind}
-
-
-def labels(resource: Resource) -> dict[str, str]:
-    """Of the pods that it makes."""
-    worn: dict[str, str] = resource["spec"]["template"]["metadata"]["labels"]
-    return worn
-
-
-def fault(resource: Resource) -> str | None:
-    """What a schema says against it."""
-    known = SPECS.get((resource["apiVersion"], resource["kind"]))
-    try:
-        if known is not None:
-            assert set(resource) == {"apiVersion", "kind", "metadata", "spec"}
-            jsonschema.validate(resource["spec"], known)
-        else:
-            kubernetes_validate.validate(resource, kubernetes_validate.latest_version(), strict=True)
-    except (jsonschema.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
-        return f"{resource['kind']} {resource['metadata']['name']}: {error.message}"
-    return None
-
-
-def test_every_manifest_is_valid(found: list[Resource], gateway: Path) -> None:
-    assert [said for each in [*found, *build(gateway)] if (said := fault(each))] == []
+def test_every_manifest_is_valid(found: list[Resource], gateway: Path, ingress: Path) -> None:
+    every = [*found, *build(gateway), *build(ingress)]
+    assert [said for each in every if (said := fault(each))] == []
 
 
 @pytest.mark.parametrize(
@@ -152,7 +113,7 @@ def test_a_mistyped_field_is_found(found: list[Resource], kind: str, name: str, 
     assert last in (fault(resource) or "")
 
 
-@pytest.mark.parametrize("variant", ["overlay", "gateway"])
+@pytest.mark.parametrize("variant", ["overlay", "gateway", "ingress"])
 def test_kubectl_builds_the_same(variant: str, request: pytest.FixtureRequest) -> None:
     kubectl = shutil.which("kubectl")
     if kubectl is None:
@@ -177,10 +138,6 @@ def test_every_file_is_part_of_a_kustomization_and_none_holds_a_secret() -> None
 
 
 # --- What names what ----------------------------------------------------------------------------------
-
-
-def makers(found: list[Resource]) -> list[Resource]:
-    return [each for each in found if pod(each)]
 
 
 def test_every_name_leads_to_something(found: list[Resource]) -> None:
@@ -253,20 +210,6 @@ def is_setting(name: str) -> bool:
         known |= {provider.client_id_setting, provider.client_secret_setting}
     known |= {"OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"}
     return name in known or name.removesuffix("_FILE") in known
-
-
-def environment(found: list[Resource], resource: Resource) -> dict[str, str]:
-    """What its first container sees."""
-    container = (pod(resource) or {})["containers"][0]
-    values: dict[str, str] = {}
-    for source in container.get("envFrom", []):
-        values |= one(found, "ConfigMap", source["configMapRef"]["name"])["data"]
-    own = {}
-    for each in container["env"]:
-        key = each.get("valueFrom", {}).get("configMapKeyRef")
-        own[each["name"]] = one(found, "ConfigMap", key["name"])["data"][key["key"]] if key else each["value"]
-    assert not set(own) & set(values), "a ConfigMap must not decide what belongs to the pod"
-    return values | own
 
 
 def test_every_variable_is_a_setting_and_every_file_is_mounted(found: list[Resource]) -> None:
@@ -386,65 +329,20 @@ def test_pgbouncer_gets_only_what_the_operator_lets_be_set(found: list[Resource]
 
 # --- Who reaches whom ---------------------------------------------------------------------------------
 
-PEERS = {
-    "the internet": Peer(namespace="", address="203.0.113.9"),
-    "the internet by IPv6": Peer(namespace="", address="2001:db8::9"),
-    "another machine of ours": Peer(namespace="", address="10.0.0.5"),
-    "the cloud's metadata": Peer(namespace="", address="169.254.169.254"),
-    "another pod here": Peer({"app": "other"}),
-    "a pod elsewhere": Peer(
-        {"app.kubernetes.io/name": "valet", "app.kubernetes.io/component": "front"}, "other"
-    ),
-    "prometheus": Peer({"app.kubernetes.io/name": "prometheus"}, "monitoring"),
-    "another of monitoring": Peer({"app": "grafana"}, "monitoring"),
-    "the operator": Peer({"app.kubernetes.io/name": "cloudnative-pg"}, "cnpg-system"),
-    "dns": Peer({"k8s-app": "kube-dns"}, "kube-system"),
-    "pooler": Peer({"cnpg.io/cluster": "valet-db", "cnpg.io/poolerName": "valet-pooler"}),
-    "database": Peer({"cnpg.io/cluster": "valet-db", "cnpg.io/podRole": "instance"}),
-}
-OURS = ("front", "mcp-server", "connect", "prepare")
-ELSEWHERE = [name for name, peer in PEERS.items() if peer.namespace != "valet"]
-WAYS = {
-    *((whose, "front", port) for whose in ELSEWHERE for port in (8080, 8443)),
-    ("front", "mcp-server", 8420), ("front", "connect", 8420),
-    # `valet doctor`, which asks at the public address: the cluster leads it to nginx's pods.
-    ("connect", "front", 8080), ("connect", "front", 8443),
-    ("prometheus", "mcp-server", 9464), ("prometheus", "connect", 9464),
-    ("prometheus", "pooler", 9127), ("prometheus", "database", 9187),
-    ("mcp-server", "pooler", 5432), ("connect", "pooler", 5432),
-    ("prepare", "database", 5432), ("pooler", "database", 5432),
-    ("database", "database", 5432), ("database", "database", 8000),
-    ("the operator", "database", 5432), ("the operator", "database", 8000),
-    ("mcp-server", "the internet", 443), ("connect", "the internet", 443),
-    ("mcp-server", "the internet by IPv6", 443), ("connect", "the internet by IPv6", 443),
-    # Kubernetes itself, whose address differs from cluster to cluster, and the object store.
-    *((whose, where, port) for whose in ("pooler", "database") for where in ELSEWHERE
-      for port in (443, 6443)),
-    *((whose, "dns", 53) for whose in (*OURS, "pooler", "database", "another pod here")),
-}  # fmt: skip
-"""Every connection over TCP that is let through, and no other."""
+WAYS = {*WITHIN, *((whose, "front", port) for whose in (*ELSEWHERE, "connect") for port in (8080, 8443))}
+"""Every connection over TCP that is let through, and no other.
+
+`valet doctor` in a pod of the sidecar asks at the public address: the cluster leads it to nginx's pods.
+"""
 
 
 def test_who_reaches_whom(found: list[Resource]) -> None:
-    policies = Policies(found)
-    peers = dict(PEERS)
-    for name in OURS:
-        [resource] = [each for each in makers(found) if each["metadata"]["name"] == name]
-        named = (pod(resource) or {})["containers"][0].get("ports", [])
-        peers[name] = Peer(labels(resource), ports={port["name"]: port["containerPort"] for port in named})
-    ports = {port for _, _, port in WAYS} | {22, 80, 10250}
-    inside = {name for name, peer in peers.items() if peer.namespace == "valet"}
-    let = {
-        (source, target, port)
-        for source in peers
-        for target in peers
-        for port in ports
-        if {source, target} & inside and policies.lets(peers[source], peers[target], port)
-    }
+    let = let_through(found, {port for _, _, port in WAYS})
     assert let - WAYS == set(), "let through, and not meant"
     assert WAYS - let == set(), "meant, and not let through"
-    for name in OURS:
-        assert policies.lets(peers[name], peers["dns"], 53, "UDP"), name
+    policies = Policies(found)
+    for each in makers(found):
+        assert policies.lets(Peer(labels(each)), PEERS["dns"], 53, "UDP"), each["metadata"]["name"]
 
 
 # --- The programs themselves --------------------------------------------------------------------------

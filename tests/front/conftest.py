@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -75,6 +77,13 @@ def porch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Porch]:
 def house(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """nginx before one process of each door."""
     folder = tmp_path_factory.mktemp("house")
+    with doors(server_url, template, folder) as nginx, nginx:
+        yield House(nginx)
+
+
+@contextmanager
+def doors(server_url: str, template: str, folder: Path, public: str | None = None) -> Iterator[Nginx]:
+    """One process of each door, and their nginx, not started; `public` is their name where it is not its."""
     name = f"valet_front_{uuid.uuid4().hex[:10]}"
     with psycopg.connect(server_url, autocommit=True) as link:
         copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
@@ -86,15 +95,14 @@ def house(server_url: str, template: str, tmp_path_factory: pytest.TempPathFacto
         "VALET_ALLOW": "*",
     }
     nginx = Nginx(folder, MCP_1=f"127.0.0.1:{free_port()}", CONNECT_1=f"127.0.0.1:{free_port()}")
-    given["PUBLIC_URL"] = nginx.url
+    nginx.given["PUBLIC_URL"] = given["PUBLIC_URL"] = public or nginx.url
     ran = run("prepare", given=given, folder=folder)
     assert ran.returncode == 0, ran.stderr
     ports = [int(nginx.values[name].rpartition(":")[2]) for name in ("MCP_1", "CONNECT_1")]
     with (
         DoorProcess("mcp_server", given, folder, port=ports[0]),
         DoorProcess("connect", given, folder, port=ports[1]),
-        nginx,
     ):
-        yield House(nginx)
+        yield nginx
     with psycopg.connect(server_url, autocommit=True) as link:
         link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

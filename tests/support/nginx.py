@@ -50,9 +50,11 @@ class Nginx:
     must be there once: shorter times, smaller limits.
     """
 
+    template = CONF
+
     def __init__(self, folder: Path, changes: Mapping[str, str] | None = None, **values: str) -> None:
         self.folder = folder / "nginx"
-        self.http_port, self.https_port = free_port(), free_port()
+        self.http_port, self.https_port, self.proxy_port = free_port(), free_port(), free_port()
         self.host = "127.0.0.1"
         self.url = f"https://{self.host}:{self.https_port}"
         """PUBLIC_URL, unless given."""
@@ -79,6 +81,7 @@ class Nginx:
             "PUBLIC_URL": self.url,
             "HTTP_PORT": f"{self.host}:{self.http_port}",
             "HTTPS_PORT": f"{self.host}:{self.https_port}",
+            "PROXY_PORT": f"{self.host}:{self.proxy_port}",
             "TLS_CERTIFICATE": str(self.pair.certificate),
             "TLS_KEY": str(self.pair.key),
             "ACME_WEBROOT": str(self.acme),
@@ -107,7 +110,7 @@ class Nginx:
         for folder in (self.folder, self.acme):
             folder.mkdir(parents=True, exist_ok=True)
         ensure(self.pair.folder, self.host)
-        text = CONF.read_text()
+        text = self.template.read_text()
         for old, new in self.changes.items():
             assert text.count(old) == 1, f"{old!r} is not in nginx.conf once"
             text = text.replace(old, new)

@@ -47,7 +47,7 @@ class Site:
         self.settings.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
         self.settings.chmod(0o600)
         self.path = f"{programs()}:/usr/sbin:/usr/bin:/bin"
-        self.ports = {name: free_port() for name in ("postgres", "http", "https", *DOORS)}
+        self.ports = {name: free_port() for name in ("postgres", "http", "https", "proxy", *DOORS)}
         self.ops = {name: free_port() for name in DOORS}
         self.opt = opt
         self._values = settings
@@ -159,7 +159,7 @@ class Site:
             return {"DATABASE": f"127.0.0.1:{postgres}/valet"}
         if name == "nginx":
             doors = {"MCP_1": "mcp-1", "MCP_2": "mcp-2", "CONNECT_1": "connect", "CONNECT_2": "connect"}
-            listens = {"HTTP_PORT": "http", "HTTPS_PORT": "https"}
+            listens = {"HTTP_PORT": "http", "HTTPS_PORT": "https", "PROXY_PORT": "proxy"}
             return {
                 **{key: f"127.0.0.1:{self.ports[door]}" for key, door in doors.items()},
                 **{key: f"127.0.0.1:{self.ports[port]}" for key, port in listens.items()},
