@@ -102,20 +102,31 @@ class Server:
 class Postgres(Server):
     """A cluster with Valet's two roles and an empty database of theirs. SIGINT is a fast shutdown,
     SIGQUIT an immediate one, which recovers from its log at the next start.
+
+    `of`: a standby of that one, which runs.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, of: Postgres | None = None) -> None:
         super().__init__(folder)
         self.data = folder / "data"
-        password = folder / "password"
+        self.admin = self.url("postgres", "postgres")
+        self.owner, self.app = self.url("valet_owner"), self.url("valet_app")
+        if of is None:
+            self._make()
+        else:
+            self._run(
+                program("pg_basebackup", "postgresql"), "--pgdata", str(self.data), "--dbname", of.admin,
+                "--write-recovery-conf", "--checkpoint", "fast", "--no-sync",
+            )  # fmt: skip
+
+    def _make(self) -> None:
+        password = self.folder / "password"
         password.write_text(CANARY)
         password.chmod(0o644)
         self._run(
             program("initdb", "postgresql"), "--pgdata", str(self.data), "--username", "postgres",
             "--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8", "--no-sync",
         )  # fmt: skip
-        self.admin = self.url("postgres", "postgres")
-        self.owner, self.app = self.url("valet_owner"), self.url("valet_app")
 
     def url(self, user: str, database: str = "valet", port: int = 0) -> str:
         """How to log in as somebody."""
@@ -163,14 +174,14 @@ class PgBouncer(Server):
                 "auth_file": str(folder / "users.txt"),
             }
         )
-        self._file = folder / "pgbouncer.ini"
-        with self._file.open("w") as file:
+        self.file = folder / "pgbouncer.ini"
+        with self.file.open("w") as file:
             written.write(file)
         (folder / "users.txt").write_text(f'"valet_app" "{CANARY}"\n')
 
     def start(self) -> None:
         """Start it; returns when it answers."""
-        self._begin(program("pgbouncer", "pgbouncer"), str(self._file))
+        self._begin(program("pgbouncer", "pgbouncer"), str(self.file))
         self._answers(self.app)
 
 

@@ -29,7 +29,7 @@ def why(url: SecretStr) -> Finding:
         if "startup parameter" in str(error):
             return fault(
                 "something between Valet and PostgreSQL refuses the startup parameter `options`",
-                "PgBouncer: ignore_startup_parameters = options, in pgbouncer.ini",
+                "give the role time limits of its own, and none are asked for at the start: valet prepare",
             )
         return reason(str(error))
     return warning("the database did not answer, and a moment later it does", "run valet doctor again")
