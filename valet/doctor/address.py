@@ -132,7 +132,7 @@ async def _forwarding(at: Patient, wire: Wire, key: bytes, seen: dict[str, Any])
             warning(
                 "a request with a header of 6 KB does not pass"
                 + (f" ({answer.status_code})" if answer is not None else ""),
-                "in the proxy: large_client_header_buffers 4 16k;",
+                "in the proxy: large_client_header_buffers 2 8k;",
             )
         )
     elif forged["address"] == _FORGED:
@@ -155,7 +155,7 @@ async def _http(at: Patient, port: int) -> list[Finding]:
     if answer is None:
         return [note("http is not answered: whoever types the name without https sees nothing")]
     to = answer.headers.get("Location", "")
-    if answer.status_code in {301, 308} and to.startswith(f"{at.origin}/"):
+    if answer.status_code in {301, 302, 307, 308} and to.startswith(f"{at.origin}/"):
         return [ok("http leads to https")]
     return [
         warning(

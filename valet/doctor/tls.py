@@ -45,7 +45,12 @@ async def look(at: Patient) -> list[Finding]:
         return [await _refused(host, port, error)]
     except ssl.SSLError as error:
         reason = str(error.reason or "no common version or cipher").replace("_", " ").lower()
-        return [fault(f"no TLS with {host}: {reason}", "allow TLS 1.2 and 1.3 there (ssl_protocols)")]
+        return [
+            fault(
+                f"no TLS with {host}: {reason}",
+                "in the proxy: listen 443 ssl; and ssl_protocols TLSv1.2 TLSv1.3;",
+            )
+        ]
     except (OSError, TimeoutError):
         return []  # that nothing answers is said elsewhere
 

@@ -25,9 +25,10 @@ from cryptography.x509.oid import NameOID
 from tests.support.doors import ROOT, DoorProcess, run
 from tests.support.emulator import CLIENT, SECRET, EmulatorProcess
 from tests.support.nginx import Nginx
+from tests.support.ports import free_port
 from tests.valet.doctor.conftest import CANARIES, Site, founded, look, only
-from valet.doctor import tls
-from valet.doctor.finding import Finding
+from valet.doctor import address, tls
+from valet.doctor.finding import Finding, ok
 from valet.doctor.patient import Patient
 
 THROUGH = ("address", "certificate", "/mcp", "documents")
@@ -195,8 +196,20 @@ PAGES = """        location / {
          "does not take a request of 0.9 MB", "client_max_body_size 1m"),
         ({"proxy_pass http://workers;": "proxy_pass http://sidecars;"}, "/mcp", "fault",
          "leads to the sidecar", "exactly /mcp"),
+        ({"proxy_pass http://workers;": "proxy_hide_header WWW-Authenticate; proxy_pass http://workers;"},
+         "/mcp", "fault", "does not say where a token", "pass WWW-Authenticate on"),
+        ({"proxy_pass http://workers;": "return 404;"}, "/mcp", "fault", "should 401", "location = /mcp"),
+        ({PAGES: PAGES + "proxy_hide_header Access-Control-Allow-Origin;"}, "documents", "fault",
+         "without Access-Control-Allow-Origin", "own headers"),
+        ({"large_client_header_buffers 2 8k;": "large_client_header_buffers 2 4k;"}, "address", "warning",
+         "a header of 6 KB does not pass (400)", "large_client_header_buffers 2 8k;"),
+        ({PAGES: "location = /probe { return 200 hello; }\n" + PAGES}, "address", "fault",
+         "or a cache", "cache nothing"),
+        ({PAGES: "location = /probe { return 301 https://www.example.org/; }\n" + PAGES}, "address", "fault",
+         "sends to https://www.example.org", "set PUBLIC_URL"),
     ],
-    ids=["host", "silent", "gullible", "well-known", "pages", "body", "mixed up"],
+    ids=["host", "silent", "gullible", "well-known", "pages", "body", "mixed up", "challenge", "no door",
+         "CORS", "header", "cache", "elsewhere"],
 )  # fmt: skip
 def test_a_front_that_is_wrong_is_told_with_the_line_that_mends_it(
     trusting: Front, changes: dict[str, str], where: str, level: str, text: str, fix: str
@@ -204,6 +217,34 @@ def test_a_front_that_is_wrong_is_told_with_the_line_that_mends_it(
     with trusting.changed(changes):
         told = only(look(trusting.site, where)[where], level)
     assert text in told.text and fix in told.fix
+
+
+PLAIN = "            return 301 $our_origin$request_uri;"
+
+
+def test_where_http_leads_is_told(front: Front) -> None:
+    at = cast(Patient, SimpleNamespace(origin=front.nginx.url))
+
+    def http(port: int) -> Finding:
+        [told] = asyncio.run(address._http(at, port))
+        return told
+
+    leads = ok("http leads to https")
+    assert http(front.nginx.http_port) == leads
+    assert "http is not answered" in http(free_port()).text
+    with front.changed({PLAIN: "return 302 $our_origin$request_uri;"}):
+        assert http(front.nginx.http_port) == leads
+    for plain in ("return 301 https://www.example.org/;", "return 200 hello;"):
+        with front.changed({PLAIN: plain}):
+            told = http(front.nginx.http_port)
+        assert told.level == "warning" and f"does not lead to {at.origin}" in told.text
+        assert "on port 80: return 308" in told.fix
+
+
+def test_a_port_that_speaks_no_tls_is_told(front: Front) -> None:
+    at = SimpleNamespace(origin=f"https://127.0.0.1:{front.nginx.http_port}")
+    told = only(asyncio.run(tls.look(cast(Patient, at))), "fault")
+    assert "no TLS with 127.0.0.1: " in told.text and "listen 443 ssl;" in told.fix
 
 
 def test_a_proxy_that_is_not_named_is_told_with_its_address(trusting: Front) -> None:
