@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,13 @@ def asking() -> frozenset[str]:
     return frozenset(said["service"] for _, said in _decorated() if said.get("asks") and said["service"])
 
 
-def _decorated() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each tool's name, and the arguments of its decorator that are plain values."""
+@cache
+def _decorated() -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Each tool's name, and the arguments of its decorator that are plain values. Read once."""
+    return tuple(_read())
+
+
+def _read() -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted(_TOOLS.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         if "@tool(" not in source:

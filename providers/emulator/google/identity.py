@@ -29,11 +29,17 @@ class Keys:
 
     def __init__(self) -> None:
         self._keys: list[tuple[str, rsa.RSAPrivateKey]] = []
+        self._first = self._keys
+
+    def begin(self) -> None:
+        """As at the beginning: the first key signs, and no other is published."""
+        self._keys = self._first[:]
 
     def rotate(self) -> str:
         """A new key signs from now on. Its id."""
         kid = secrets.token_hex(20)
         self._keys = [(kid, _key()), *self._keys][:PUBLISHED]
+        self._first = self._first or self._keys
         return kid
 
     def published(self) -> dict[str, Any]:

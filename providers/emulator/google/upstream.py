@@ -53,13 +53,14 @@ class Google(Upstream):
 
     def __init__(self, clock: Clock, settings: Settings) -> None:
         self.apis = tuple(make(self) for make in APIS)
+        self.keys = Keys()
         self.quota = Quota(clock, (bucket for api in self.apis for bucket in api.buckets))
         super().__init__(clock, settings)
 
     def settle(self, now: float) -> None:
-        """Everybody with what is theirs as at the beginning, and a signing key of a new kind."""
+        """Everybody with what is theirs, and the signing key, as at the beginning."""
         self.people = people()
-        self.keys = Keys()
+        self.keys.begin()
         self.quota.clear()
         for api in self.apis:
             api.settle(now)
