@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.support import loud, profiles, thrift
+from tests.support import cluster, loud, profiles, room, thrift
 from tests.support.kms import KeyService
 from vault.store.database import Database
 from vault.store.migrate import migrate
 
 profiles.register()
 thrift.begin()
+room.begin()
+
+
+def pytest_collection_finish() -> None:
+    """Before the first test."""
+    thrift.settle()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -39,9 +43,9 @@ def server_url() -> Iterator[str]:
         return
     from valet.embedded import Supervisor
 
-    folder = Path(tempfile.mkdtemp(prefix="valet-test-"))
-    folder.chmod(0o755)
-    supervisor = Supervisor(folder)
+    folder = room.folder()
+    cluster.copy(folder / "data")
+    supervisor = Supervisor(folder / "data")
     try:
         yield supervisor.start().owner.get_secret_value()
     finally:

@@ -20,8 +20,8 @@ PLAY = {"query": "Despacito"}
 
 @pytest.fixture
 def valet(emulator: EmulatorProcess) -> Iterator[ValetProcess]:
-    """`valet serve` with nothing set up."""
-    with ValetProcess("serve", VALET_EMULATOR_ORIGIN=emulator.origin) as valet:
+    """`valet serve` with nothing set up, and no database."""
+    with ValetProcess("serve", fresh=True, VALET_EMULATOR_ORIGIN=emulator.origin) as valet:
         for client, secret in SECRETS.items():
             emulator.client(client, secret=secret, redirects=[f"{valet.url}/callback/spotify"])
         yield valet

@@ -14,8 +14,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.cluster import copy_folder
 from tests.support.household import Household, live_in
-from tests.valet.conftest import copy_folder
 from tests.vault.upstreams import FakeUpstream
 from valet.embedded import Urls
 from valet.embedded.binaries import Binaries, locate

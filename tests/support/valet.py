@@ -7,11 +7,10 @@ import re
 import shutil
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 from types import TracebackType
 
-from tests.support import warm
+from tests.support import cluster, room, warm
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,19 +18,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def reachable_folder() -> Path:
     """A new folder that the embedded database's user can reach even where the tests run as root."""
-    folder = Path(tempfile.mkdtemp(prefix="valet-test-"))
-    folder.chmod(0o755)
-    return folder
+    return room.folder()
 
 
 class ValetProcess:
     """`valet demo` (or `serve`) with its embedded PostgreSQL, against an emulator that is already there.
 
     Logs are collected over all starts, at DEBUG. The port and the data folder stay the same. `root` is the
-    checkout that runs.
+    checkout that runs. Where it is not `fresh` it finds an empty cluster in its folder and need not make one.
     """
 
-    def __init__(self, command: str = "demo", root: Path = ROOT, **environment: str) -> None:
+    def __init__(
+        self, command: str = "demo", root: Path = ROOT, *, fresh: bool = False, **environment: str
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = reachable_folder()
@@ -41,6 +40,7 @@ class ValetProcess:
         self.banner = ""
         self._command = command
         self._root = root
+        self._fresh = fresh
         self.environment_more = environment
         self._process: warm.Copy | subprocess.Popen[str] | None = None
 
@@ -69,6 +69,7 @@ class ValetProcess:
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
+        self._furnish()
         with self.logs.open("a") as log:
             self._process = warm.start(
                 ["-m", "valet", self._command],
@@ -90,6 +91,13 @@ class ValetProcess:
         self.banner = "".join(said)
         found = re.search(r"http\S+/owner\?t=\S+", self.banner)
         self.owner_link = found[0] if found else ""
+
+    def _furnish(self) -> None:
+        """With a database of its own, unless there is one, or another is named."""
+        home = self.data / "demo" if self._command == "demo" else self.data
+        elsewhere = {"DATABASE_URL", "VALET_DATA_DIR"} & self.environment_more.keys()
+        if not (self._fresh or elsewhere or home.exists()):
+            cluster.copy(home)
 
     def stop(self, number: int = signal.SIGINT) -> int:
         """Ctrl-C, and wait until it is gone. The exit status."""

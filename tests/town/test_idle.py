@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import re
+import shutil
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -66,13 +67,15 @@ class Cost:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    server = Postgres(reachable_folder() / "postgres")
+    folder = reachable_folder()
+    server = Postgres(folder / "postgres")
     server.start()
     server.furnish()
     with psycopg.connect(make_conninfo(server.admin, dbname="valet"), autocommit=True) as link:
         link.execute("CREATE EXTENSION pg_stat_statements")
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 async def test_a_process_costs_the_same_with_ten_thousand_idle_people(

@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support import cluster, room
 from valet.embedded import Supervisor
 
 ROOT = Path(__file__).parents[2]
@@ -123,17 +123,10 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> None:
         time.sleep(0.002)
 
 
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a data folder with its owners; holes for zeros where cp can, as most of the log is zeros."""
-    sparse = ["--sparse=always"] if sys.platform == "linux" else []
-    subprocess.run(["cp", "-a", *sparse, str(source), str(target)], check=True)
-
-
 @pytest.fixture(scope="session")
 def ground() -> Iterator[Path]:
     """A folder any user may pass through (pytest's own is closed to the database user when we are root)."""
-    folder = Path(tempfile.mkdtemp(prefix="vt-", dir="/tmp")).resolve()
-    folder.chmod(0o711)
+    folder = room.folder()
     yield folder
     left = working_in(folder)
     for process in left:
@@ -163,18 +156,15 @@ def data_dir(ground: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def first_made(ground: Path, programs: Path) -> Path:
+def first_made() -> Path:
     """A data folder with a fresh cluster, to be copied."""
-    folder = ground / "template" / "data"
-    with Supervisor(folder, programs=programs):
-        pass
-    return folder
+    return cluster.made()
 
 
 @pytest.fixture
 def made(first_made: Path, data_dir: Path) -> Path:
     """A data folder with a cluster of its own, stopped in order."""
-    copy_folder(first_made, data_dir)
+    cluster.copy_folder(first_made, data_dir)
     return data_dir
 
 
@@ -182,7 +172,7 @@ def made(first_made: Path, data_dir: Path) -> Path:
 def running(ground: Path, first_made: Path, programs: Path) -> Iterator[tuple[Supervisor, Path]]:
     """A server shared by the tests of a module that change nothing in it, and its data folder."""
     folder = ground / uuid.uuid4().hex[:8]
-    copy_folder(first_made, folder)
+    cluster.copy_folder(first_made, folder)
     supervisor = Supervisor(folder, programs=programs)
     supervisor.start()
     yield supervisor, folder

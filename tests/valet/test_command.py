@@ -118,7 +118,7 @@ def demos_port() -> Iterator[None]:
 
 
 def test_the_demos_own_emulator_starts_stops_and_remembers(demos_port: None) -> None:
-    with ValetProcess() as valet:
+    with ValetProcess(fresh=True) as valet:
         assert "localhost:9009" in valet.banner
         assert valet.run("try").returncode == 0
         valet.restart()
@@ -181,7 +181,7 @@ def test_a_lost_key_ring_is_named_and_not_replaced(demo: ValetProcess) -> None:
 
 
 def test_serve_without_apps_says_what_the_operator_must_do() -> None:
-    with ValetProcess("serve") as valet:
+    with ValetProcess("serve", fresh=True) as valet:
         said = "not set up: run `valet setup`, or set SPOTIFY_CLIENT_ID and SPOTIFY_CLIENT_SECRET"
         assert f"Spotify        {said}" in valet.banner
         assert f"{valet.url}/setup?t=" in valet.banner
