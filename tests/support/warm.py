@@ -2,12 +2,13 @@
 
     process = start(["-m", "valet", "serve"], cwd=folder, env=environment, stdout=subprocess.PIPE)
 
-A process of the tests' worker has imported what the commands need, and has done nothing else: no thread, no
-loop, no setting read. Each command is a copy of it (fork(2)) with its own arguments, environment, directory,
-session, streams, signals and end, so what it does, says and leaves behind is what it does, says and leaves
-behind when it is typed; about a second of a core is saved, each time. What the interpreter or the loader
-reads of the environment would come too late for a copy: such a command, and one of another checkout, is
-started as ever. So are all where VALET_TEST_COLD is set.
+A process of the tests' worker has imported what the commands need, has worked out what comes out alike in
+each (`_PREPARED`), and has done nothing else: no thread, no loop, no setting read. Each command is a copy of
+it (fork(2)) with its own arguments, environment, directory, session, streams, signals and end, so what it
+does, says and leaves behind is what it does, says and leaves behind when it is typed; about two seconds of a
+core are saved, each time. What the interpreter or the loader reads of the environment would come too late for
+a copy: such a command, and one of another checkout, is started as ever. So are all where VALET_TEST_COLD is
+set.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -44,6 +45,8 @@ _MODULES = {
         "valet.doctor.visit",
         "valet.prepare",
         "valet.embedded.orphans",
+        "anyio._backends._asyncio",
+        "rich.logging",
         "uvicorn.protocols.http.h11_impl",
         "uvicorn.lifespan.on",
         "uvicorn.loops.asyncio",
@@ -55,6 +58,14 @@ _MODULES = {
     ),
 }
 """What a copy may be asked to run, and what it would import first."""
+
+_PREPARED: Mapping[str, Callable[[], object]] = {
+    "valet": lambda: importlib.import_module("tests.support.thrift").beforehand(),
+    "providers.emulator": lambda: importlib.import_module("providers.emulator.world").World(
+        importlib.import_module("providers.emulator.clock").Clock()
+    ),
+}
+"""The tools that a server has; what an emulator fills its world with."""
 
 _EARLY = ("LD_", "DYLD_", "PYTHON", "MALLOC_", "TZ")
 """Names that are read before the first line of ours."""
@@ -280,6 +291,7 @@ def _reap() -> None:
 def _main() -> None:
     for name in _MODULES[sys.argv[1]]:
         importlib.import_module(name)
+    _PREPARED[sys.argv[1]]()
     assert threading.active_count() == 1, "a copy would have only one of these threads"
     line = socket.socket(fileno=os.dup(0))
     gc.collect()
