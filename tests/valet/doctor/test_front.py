@@ -103,6 +103,7 @@ def test_through_nginx_all_is_well_in_every_examination(trusting: Front) -> None
     assert "is this Valet" in found["address"][0].text
     assert "through a proxy that is believed" in found["address"][1].text
     assert "the certificate is good for" in found["certificate"][0].text
+    assert "files of 25 MB pass" in found["files"][0].text
     assert "mcp_server" in found["processes"][0].text and "connect" in found["processes"][0].text
 
 
@@ -181,6 +182,9 @@ PAGES = """        location / {
             limit_req zone=pages burst=500 nodelay;"""
 
 
+ASIDE = "proxy_request_buffering off;\n            proxy_buffering off;"
+
+
 @pytest.mark.parametrize(
     ("changes", "where", "level", "text", "fix"),
     [
@@ -207,9 +211,15 @@ PAGES = """        location / {
          "or a cache", "cache nothing"),
         ({PAGES: "location = /probe { return 301 https://www.example.org/; }\n" + PAGES}, "address", "fault",
          "sends to https://www.example.org", "set PUBLIC_URL"),
+        ({"client_max_body_size 26m;": "client_max_body_size 1m;"}, "files", "fault",
+         "25 MB does not get in (413 by nginx)", "client_max_body_size 26m;"),
+        ({ASIDE: "proxy_buffering off;"}, "files", "warning",
+         "buffers a file that comes in", "proxy_request_buffering off;"),
+        ({ASIDE: "proxy_request_buffering off;"}, "files", "warning",
+         "buffers a file that goes out", " proxy_buffering off;"),
     ],
     ids=["host", "silent", "gullible", "well-known", "pages", "body", "mixed up", "challenge", "no door",
-         "CORS", "header", "cache", "elsewhere"],
+         "CORS", "header", "cache", "elsewhere", "files", "kept coming in", "kept going out"],
 )  # fmt: skip
 def test_a_front_that_is_wrong_is_told_with_the_line_that_mends_it(
     trusting: Front, changes: dict[str, str], where: str, level: str, text: str, fix: str
@@ -231,7 +241,8 @@ def test_where_http_leads_is_told(front: Front) -> None:
 
     leads = ok("http leads to https")
     assert http(front.nginx.http_port) == leads
-    assert "http is not answered" in http(free_port()).text
+    silent = http(free_port())
+    assert silent.level == "note" and "http is not answered" in silent.text
     with front.changed({PLAIN: "return 302 $our_origin$request_uri;"}):
         assert http(front.nginx.http_port) == leads
     for plain in ("return 301 https://www.example.org/;", "return 200 hello;"):

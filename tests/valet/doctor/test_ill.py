@@ -94,10 +94,11 @@ def test_a_schema_of_a_newer_release_is_noted(site: Site) -> None:
 def test_another_key_ring_is_told_of_the_database_and_of_the_processes(site: Site, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     FileKeyRing.create(other)
-    found = look(site, "key ring", "processes", VALET_KEYRING=str(other))
+    found = look(site, "key ring", "processes", "address", VALET_KEYRING=str(other))
     told = [each for each in found["key ring"] if each.level == "fault"]
     assert "does not open this database" in told[0].text and "VALET_KEYRING" in told[0].fix
     assert "another key ring than here" in only(found["processes"], "fault").text
+    assert "can't be told without its database and key ring" in only(found["address"], "note").text
     missing = look(site, "key ring", VALET_KEYRING=str(tmp_path / "none.json"))
     assert "cannot be opened" in only(missing["key ring"], "fault").text
     other.chmod(0o644)
@@ -177,13 +178,19 @@ def test_where_nothing_runs_that_is_all_that_is_said_of_the_address(site: Site) 
 # --- clock ----------------------------------------------------------------------------------------
 
 
-def test_a_clock_that_is_off_is_told_against_all_others(site: Site) -> None:
-    environment = {**site.environment, **shifted(300), "PYTHONPATH": str(ROOT), "HOME": os.environ["HOME"]}
+@pytest.mark.parametrize(("seconds", "status"), [(300, 2), (30, 1)], ids=["far", "some"])
+def test_a_clock_that_is_off_is_told_against_all_others(site: Site, seconds: int, status: int) -> None:
+    environment = {
+        **site.environment,
+        **shifted(seconds),
+        "PYTHONPATH": str(ROOT),
+        "HOME": os.environ["HOME"],
+    }
     ran = subprocess.run(
         [sys.executable, "-m", "valet", "doctor"],
         cwd=site.folder, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert ran.returncode == 2, ran.stdout + ran.stderr
+    assert ran.returncode == status, ran.stdout + ran.stderr
     for whose in ("the database's", "that of PUBLIC_URL", "Spotify's"):
         assert f"s ahead of {whose}" in ran.stdout
     assert "timedatectl" in ran.stdout

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support import warm
 from tests.support.doors import run
-from tests.valet.doctor.conftest import CANARIES, Site, look
+from tests.valet.doctor.conftest import CANARIES, Site, look, only
 from valet.doctor.chart import EXAMINATIONS
 
 
@@ -31,6 +31,7 @@ def test_where_all_is_well_nothing_needs_to_be_done(site: Site) -> None:
     assert "is this Valet" in found["address"][0].text
     assert "9 documents" in found["documents"][0].text
     assert "knows the app" in found["apps"][0].text
+    assert only(found["connections"], "note").text == "nobody has connected anything yet"
     assert "mcp_server+connect" in found["processes"][0].text
 
 

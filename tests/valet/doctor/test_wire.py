@@ -75,6 +75,34 @@ async def test_what_unpacks_to_gigabytes_is_not_unpacked() -> None:
         assert got == (200, bomb)
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (b"HTTP/1.1 413 Too Large\r\nServer: x\r\n", 413),
+        (b"HTTP/1.1\r\n", None),
+        (b"\xff\x9b\r\n", None),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 200_000 + b"\r\n", None),
+    ],
+    ids=["plain", "no status", "bytes", "long"],
+)
+async def test_what_a_stranger_answers_to_a_head_is_a_status_or_nothing(
+    said: bytes, status: int | None
+) -> None:
+    with stranger(said, b"") as origin:
+        async with Wire(origin) as wire:
+            got = await wire.head("/", 1000, 20)
+    assert (None if got is None else got.status_code) == status
+
+
+async def test_silence_after_a_head_is_told_from_an_answer_and_from_nobody() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as mute:
+        async with Wire(f"http://127.0.0.1:{mute.getsockname()[1]}") as wire:
+            with pytest.raises(TimeoutError):
+                await wire.head("/", 1000, 0.1)
+    async with Wire(f"http://127.0.0.1:{free_port()}") as wire:
+        assert await wire.head("/", 1000, 20) is None
+
+
 CORS = b"Access-Control-Allow-Origin: *\r\n"
 
 
