@@ -31,6 +31,10 @@ def test_where_all_is_well_nothing_needs_to_be_done(site: Site) -> None:
     assert "is this Valet" in found["address"][0].text
     assert "9 documents" in found["documents"][0].text
     assert "knows the app" in found["apps"][0].text
+    emulated = only(found["settings"], "note").text
+    assert emulated == f"upstreams are emulated at {site.environment['VALET_EMULATOR_ORIGIN']}"
+    backup = only(found["key ring"], "note")
+    assert "is backed up apart from the database" in backup.text and backup.fix == "valet keys backup PATH"
     assert only(found["connections"], "note").text == "nobody has connected anything yet"
     assert "mcp_server+connect" in found["processes"][0].text
 
