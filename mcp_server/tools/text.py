@@ -20,13 +20,16 @@ def clip(text: str, most: int = _LONGEST) -> str:
     """One line of at most `most` characters, without control or direction-changing characters."""
     plain = text[: 4 * most]
     if not (plain.isascii() and plain.isprintable()):  # in most texts there is nothing to look for
-        plain = "".join(
-            " " if unicodedata.category(char) in {"Cc", "Zl", "Zp"} else char
-            for char in plain
-            if unicodedata.category(char) not in {"Cf", "Cs"} and not (char > "~" and unseen(char))
-        )
+        plain = plain.translate({ord(char): _shown(char) for char in set(plain)})
     line = " ".join(plain.split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _shown(char: str) -> str:
+    kind = unicodedata.category(char)
+    if kind in {"Cc", "Zl", "Zp"}:
+        return " "
+    return "" if kind in {"Cf", "Cs"} or (char > "~" and unseen(char)) else char
 
 
 def plain(text: str, most: int = _LONGEST_HTML) -> str:
