@@ -12,10 +12,13 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.support import cluster, loud, profiles, room, thrift
+from tests.support import cluster, databases, loud, profiles, room, thrift
 from tests.support.kms import KeyService
 from vault.store.database import Database
 from vault.store.migrate import migrate
+
+_PATIENCE = "authentication_timeout = 10s\n"
+"""DROP DATABASE waits for all who are about to come in, and one of them may be a task that waits for it."""
 
 profiles.register()
 thrift.begin()
@@ -37,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """A libpq URL of a server on which databases may be made."""
-    given = os.environ.get("VALET_TEST_DATABASE_URL")
+    given = os.environ.get(databases.GIVEN)
     if given:
         yield given
         return
@@ -45,6 +48,8 @@ def server_url() -> Iterator[str]:
 
     folder = room.folder()
     cluster.copy(folder / "data")
+    with (folder / "data/postgres/cluster/postgresql.auto.conf").open("a") as file:
+        file.write(_PATIENCE)
     supervisor = Supervisor(folder / "data")
     try:
         yield supervisor.start().owner.get_secret_value()
@@ -79,37 +84,22 @@ def template(server_url: str) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     migrate(make_conninfo(server_url, dbname=name))
     yield name
-    _drop(server_url, name)
-
-
-def _drop(server_url: str, name: str) -> None:
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-
-def _copy(server_url: str, template: str) -> str:
-    name = f"valet_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
-    return name
+    if databases.GIVEN in os.environ:
+        databases.drop(server_url, name)
 
 
 @pytest.fixture(scope="session")
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A migrated database shared by the tests of the run: make your own users in it."""
-    name = _copy(server_url, template)
-    yield make_conninfo(server_url, dbname=name)
-    _drop(server_url, name)
+    with databases.copied(server_url, template, lasting=True) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database_url(server_url: str, template: str) -> Iterator[str]:
     """A migrated database of the test's own."""
-    name = _copy(server_url, template)
-    yield make_conninfo(server_url, dbname=name)
-    _drop(server_url, name)
+    with databases.copied(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from tests.connect.inn import HTTPS_URL, Inn
+from tests.support import databases
 from tests.support.emulator import EmulatorProcess
 from vault.store.database import Database
 
@@ -19,12 +16,8 @@ from vault.store.database import Database
 @pytest.fixture(scope="session")
 def inn_url(server_url: str, template: str) -> Iterator[str]:
     """A migrated database that only the tests of this folder use."""
-    name = sql.Identifier(f"valet_inn_{uuid4().hex[:12]}")
-    with psycopg.connect(server_url, autocommit=True) as link:
-        link.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
-    yield make_conninfo(server_url, dbname=name.as_string()[1:-1])
-    with psycopg.connect(server_url, autocommit=True) as link:
-        link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+    with databases.copied(server_url, template, lasting=True) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from tests.front.raw import Answer, Line, Upstream, upstreams
+from tests.support import databases
 from tests.support.doors import DoorProcess, run
 from tests.support.nginx import Nginx
 from tests.support.ports import free_port
@@ -77,19 +74,15 @@ def porch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Porch]:
 def house(server_url: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """nginx before one process of each door."""
     folder = tmp_path_factory.mktemp("house")
-    with doors(server_url, template, folder) as nginx, nginx:
+    with databases.copied(server_url, template) as url, doors(url, folder) as nginx, nginx:
         yield House(nginx)
 
 
 @contextmanager
-def doors(server_url: str, template: str, folder: Path, public: str | None = None) -> Iterator[Nginx]:
+def doors(database_url: str, folder: Path, public: str | None = None) -> Iterator[Nginx]:
     """One process of each door, and their nginx, not started; `public` is their name where it is not its."""
-    name = f"valet_front_{uuid.uuid4().hex[:10]}"
-    with psycopg.connect(server_url, autocommit=True) as link:
-        copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        link.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
     given = {
-        "DATABASE_URL": make_conninfo(server_url, dbname=name),
+        "DATABASE_URL": database_url,
         "VALET_KEYRING": str(folder / "keyring.json"),
         "VALET_TRUSTED_PROXIES": "127.0.0.1",
         "VALET_ALLOW": "*",
@@ -104,5 +97,3 @@ def doors(server_url: str, template: str, folder: Path, public: str | None = Non
         DoorProcess("connect", given, folder, port=ports[1]),
     ):
         yield nginx
-    with psycopg.connect(server_url, autocommit=True) as link:
-        link.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -17,6 +17,7 @@ from tests.deploy.test_ingress import led_to
 from tests.front.conftest import SHORT, House, Porch, doors
 from tests.front.raw import Answer, Line, upstreams
 from tests.front.test_doors import CALL, KIND, protected, register
+from tests.support import databases
 from tests.support.controller import ADDRESS, Controller, passing_on
 from tests.support.kustomize import build
 from tests.support.nginx import NOBODY, Nginx
@@ -43,7 +44,10 @@ def behind(
     """The house as people reach it, by the controller; and our nginx, which believes that one."""
     folder = tmp_path_factory.mktemp("behind")
     controller = Controller(folder / "controller", "")
-    with doors(server_url, template, folder, public=controller.url) as nginx:
+    with (
+        databases.copied(server_url, template) as url,
+        doors(url, folder, public=controller.url) as nginx,
+    ):
         nginx.given["TRUSTED_PROXY"] = ADDRESS
         controller.given["BACKEND"] = backend(nginx, listener)
         with nginx, controller:

@@ -1,20 +1,17 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 from pydantic import SecretStr
 
 from providers.base import App, GrantRejected, TokenSet
 from tests.mcp_server.desk import Desk, serving
 from tests.mcp_server.hall import Hall, Judge, open_hall, road
+from tests.support import databases
 from tests.support.emulator import EmulatorProcess
 from tests.support.ports import free_port
 from vault.rings.file import FileKeyRing
@@ -40,12 +37,8 @@ class DeadUpstream:
 @pytest.fixture(scope="session")
 def own_database_url(server_url: str, template: str) -> Iterator[str]:
     """A database of this room's tests: its operator's key is wrapped by a ring of their own."""
-    name = sql.Identifier(plain := f"valet_mcp_{uuid.uuid4().hex[:12]}")
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(name, sql.Identifier(template)))
-    yield make_conninfo(server_url, dbname=plain)
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+    with databases.copied(server_url, template, lasting=True) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

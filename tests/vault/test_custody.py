@@ -13,10 +13,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
-from tests.conftest import _copy as copy_of
-from tests.conftest import _drop as drop
+from tests.support import databases
 from tests.vault.upstreams import FakeUpstream, access, connect, run, scalar
 from vault import keyring
 from vault.custody import Custodian, Rewrapped
@@ -42,12 +40,11 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture(scope="module")
 async def house(server_url: str, template: str) -> AsyncIterator[Database]:
     """A database of this module's own."""
-    name = copy_of(server_url, template)
-    database = Database(make_conninfo(server_url, dbname=name))
-    await database.open()
-    yield database
-    await database.close()
-    drop(server_url, name)
+    with databases.copied(server_url, template) as url:
+        database = Database(url)
+        await database.open()
+        yield database
+        await database.close()
 
 
 @pytest.fixture

@@ -11,11 +11,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from providers.base import Parcel
-from tests.conftest import _copy as copy_of
-from tests.conftest import _drop as drop
+from tests.support import databases
 from tests.vault.upstreams import FakeUpstream, connect, run
 from vault import purposes, verify
 from vault.approvals import Approvals, Preview
@@ -47,12 +45,11 @@ HASHES = {
 @pytest.fixture(scope="module")
 async def house(server_url: str, template: str) -> AsyncIterator[Database]:
     """A database of this module's own."""
-    name = copy_of(server_url, template)
-    database = Database(make_conninfo(server_url, dbname=name))
-    await database.open()
-    yield database
-    await database.close()
-    drop(server_url, name)
+    with databases.copied(server_url, template) as url:
+        database = Database(url)
+        await database.open()
+        yield database
+        await database.close()
 
 
 @pytest.fixture
