@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -238,7 +239,7 @@ async def test_a_copy_holds_nothing_of_others(inn: Inn) -> None:
     await Planted.plant(inn, client)
     ben = await Planted.plant(inn, client, "ben")
     text, copy = await ben.copy()
-    assert "Ana" not in text
+    assert not re.search(r"\bAna\b", text)  # a word: what is random may hold any three letters
     assert all(len(copy[section]) == 1 for section in ("person", "identities", "connections"))
     assert len(copy["chats"]) == 2
 

@@ -263,7 +263,7 @@ async def test_names_that_never_resolve_hold_up_nobody_else(
     fetch = PublicFetcher(authority.trusted(), seconds=15)
     waiting = [asyncio.create_task(refused(fetch, f"https://{HOST}/{n}")) for n in range(40)]
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not asked.is_set():
                 await asyncio.sleep(0.01)
             assert await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)

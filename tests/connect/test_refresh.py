@@ -257,7 +257,7 @@ async def test_a_revocation_under_way_is_not_missed_by_a_refresh(house: House, c
 
 async def _blocked(house: House, by: int) -> None:
     """Wait until somebody waits for this backend."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await house.execute(
             "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))", by
         ):

@@ -286,7 +286,7 @@ def test_alone_it_ends_on_a_signal(how: signal.Signals) -> None:
         assert alone.stdout is not None
         assert alone.stdout.readline().startswith("Emulator ready at http://127.0.0.1:")
         alone.send_signal(how)
-        assert alone.wait(10) == 0
+        assert alone.wait(60) == 0
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:

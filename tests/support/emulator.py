@@ -90,7 +90,7 @@ class EmulatorProcess:
         assert process.stdout is not None
         process.stdin.close()
         try:
-            return process.wait(10)
+            return process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
