@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -15,8 +17,16 @@ from tests.support import image
 
 @pytest.fixture(scope="session")
 def opt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the image has in /opt/valet."""
-    return image.prefix(tmp_path_factory.mktemp("image"))
+    """What the image has in /opt/valet; of all workers the first that needs it makes it."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "image"
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (place / "whole").exists():
+            place.mkdir()
+            image.prefix(place)
+            (place / "whole").touch()
+    return place / "opt"
 
 
 @pytest.fixture(scope="module")

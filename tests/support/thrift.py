@@ -31,7 +31,7 @@ from mcp_server.tools import MODULES
 
 def begin() -> None:
     """From now on, in this process."""
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(10_000, 10, 10)
     _once()
 
 
