@@ -53,5 +53,5 @@ async def _provider(at: Patient, provider: Provider) -> float | None:
         async with httpx2.AsyncClient(timeout=4, trust_env=False) as http:
             answer = await http.head(address)
         return time.time() - parsedate_to_datetime(answer.headers["Date"]).timestamp() - 0.5
-    except (httpx2.HTTPError, KeyError, ValueError):
+    except (httpx2.HTTPError, KeyError, ValueError, OverflowError):
         return None

@@ -19,6 +19,8 @@ import httpx2
 _MOST = 200_000
 _READ = {b"server", b"valet-proof"}
 """Headers that are looked at where the body is not."""
+_NEXT = 0.25
+"""Seconds until the next address of a name is tried beside one that does not answer (RFC 8305)."""
 
 
 class Wire:
@@ -69,10 +71,15 @@ class Wire:
         port = self._at.port or (443 if secure else 80)
         try:
             async with asyncio.timeout(seconds):
-                reader, writer = await asyncio.open_connection(self._at.hostname, port, ssl=context)
+                reader, writer = await asyncio.open_connection(
+                    self._at.hostname, port, ssl=context, happy_eyeballs_delay=_NEXT
+                )
                 try:
                     writer.write("\r\n".join([*lines, "", ""]).encode())
-                    return _head(await reader.readuntil(b"\r\n\r\n"))
+                    # Any number of interim answers may come before the one that counts (RFC 9110, 15.2).
+                    while (answer := _head(await reader.readuntil(b"\r\n\r\n"))).is_informational:
+                        pass
+                    return answer
                 finally:
                     writer.close()
         except TimeoutError:
@@ -85,7 +92,7 @@ class Wire:
         answer = await self.get("/.well-known/oauth-authorization-server")
         try:
             said = parsedate_to_datetime(answer.headers["Date"]).timestamp() if answer is not None else None
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             return None
         return None if said is None else time.time() - said - 0.5
 

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -75,15 +76,21 @@ async def test_what_unpacks_to_gigabytes_is_not_unpacked() -> None:
         assert got == (200, bomb)
 
 
+async def test_an_answer_without_an_end_is_read_so_far_and_is_nothing() -> None:
+    assert await asked(b"HTTP/1.1 200 OK\r\n", bytes(200_000)) == (200, bytes(200_000))
+    assert await asked(b"HTTP/1.1 200 OK\r\n", bytes(200_001)) is None
+
+
 @pytest.mark.parametrize(
     ("said", "status"),
     [
         (b"HTTP/1.1 413 Too Large\r\nServer: x\r\n", 413),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Hints\r\nX: y\r\n\r\nHTTP/1.1 413 x\r\n", 413),
         (b"HTTP/1.1\r\n", None),
         (b"\xff\x9b\r\n", None),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"x" * 200_000 + b"\r\n", None),
     ],
-    ids=["plain", "no status", "bytes", "long"],
+    ids=["plain", "interim", "no status", "bytes", "long"],
 )
 async def test_what_a_stranger_answers_to_a_head_is_a_status_or_nothing(
     said: bytes, status: int | None
@@ -103,6 +110,24 @@ async def test_silence_after_a_head_is_told_from_an_answer_and_from_nobody() -> 
         assert await wire.head("/", 1000, 20) is None
 
 
+async def test_an_address_of_a_name_that_does_not_answer_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with stranger(b"HTTP/1.1 413 Too Large\r\n", b"") as origin, socket.socket() as full:
+        port = urlsplit(origin).port
+        full.bind(("127.0.0.2", port))
+        full.listen(0)
+        known = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+            for address in ("127.0.0.2", "127.0.0.1")
+        ]
+        with socket.create_connection(("127.0.0.2", port)):  # the one that it has room for
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: known)
+            async with Wire(f"http://valet.example:{port}") as wire:
+                got = await wire.head("/", 1000, 20)
+    assert got is not None and got.status_code == 413
+
+
 CORS = b"Access-Control-Allow-Origin: *\r\n"
 
 
@@ -116,13 +141,14 @@ CORS = b"Access-Control-Allow-Origin: *\r\n"
         (b"302 \x1b[2J\r\nServer: e\x9b2Jvil\r\nLocation: http://\xff\x9b/\r\n", b"", "answers 302"),
         (b"200 OK\r\nDate: Mon, 01 Jan 0001 00:00:00 -0000\r\n" + CORS, b"{}", "the clock here is"),
         (b"200 OK\r\nDate: Mon, 99 Jan 99999 99:00:00 +9999\r\n" + CORS, b"{}", "says issuer"),
+        (b"200 OK\r\nDate: Fri, 31 Dec 9999 23:59:59 +99999999999999999999\r\n" + CORS, b"{}", "says issuer"),
         (
             b'401 U\r\nWWW-Authenticate: Bearer resource_metadata="\x07\x9b"\r\n',
             b"",
             "sends chat programs to",
         ),
     ],
-    ids=["deep", "bytes", "number", "escapes", "headers", "old", "date", "challenge"],
+    ids=["deep", "bytes", "number", "escapes", "headers", "old", "date", "zone", "challenge"],
 )
 async def test_whatever_is_answered_each_examination_ends_with_a_finding(
     head: bytes, body: bytes, told: str
