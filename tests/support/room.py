@@ -9,22 +9,32 @@ what it wrote in either, and no test turns a machine off.
 from __future__ import annotations
 
 import atexit
+import fcntl
 import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 _NAME = "VALET_TEST_ROOM"
+_HELD = "held"
 _MEMORY = Path("/dev/shm")
 _ENOUGH = 4 << 30
 """Bytes. A run with three workers takes less than half of it."""
 
 
 def begin() -> None:
-    """Make room for this run and all its workers. Whoever made it clears it away at its end."""
+    """Make room for this run and all its workers. Whoever made it clears it away at its end.
+
+    A run that was killed could not: the next one does it. A database that still runs in there ends by itself
+    when its files have gone.
+    """
     if _NAME not in os.environ:
+        for place in {_MEMORY, Path(tempfile.gettempdir())}:
+            _sweep(place)
         made = _made(_best())
+        _hold(made)
         os.environ[_NAME] = str(made)
         atexit.register(shutil.rmtree, made, ignore_errors=True)
 
@@ -37,6 +47,21 @@ def whole() -> Path:
 def folder() -> Path:
     """A new folder in it that other users may pass through."""
     return _made(whole())
+
+
+def _hold(room: Path) -> None:
+    """Whoever sees the file finds it locked, as long as this process lives."""
+    file = (room / "holding").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    (room / "holding").rename(room / _HELD)
+    atexit.register(file.close)
+
+
+def _sweep(place: Path) -> None:
+    for file in place.glob(f"vt-*/{_HELD}"):
+        with suppress(OSError), file.open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def _made(within: Path | None) -> Path:
