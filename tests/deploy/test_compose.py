@@ -90,6 +90,7 @@ def test_only_nginx_is_reached_from_outside_and_only_by_https_or_for_it() -> Non
     assert {name: service["ports"] for name, service in SERVICES.items() if "ports" in service} == {
         "nginx": ["80:80", "443:443"]
     }
+    assert SERVICES["nginx"]["environment"]["PROXY_PORT"].startswith("127.0.0.1:"), "other containers do not"
 
 
 def test_nginx_reaches_no_database_and_the_database_reaches_nothing() -> None:

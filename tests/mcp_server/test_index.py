@@ -23,8 +23,10 @@ OTHERS = (
     "boto3",
     "pypdf",
     "mammoth",
+    "selectolax",
+    "authlib.integrations.httpx_client",
 )
-"""What only other commands, or the child that reads files, have any use for."""
+"""What only other commands, the child that reads files, or the first that needs it has any use for."""
 
 
 def test_titles_and_who_asks_are_those_of_the_tools_themselves() -> None:

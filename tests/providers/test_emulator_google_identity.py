@@ -82,6 +82,17 @@ def test_signing_keys_rotate(emulator: EmulatorProcess) -> None:
     assert verified(emulator, before)["sub"] == verified(emulator, after)["sub"]
 
 
+def test_a_reset_takes_keys_back_that_were_made_since(emulator: EmulatorProcess) -> None:
+    emulator.reset()
+    first = emulator.http.get(emulator.url(CERTS)).json()
+    before = sign_in(emulator, "openid")["id_token"]
+    emulator.control("google/keys/rotate")
+    assert emulator.http.get(emulator.url(CERTS)).json() != first
+    emulator.reset()
+    assert emulator.http.get(emulator.url(CERTS)).json() == first
+    assert verified(emulator, before)
+
+
 def test_discovery_and_userinfo(emulator: EmulatorProcess) -> None:
     found = emulator.http.get(
         emulator.url("https://accounts.google.com/.well-known/openid-configuration")
