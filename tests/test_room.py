@@ -23,7 +23,7 @@ sys.stdin.read()
 
 @contextmanager
 def begun() -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A run of its own, and its room."""
+    """A run of its own, and its room. It ends where nobody speaks to it any more."""
     environment = {name: value for name, value in os.environ.items() if name != "VALET_TEST_ROOM"}
     with subprocess.Popen(
         [sys.executable, "-c", BEGUN],
@@ -34,10 +34,7 @@ def begun() -> Iterator[tuple[subprocess.Popen[str], Path]]:
         text=True,
     ) as run:
         assert run.stdout is not None
-        try:
-            yield run, Path(run.stdout.readline().strip()).parent
-        finally:
-            run.kill()
+        yield run, Path(run.stdout.readline().strip()).parent
 
 
 def test_a_run_clears_its_room_away_and_those_of_runs_that_were_killed() -> None:
