@@ -13,6 +13,7 @@ from cryptography import x509
 
 from valet.doctor.finding import Finding, fault, ok, warning
 from valet.doctor.patient import Patient
+from valet.doctor.wire import NEXT
 from valet.settings import is_loopback
 
 _SECONDS = 4.0
@@ -57,7 +58,9 @@ async def look(at: Patient) -> list[Finding]:
 
 async def _met(host: str, port: int, context: ssl.SSLContext) -> x509.Certificate:
     async with asyncio.timeout(_SECONDS):
-        _, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+        _, writer = await asyncio.open_connection(
+            host, port, ssl=context, server_hostname=host, happy_eyeballs_delay=NEXT
+        )
     try:
         raw = writer.get_extra_info("ssl_object").getpeercert(True)
     finally:

@@ -19,7 +19,7 @@ import httpx2
 _MOST = 200_000
 _READ = {b"server", b"valet-proof"}
 """Headers that are looked at where the body is not."""
-_NEXT = 0.25
+NEXT = 0.25
 """Seconds until the next address of a name is tried beside one that does not answer (RFC 8305)."""
 
 
@@ -72,7 +72,7 @@ class Wire:
         try:
             async with asyncio.timeout(seconds):
                 reader, writer = await asyncio.open_connection(
-                    self._at.hostname, port, ssl=context, happy_eyeballs_delay=_NEXT
+                    self._at.hostname, port, ssl=context, happy_eyeballs_delay=NEXT
                 )
                 try:
                     writer.write("\r\n".join([*lines, "", ""]).encode())
