@@ -509,7 +509,8 @@ async def test_one_event_per_call_and_nothing_else_in_it() -> None:
     with structlog.testing.capture_logs() as events:
         await call(client, "GET", params={"q": CANARY})
     names = {"provider": "spotify", "operation": "op", "event": "upstream_call", "log_level": "debug"}
-    assert events == [{**names, "status": status, "duration_ms": 0} for status in (503, None, 200)]
+    assert all(isinstance(took := event.pop("duration_ms"), int) and took >= 0 for event in events)
+    assert events == [{**names, "status": status} for status in (503, None, 200)]
 
 
 # --- Limits that are told by a word ---
