@@ -5,6 +5,8 @@
     echo        the official SDK's server with one async tool that says what it is told; nobody signs in
     tool        the same server with Valet's tool by the letter: the token looked up in PostgreSQL, the
                 upstream asked by httpx2, its answer read and told by the same models; no vault, nothing else
+    floor       the SDK's low-level server: the same SELECT and request, answered by two words of what came;
+                nothing is validated but the protocol's own messages
     starlette   no MCP at all: the token looked up in PostgreSQL, the upstream asked, its answer passed on
     fastmcp     FastMCP with its OAuthProxy, whose tool asks the same upstream; the token sets lie encrypted
                 in memory, and that an upstream token is good costs nothing to find out
@@ -101,6 +103,12 @@ def tool(given: dict[str, Any]) -> Starlette:
     spotify_get_playback.__annotations__["return"] = Annotated[CallToolResult, Now]
     server.tool()(spotify_get_playback)
 
+    return known(server.streamable_http_app(json_response=True, stateless_http=True), pool, http)
+
+
+def known(app: Starlette, pool: AsyncConnectionPool[Any], http: httpx2.AsyncClient) -> Starlette:
+    """The app, the token of each request looked up before."""
+
     class Known:
         def __init__(self, app: ASGIApp) -> None:
             self._app = app
@@ -113,7 +121,6 @@ def tool(given: dict[str, Any]) -> Starlette:
                 assert row is not None
             await self._app(scope, receive, send)
 
-    app = server.streamable_http_app(json_response=True, stateless_http=True)
     app.add_middleware(Known)
     inner = app.router.lifespan_context
 
@@ -124,6 +131,24 @@ def tool(given: dict[str, Any]) -> Starlette:
 
     app.router.lifespan_context = lifespan
     return app
+
+
+def floor(given: dict[str, Any]) -> Starlette:
+    from mcp.server.lowlevel import Server
+    from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
+
+    pool, http = pool_of(given["database"]), httpx2.AsyncClient(trust_env=False)
+
+    async def listed(*_: Any) -> ListToolsResult:
+        return ListToolsResult(tools=[Tool(name="spotify_get_playback", input_schema={"type": "object"})])
+
+    async def called(*_: Any) -> CallToolResult:
+        name = (await asked(http, given["upstream"]))["item"]["name"]
+        said = TextContent(type="text", text=f"{name} is playing")
+        return CallToolResult(content=[said], structured_content={"name": name})
+
+    server: Server[Any] = Server("floor", on_list_tools=listed, on_call_tool=called)
+    return known(server.streamable_http_app(json_response=True, stateless_http=True), pool, http)
 
 
 def starlette(given: dict[str, Any]) -> Starlette:
@@ -223,6 +248,7 @@ def fastmcp_asking(given: dict[str, Any]) -> Starlette:
 SERVERS: dict[str, Callable[[dict[str, Any]], Starlette]] = {
     "echo": echo,
     "tool": tool,
+    "floor": floor,
     "starlette": starlette,
     "fastmcp": fastmcp,
     "fastmcp-asking": fastmcp_asking,

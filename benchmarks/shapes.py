@@ -80,12 +80,27 @@ CALL_MARKS = ("<!-- calls -->\n", "<!-- end of calls -->\n")
 VALET, VALET_BEFORE = "Valet, 2026-07-28", "Valet, 2025-11-25"
 ECHO, ECHO_BEFORE = "bare SDK, echo, 2026-07-28", "bare SDK, echo, 2025-11-25"
 TYPED, TYPED_BEFORE = "bare SDK, the tool, 1 SELECT, 2026-07-28", "bare SDK, the tool, 1 SELECT, 2025-11-25"
+FLOOR, FLOOR_BEFORE = (
+    f"SDK's low-level server, no models, 1 SELECT, {era}" for era in ("2026-07-28", "2025-11-25")
+)
 STARLETTE = "plain Starlette, 1 SELECT"
 FASTMCP, FASTMCP_ASKING = "FastMCP, token free to verify", "FastMCP, token verified upstream"
 CALLS = Shape(
     "One tool call at one process",
     ("CPU, ms", "least", "most", "calls/s at best", "p50, ms", "p99, ms", "MB"),
-    (VALET, VALET_BEFORE, ECHO, ECHO_BEFORE, TYPED, TYPED_BEFORE, STARLETTE, FASTMCP, FASTMCP_ASKING),
+    (
+        VALET,
+        VALET_BEFORE,
+        ECHO,
+        ECHO_BEFORE,
+        TYPED,
+        TYPED_BEFORE,
+        FLOOR,
+        FLOOR_BEFORE,
+        STARLETTE,
+        FASTMCP,
+        FASTMCP_ASKING,
+    ),
 )
 PARTS = Shape("Its parts by themselves", ("CPU, ms, least",), ("one httpx2 request", "one indexed SELECT"))
 GOALS = Shape(
@@ -96,6 +111,8 @@ GOALS = Shape(
         f"{VALET_BEFORE}, times echo + request + SELECT",
         f"{TYPED}, times the same",
         f"{TYPED_BEFORE}, times the same",
+        f"{FLOOR}, times the same",
+        f"{FLOOR_BEFORE}, times the same",
         f"{VALET}, times the calls/s of {FASTMCP}",
         f"{VALET}, times the calls/s of {FASTMCP_ASKING}",
         "two processes, times the calls of one in as much CPU time each",

@@ -34,6 +34,8 @@ from benchmarks.shapes import (
     ECHO_BEFORE,
     FASTMCP,
     FASTMCP_ASKING,
+    FLOOR,
+    FLOOR_BEFORE,
     GOALS,
     PARTS,
     ROWS,
@@ -97,6 +99,7 @@ def contenders(place: Stand, pid: int, port: int) -> dict[str, Served]:
     nothing: dict[str, str] = {}
     echo = place.rival("echo", "echo", {"text": "x"}, MODERN)
     typed = place.rival("tool", TOOL, nothing, MODERN)
+    floor = place.rival("floor", TOOL, nothing, MODERN)
     said = place.calls("echo", {"text": "x"}, BEFORE)
     return {
         VALET: Served(pid, port, place.calls(TOOL, nothing, MODERN)),
@@ -105,6 +108,8 @@ def contenders(place: Stand, pid: int, port: int) -> dict[str, Served]:
         ECHO_BEFORE: Served(echo.pid, echo.port, said),
         TYPED: typed,
         TYPED_BEFORE: Served(typed.pid, typed.port, place.calls(TOOL, nothing, BEFORE)),
+        FLOOR: floor,
+        FLOOR_BEFORE: Served(floor.pid, floor.port, place.calls(TOOL, nothing, BEFORE)),
         STARLETTE: place.rival("starlette", TOOL, nothing, MODERN),
         FASTMCP: place.rival("fastmcp", TOOL, nothing, MODERN),
         FASTMCP_ASKING: place.rival("fastmcp-asking", TOOL, nothing, MODERN),
@@ -160,11 +165,13 @@ def goals(calls: Table, parts: Table, twice: tuple[float, float]) -> dict[str, l
         cell(calls, VALET_BEFORE, 1) / before,
         cell(calls, TYPED, 1) / modern,
         cell(calls, TYPED_BEFORE, 1) / before,
+        cell(calls, FLOOR, 1) / modern,
+        cell(calls, FLOOR_BEFORE, 1) / before,
         cell(calls, VALET, 3) / cell(calls, FASTMCP, 3),
         cell(calls, VALET, 3) / cell(calls, FASTMCP_ASKING, 3),
         *twice,
     ]
-    wanted = ("at most 1.25",) * 2 + ("none",) * 2 + ("at least 3",) * 2 + ("at least 1.8",) * 2
+    wanted = ("at most 1.25",) * 2 + ("none",) * 4 + ("at least 3",) * 2 + ("at least 1.8",) * 2
     return {row: [value, goal] for row, value, goal in zip(GOALS.rows, measured, wanted, strict=True)}
 
 
