@@ -244,6 +244,15 @@ class Upstream:
                 self._ended.notify_all()
 
 
+def in_the_clear(nginx: Nginx, data: bytes) -> Answer:
+    """What is answered to that at the port without TLS."""
+    with Line(nginx, plain=True) as line:
+        line.send(data)
+        answer = line.answer()
+    assert answer is not None
+    return answer
+
+
 @contextmanager
 def upstreams(count: int) -> Iterator[list[Upstream]]:
     """So many of them, for as long as the block."""

@@ -15,7 +15,7 @@ import pytest
 from tests.deploy.cluster import copied
 from tests.deploy.test_ingress import led_to
 from tests.front.conftest import SHORT, House, Porch, doors
-from tests.front.raw import Answer, Line, upstreams
+from tests.front.raw import in_the_clear, upstreams
 from tests.front.test_doors import CALL, KIND, protected, register
 from tests.support import databases
 from tests.support.controller import ADDRESS, Controller, passing_on
@@ -57,14 +57,6 @@ def behind(
 @pytest.fixture
 def house(behind: tuple[House, Nginx]) -> House:
     return behind[0]
-
-
-def in_the_clear(controller: Nginx, data: bytes) -> Answer:
-    with Line(controller, plain=True) as line:
-        line.send(data)
-        answer = line.answer()
-    assert answer is not None
-    return answer
 
 
 def test_both_doors_answer_with_all_that_nginx_adds(house: House) -> None:

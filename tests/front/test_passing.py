@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from connect.address import Proxies, client_address
 from tests.front.conftest import SHORT, Porch
-from tests.front.raw import OK, PATIENCE, Answer, Line, Received, Upstream, upstreams
+from tests.front.raw import OK, PATIENCE, Answer, Line, Received, Upstream, in_the_clear, upstreams
 from tests.support.nginx import Nginx
 
 CANARY = "canary-of-the-front"
@@ -584,19 +584,11 @@ def test_one_name_is_ours(public: str, good: list[str], bad: list[str], tmp_path
                     assert porch.say(porch.ask(line, host=host)).status in statuses, host
         ours = public.removeprefix("https://").rstrip("/")
         assert {host for one in workers.take() + sidecar.take() for host in one.all("host")} == {ours}
-        moved = answer_in_the_clear(nginx, b"GET /account?h=1 HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        moved = in_the_clear(nginx, b"GET /account?h=1 HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         assert moved.status == 301 and moved.one("location") == f"https://{ours}/account?h=1"
 
 
 # Plain http
-
-
-def answer_in_the_clear(nginx: Nginx, data: bytes) -> Answer:
-    with Line(nginx, plain=True) as line:
-        line.send(data)
-        answer = line.answer()
-    assert answer is not None
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -605,7 +597,7 @@ def answer_in_the_clear(nginx: Nginx, data: bytes) -> Answer:
 @pytest.mark.parametrize("host", ["evil.example", "HOST", "evil.example:80"])
 def test_http_leads_to_https_by_the_configured_name(path: str, host: str, porch: Porch) -> None:
     host = porch.host if host == "HOST" else host
-    answer = answer_in_the_clear(porch.nginx, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    answer = in_the_clear(porch.nginx, f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     assert answer.status == 301 and answer.one("location") == porch.nginx.url + path
     assert answer.all("set-cookie") == []
 
@@ -615,7 +607,7 @@ def test_a_secret_in_the_clear_is_refused_and_not_led_on(path: str, porch: Porch
     sent = (
         f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {CANARY}\r\nContent-Length: 2\r\n\r\n{{}}"
     )
-    answer = answer_in_the_clear(porch.nginx, sent.encode())
+    answer = in_the_clear(porch.nginx, sent.encode())
     assert answer.status == 403 and porch.nginx.url in answer.text and answer.all("location") == []
     assert not porch.workers.take() and not porch.sidecar.take()
 
@@ -627,7 +619,7 @@ def test_answers_to_a_certificate_authority_are_served_and_nothing_beside_them(p
     (porch.nginx.acme / "secret").write_text(CANARY)
 
     def get(path: str) -> Answer:
-        return answer_in_the_clear(porch.nginx, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return in_the_clear(porch.nginx, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
 
     assert get("/.well-known/acme-challenge/token-1").body == b"answer-1"
     assert get("/.well-known/acme-challenge/").status in {403, 404}
@@ -658,7 +650,7 @@ def test_no_log_holds_a_secret(porch: Porch) -> None:
     porch.say(f"GET /x?{CANARY} HTTP/9.9\r\n\r\n".encode())
     porch.say(porch.ask(f"GET /x?{CANARY} HTTP/1.1", f"Content-Length: {CANARY}"))
     porch.post(f"/token?{CANARY}", body=bytes(70_000))
-    answer_in_the_clear(porch.nginx, f"GET /files/{CANARY}?x={CANARY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    in_the_clear(porch.nginx, f"GET /files/{CANARY}?x={CANARY} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     porch.get("/logged?x=1", 'User-Agent: chat "quoted" \\ \x1b[31m')
     logged = porch.nginx.logged("/logged")
     assert CANARY not in porch.nginx.logs.read_text() + porch.nginx.errors.read_text()
