@@ -93,7 +93,7 @@ def _network(entry: str) -> _Network:
         network = ipaddress.ip_network(entry, strict=False)
     except ValueError:
         raise ValueError("is not an address or a network such as 10.0.0.0/8") from None
-    if "/" in entry and entry.partition("/")[0] != str(network.network_address):
+    if ipaddress.ip_interface(entry).ip != network.network_address:
         raise ValueError(f"names an address inside a network; write {network} if you mean all of it")
     if network.prefixlen == 0:
         raise ValueError("would let anybody pass for anybody; name your proxy's address")

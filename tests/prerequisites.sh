@@ -44,6 +44,9 @@ ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || {
     install postgresql "the tests on Debian's PostgreSQL" "${VALET_REQUIRE_TOWN:-}"
 }
 
+command -v busybox >/dev/null 2>&1 ||
+    install busybox "the tests of nginx.sh in the image's shell" "${VALET_REQUIRE_TOWN:-}"
+
 command -v bwrap >/dev/null 2>&1 ||
     install bubblewrap "the tests of the image and of compose.yaml" "${VALET_REQUIRE_TOWN:-}"
 

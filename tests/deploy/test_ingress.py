@@ -104,12 +104,13 @@ def test_nobody_is_believed_until_the_operator_names_somebody(
     assert listening.is_loopback, "without a controller nobody outside the pod reaches that port"
     text = (overlay / "kustomization.yaml").read_text(encoding="utf-8")
     begin = "configMapGenerator:\n"
-    own = f"{begin}  - {{name: valet-front, behavior: merge, literals: [TRUSTED_PROXY=10.244.0.0/16]}}\n"
+    pods = "10.244.0.0/16,fd00:10:244::/56"
+    own = f'{begin}  - {{name: valet-front, behavior: merge, literals: ["TRUSTED_PROXY={pods}"]}}\n'
     assert begin in text
     (overlay / "kustomization.yaml").write_text(text.replace(begin, own), encoding="utf-8")
     filled = given(build(overlay))
     (overlay / "kustomization.yaml").write_text(text, encoding="utf-8")
-    assert (filled["TRUSTED_PROXY"], filled["PROXY_PORT"]) == ("10.244.0.0/16", "8081")
+    assert (filled["TRUSTED_PROXY"], filled["PROXY_PORT"]) == (pods, "8081")
 
 
 def test_the_controller_alone_reaches_nginx_and_the_doctor_reaches_the_controller(

@@ -35,6 +35,7 @@ SETTINGS = {
     "VALET_ALLOW": "ana@example.org",
     "SPOTIFY_CLIENT_ID": "some-app",
     "SPOTIFY_CLIENT_SECRET": CANARY,
+    "VALET_FRONT_PROXY": "192.0.2.0/24, 127.0.0.71,2001:db8::/32",
 }
 
 
@@ -97,6 +98,23 @@ def test_the_setup_link_of_the_documents_command_opens(site: Site) -> None:
     assert ran.returncode == 0 and ran.stdout.startswith(f"https://{NAME}/setup?t="), ran.stderr
     page = asked(site, ran.stdout.strip().removeprefix(f"https://{NAME}"))
     assert page.status_code == 200 and "<form" in page.text
+
+
+def test_each_proxy_that_env_names_says_who_asks_and_nobody_else(site: Site) -> None:
+    trusted = ssl.create_default_context(cadata=authority(site))
+    for source in ("127.0.0.71", "127.0.0.72"):
+        way = httpx2.HTTPTransport(verify=trusted, local_address=source)
+        headers = {"Host": NAME, "X-Forwarded-For": "198.51.100.7, 192.0.2.3, 2001:db8::3"}
+        with httpx2.Client(transport=way, headers=headers) as client:
+            where = f"https://127.0.0.1:{site.ports['https']}/by-{source}"
+            assert client.get(where, extensions={"sni_hostname": NAME}).status_code == 404
+    said = r'"address":"([^"]*)","method":"GET","path":"/by-([^"]*)"'
+
+    def heard() -> dict[str, str]:
+        return {source: address for address, source in re.findall(said, site.log("nginx"))}
+
+    site.until(lambda: len(heard()) == 2, "nginx")
+    assert heard() == {"127.0.0.71": "198.51.100.7", "127.0.0.72": "127.0.0.72"}
 
 
 def test_no_secret_is_in_an_environment_a_command_line_or_a_log(site: Site) -> None:

@@ -44,7 +44,8 @@ class Line:
     def __init__(
         self, nginx: Nginx, source: str = "127.0.0.1", *, plain: bool = False, slow: bool = False
     ) -> None:
-        bare = socket.socket()
+        six = ":" in source
+        bare = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
         if slow:
             # Before it is connected, or it has been promised more room already. By small segments, for the
             # kernel keeps room for ten of them, and on loopback those would take any answer of ours.
@@ -52,7 +53,7 @@ class Line:
             bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         bare.settimeout(PATIENCE)
         bare.bind((source, 0))
-        bare.connect((nginx.host, nginx.http_port if plain else nginx.https_port))
+        bare.connect(("::1" if six else nginx.host, nginx.http_port if plain else nginx.https_port))
         if plain:
             self._socket = bare
         else:

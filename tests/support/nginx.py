@@ -1,16 +1,15 @@
-"""nginx with the project's nginx.conf, filled in as the official image does it, and nothing else changed."""
+"""nginx with the project's nginx.conf, filled in by deploy/compose/nginx.sh, and nothing else changed."""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,7 +21,7 @@ from tests.support.ports import free_port
 from valet.tls import Pair, ensure
 
 CONF = Path(__file__).parents[2] / "nginx.conf"
-_USED = re.compile(r"\$\{([A-Z0-9_]+)\}")
+SCRIPT = CONF.parent / "deploy/compose/nginx.sh"
 NOBODY = "255.255.255.255"
 """Of TRUSTED_PROXY where there is none."""
 
@@ -37,9 +36,21 @@ def program() -> str:
     return found
 
 
-def filled(values: Mapping[str, str], text: str | None = None) -> str:
-    """nginx.conf with ${NAME} of the given values. What is missing is a KeyError: envsubst would leave it."""
-    return _USED.sub(lambda found: values[found[1]], text if text is not None else CONF.read_text())
+def fill(
+    template: Path, folder: Path, values: Mapping[str, str], shell: Sequence[str] = ("sh",), path: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """What the script does before it starts nginx: nginx.conf in `folder`, from the values given here alone.
+
+    `shell` runs it, with the programs of `path`.
+    """
+    usual = f"{Path(program()).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [*shell, SCRIPT, template, folder, "check"],
+        env={**values, "PATH": path or usual},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 class Nginx:
@@ -92,10 +103,8 @@ class Nginx:
         }
 
     def start(self) -> None:
-        """Start it, and wait until it takes connections. What `nginx -t` says stands in the error."""
+        """Start it, and wait until it takes connections. What the script says stands in the error."""
         command = self.prepare()
-        checked = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-        assert checked.returncode == 0, checked.stderr
         with self.logs.open("ab") as log, self.errors.open("ab") as errors:
             self._process = subprocess.Popen(
                 [*command, "-g", f"{_workers()} daemon off;"],
@@ -106,7 +115,7 @@ class Nginx:
         self._until_open()
 
     def prepare(self) -> list[str]:
-        """Write the files; the command that runs with them."""
+        """Write the files, which nginx takes; the command that runs with them."""
         for folder in (self.folder, self.acme):
             folder.mkdir(parents=True, exist_ok=True)
         ensure(self.pair.folder, self.host)
@@ -114,7 +123,10 @@ class Nginx:
         for old, new in self.changes.items():
             assert text.count(old) == 1, f"{old!r} is not in nginx.conf once"
             text = text.replace(old, new)
-        self.file.write_text(filled(self.values, text))
+        changed = self.folder / "template.conf"
+        changed.write_text(text)
+        ran = fill(changed, self.folder, self.values)
+        assert ran.returncode == 0, ran.stderr
         return [program(), "-p", str(self.folder), "-c", str(self.file)]
 
     def reload(self, **values: str) -> None:

@@ -160,6 +160,7 @@ def test_trusted_proxies_are_networks_and_none_by_default() -> None:
     assert load({}, PROVIDERS).proxies.networks == ()
     proxies = load({"VALET_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8 fd00::/8"}, PROVIDERS).proxies
     assert [str(network) for network in proxies.networks] == ["127.0.0.1/32", "10.0.0.0/8", "fd00::/8"]
+    assert load({"VALET_TRUSTED_PROXIES": "FD00:0::/8"}, PROVIDERS).proxies.networks == proxies.networks[2:]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def look(at: Patient) -> list[Finding]:
     return [
         warning(
             f"reached very often within a day: {said}",
-            "name your proxies in VALET_TRUSTED_PROXIES if all come from one address; "
-            "docs/limits.md has the numbers",
+            "name your proxies in VALET_TRUSTED_PROXIES if all come from one address (those before "
+            "compose.yaml's nginx in VALET_FRONT_PROXY); docs/limits.md has the numbers",
         )
     ]
