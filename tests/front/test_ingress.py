@@ -91,7 +91,7 @@ def test_what_was_sent_to_the_controller_in_the_clear_is_refused(
     fields = ("Authorization: Bearer x", "X-Forwarded-Proto: https", "Content-Length: 2")
     answer = in_the_clear(house.nginx, house.ask(f"POST {path} HTTP/1.1", *fields, body=b"{}"))
     assert answer.status == 403 and f"Use {house.nginx.url}:" in answer.text
-    assert behind[1].logged(path)["worker"] == "", "no door has heard of it"
+    assert behind[1].logged(path, status=403)["worker"] == "", "no door has heard of it"
     protected(answer)
 
 
@@ -118,7 +118,7 @@ def test_limits_count_who_asked_the_controller(house: House, behind: tuple[House
     assert 120 <= got.count(201) < 150 and set(got) == {201, 429}
     assert register(house, "127.0.0.51").status == 201, "nobody else is held up"
     assert register(house, "127.0.0.52", "X-Forwarded-For: 127.0.0.50").status == 201
-    assert behind[1].logged("/register")["address"] == "127.0.0.52"
+    behind[1].logged("/register", address="127.0.0.52")
 
 
 @pytest.mark.parametrize(("trusted", "counted"), [(ADDRESS, "127.0.0.53"), (NOBODY, ADDRESS)])

@@ -145,14 +145,14 @@ class Nginx:
         assert self._process is not None
         return {child.pid for child in psutil.Process(self._process.pid).children()}
 
-    def logged(self, path: str) -> dict[str, Any]:
-        """What the access log says of the request for that path, once it does."""
+    def logged(self, path: str, **more: object) -> dict[str, Any]:
+        """The last line of the access log about that path, with those values as well, once there is one."""
 
         def found() -> list[dict[str, Any]]:
             lines = [json.loads(line) for line in self.logs.read_text().splitlines() if line.endswith("}")]
-            return [line for line in lines if line["path"] == path]
+            return [line for line in lines if {"path": path, **more}.items() <= line.items()]
 
-        _until(found, f"nothing is logged of {path}", self)
+        _until(found, f"nothing is logged of {path} {more or ''}", self)
         return found()[-1]
 
     def stop(self) -> None:
