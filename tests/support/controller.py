@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.nginx import Nginx
-from tests.support.ports import free_port
+from tests.support.relay import Relay, aside
 
 ADDRESS = "127.0.0.9"
 """The controller's own, by which our nginx knows it."""
@@ -29,36 +27,6 @@ class Controller(Nginx):
 def passing_on(front: Nginx) -> Iterator[Nginx]:
     """TLS unopened, as a controller in passthrough does it: `front` under another port, from ADDRESS."""
     outside = copy.copy(front)
-    outside.https_port = free_port()
-    listening = socket.create_server((front.host, outside.https_port))
-
-    def carry(source: socket.socket, target: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                target.sendall(data)
-        with suppress(OSError):
-            target.shutdown(socket.SHUT_WR)
-
-    def one(client: socket.socket) -> None:
-        place = (front.host, front.https_port)
-        with client, socket.create_connection(place, source_address=(ADDRESS, 0)) as server:
-            back = threading.Thread(target=carry, args=(server, client), daemon=True)
-            back.start()
-            carry(client, server)
-            back.join()
-
-    def serve() -> None:
-        while True:
-            try:
-                client, _ = listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=one, args=(client,), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
+    with aside(Relay(front.host, front.https_port, source=ADDRESS)) as relay:
+        outside.https_port = relay.port
         yield outside
-    finally:
-        with suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        listening.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support import warm
+from tests.support.ending import ended
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -83,11 +84,7 @@ class DoorProcess:
         process, self._process = self._process, None
         process.send_signal(number)
         try:
-            return process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+            return ended(process)
         finally:
             assert process.stdout is not None
             process.stdout.close()

@@ -28,6 +28,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.ending import ended
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 PEOPLE = {"root": 0, "nginx": 101, "postgres": 999, "valet": 10001}
@@ -245,11 +247,7 @@ class Running:
         if self._process.poll() is None:
             os.kill(self.pid, number)
         try:
-            return self._process.wait(60)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-            raise
+            return ended(self._process)
         finally:
             # An engine ends what a container's first process leaves behind.
             with suppress(ProcessLookupError):

@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from tests.support.debian import program
+from tests.support.ending import ended
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,12 +92,7 @@ class Server:
             return
         process, self._process = self._process, None
         process.send_signal(number)
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+        ended(process)
 
 
 class Postgres(Server):

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support import cluster, room, warm
+from tests.support.ending import ended
 from tests.support.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,11 +107,7 @@ class ValetProcess:
         process, self._process = self._process, None
         process.send_signal(number)
         try:
-            return process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+            return ended(process, 30)
         finally:
             assert process.stdout is not None
             process.stdout.close()

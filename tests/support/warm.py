@@ -31,6 +31,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from tests.support.ending import ended
+
 ROOT = Path(__file__).resolve().parents[2]
 _MODULES = {
     "valet": (
@@ -147,12 +149,7 @@ def run(
     """The same, to its end, with what it said. Raises TimeoutExpired; then it has been killed."""
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryFile("w+") as complained:
         process = start(arguments, cwd=cwd, env=env, root=root, stdout=said, stderr=complained)
-        try:
-            status = process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
+        status = ended(process, timeout)
         said.seek(0)
         complained.seek(0)
         return subprocess.CompletedProcess(list(arguments), status, said.read(), complained.read())

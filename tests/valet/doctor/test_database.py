@@ -13,8 +13,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
+from tests.support.relay import Relay, aside, place
 from tests.valet.doctor.conftest import Site, a_worker, founded, look, only
-from tests.valet.doctor.distance import distant
 from valet.doctor.away import reason, why
 from valet.doctor.database import _server
 from valet.doctor.finding import Finding
@@ -34,6 +34,13 @@ def changed(server_url: str, site: Site, statement: str, *values: object) -> Non
     names = {"database": sql.Identifier(name), "role": sql.Identifier(f"{name}_app")}
     with psycopg.connect(server_url, autocommit=True) as link:
         link.execute(sql.SQL(statement).format(*map(sql.Literal, values), **names))  # type: ignore[arg-type]
+
+
+@contextmanager
+def distant(url: str, seconds: float) -> Iterator[str]:
+    """The same database, so many seconds away, one way."""
+    with aside(Relay(*place(url), seconds=seconds)) as relay:
+        yield make_conninfo(url, host="127.0.0.1", port=relay.port)
 
 
 # --- how far, how much room -----------------------------------------------------------------------
