@@ -36,7 +36,7 @@ from connect.personal import TokensPage
 from connect.plan import Planner
 from connect.session import Desk
 from connect.setup import Premises, SetupPages
-from connect.shield import Shield
+from connect.shield import HEALTH, Shield
 from connect.signin import SignIn
 from connect.trip import Trips
 from connect.ways import WaysPage
@@ -153,7 +153,7 @@ def build(
             *_files(house, courier, gate).routes(),
             *protocol,
             Mount("/static", _Static(directory=_STATIC)),
-            Route("/healthz", _healthz),
+            Route(HEALTH, _healthz),
         ],
         middleware=[Middleware(Shield, public_url=public_url)],
         exception_handlers=handlers(gate, witness),

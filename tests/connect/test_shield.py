@@ -78,6 +78,16 @@ async def test_it_answers_for_its_own_address_only(inn: Inn) -> None:
     assert (await browser.get("/signin", host="127.0.0.1:8420")).status == 200
 
 
+async def test_its_health_may_be_asked_for_under_any_name(inn: Inn, hotel: Inn) -> None:
+    """A platform's look goes by address and port."""
+    for place in (inn, hotel):
+        for host in ("10.0.0.7:8420", "localhost", "evil.example"):
+            answer = await place.browser().get("/healthz", host=host)
+            assert (answer.status, answer.text) == (200, "ok\n")
+            assert (await place.browser().get("/healthz/", host=host)).status == 421
+            assert (await place.browser().post("/healthz", {}, host=host)).status == 405
+
+
 async def test_the_scheme_s_own_port_may_be_named(hotel: Inn) -> None:
     browser = hotel.browser()
     for host in ("valet.example", "VALET.example:443"):

@@ -103,6 +103,13 @@ def test_each_door_is_reached_by_its_addresses_only(house: House) -> None:
         assert house.get(inner).status == 404, inner
 
 
+@pytest.mark.parametrize("host", ["10.244.3.7:8081", "balancer.internal"])
+def test_who_looks_after_its_health_may_ask_by_address(host: str, house: House) -> None:
+    answer = house.say(house.ask("GET /healthz HTTP/1.1", host=host))
+    assert (answer.status, answer.text) == (200, "ok\n")
+    protected(answer)
+
+
 def test_a_page_sends_on_within_its_own_origin(house: House) -> None:
     for path in ("/account", "/signin/", "/"):
         answer = house.get(path)

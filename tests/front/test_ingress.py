@@ -15,7 +15,7 @@ import pytest
 from tests.deploy.cluster import copied
 from tests.deploy.test_ingress import led_to
 from tests.front.conftest import SHORT, House, Porch, doors
-from tests.front.raw import in_the_clear, upstreams
+from tests.front.raw import Line, in_the_clear, upstreams
 from tests.front.test_doors import CALL, KIND, protected, register
 from tests.support import databases
 from tests.support.controller import ADDRESS, Controller, passing_on
@@ -194,10 +194,37 @@ def test_only_what_is_called_https_is_taken_there(said: list[str], status: int, 
     assert len(porch.sidecar.take()) == (2 if status == 200 else 0)
 
 
-def test_a_look_at_its_health_by_address_is_answered_by_nginx_itself(porch: Porch) -> None:
-    """What a cloud's load balancer sends: its own Host, no X-Forwarded-Proto. The guide names the 421."""
-    answer = in_the_clear(porch.nginx, porch.ask("GET /healthz HTTP/1.1", host="10.244.3.7:8081"))
-    assert answer.status == 421 and not porch.sidecar.take()
+def test_who_looks_after_its_health_may_ask_by_address_and_in_the_clear(porch: Porch) -> None:
+    """What a cloud's load balancer sends: its own Host or none, no X-Forwarded-Proto; only 200 will do."""
+    for asked in (
+        porch.ask("GET /healthz HTTP/1.1", host="10.244.3.7:8081"),
+        porch.ask("HEAD /healthz HTTP/1.1", "Connection: close", host="10.244.3.7:8081"),
+        b"GET /healthz HTTP/1.0\r\n\r\n",
+    ):
+        with Line(porch.nginx, plain=True) as line:
+            line.send(asked)
+            assert line.until(b"\r\n").startswith(b"HTTP/1.1 200 ")
+        [seen] = porch.sidecar.take()
+        assert seen.all("host") == [porch.host], "whatever was asked, it goes on by our name"
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET /healthz/ HTTP/1.1", 421),
+        ("GET /healthz?a=b HTTP/1.1", 421),
+        ("GET /healthz|GET%20/healthz HTTP/1.1", 421),
+        ("GET /x|||301|GET%20/healthz HTTP/1.1", 421),
+        ("GET //healthz HTTP/1.1", 421),
+        ("POST /healthz HTTP/1.1", 421),
+        ("GET /signin HTTP/1.1", 421),
+    ],
+)
+def test_nothing_else_is_answered_to_a_stranger(line: str, status: int, porch: Porch) -> None:
+    asked = porch.ask(line, "Content-Length: 0", host="10.244.3.7:8081")
+    for answer in (porch.say(asked), in_the_clear(porch.nginx, asked)):
+        assert answer.status == status
+    assert not porch.sidecar.take()
 
 
 def test_over_tls_a_client_that_nobody_vouches_for_is_not_asked_how_it_came(tmp_path: Path) -> None:
