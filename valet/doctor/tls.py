@@ -90,7 +90,7 @@ async def _refused(host: str, port: int, error: ssl.SSLCertVerificationError) ->
 def _left(certificate: x509.Certificate) -> Finding:
     until = certificate.not_valid_after_utc
     days = (until - datetime.now(UTC)).days
-    said = f"the certificate is good for {days} days, until {until:%Y-%m-%d}"
+    said = f"the certificate is good for {days} day{'s' * (days != 1)}, until {until:%Y-%m-%d}"
     if days < _LATE:
         return fault(said, _RENEW)
     return warning(said, _RENEW) if days < _SOON else ok(said)

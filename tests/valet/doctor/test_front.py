@@ -140,8 +140,9 @@ def test_one_of_an_authority_of_ones_own_is_told_how_to_be_trusted(
 @pytest.mark.parametrize(
     ("days", "name", "level", "text"),
     [(-1, "127.0.0.1", "fault", "has expired on"), (2, "127.0.0.1", "fault", "good for 2 days"),
+     (1, "127.0.0.1", "fault", "good for 1 day,"),
      (10, "127.0.0.1", "warning", "good for 10 days"), (90, "192.0.2.1", "fault", "is for another")],
-    ids=["expired", "late", "soon", "name"],
+    ids=["expired", "late", "last day", "soon", "name"],
 )  # fmt: skip
 def test_a_certificate_that_is_not_right_is_told(
     front: Front, monkeypatch: pytest.MonkeyPatch, days: int, name: str, level: str, text: str
