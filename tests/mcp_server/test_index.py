@@ -37,8 +37,8 @@ def test_titles_and_who_asks_are_those_of_the_tools_themselves() -> None:
 @pytest.mark.parametrize(
     ("part", "absent", "most"),
     [
-        ("valet.sidecar", ("mcp", "mcp_types", "mcp_server.toolbox", "mcp_server.tools"), 1300),
-        ("valet.resource", ("jinja2", "connect.app", "connect.account"), 1600),
+        ("valet.sidecar", ("mcp", "mcp_types", "mcp_server.toolbox", "mcp_server.tools"), 1100),
+        ("valet.resource", ("jinja2", "connect.app", "connect.account"), 1300),
     ],
     ids=["connect", "mcp_server"],
 )
