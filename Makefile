@@ -22,8 +22,8 @@ test: $(VENV)/ready-test ## install what the tests need and run them
 # Whoever forbids bytecode pays for it: each process that the tests start would compile all of ours again.
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-proof: $(VENV)/ready-test $(VENV)/ready-bench $(VENV)/ready-proof ## the long proofs: real chat clients, many processes, kill -9, a database that dies under load, mutation testing
-	@sh tests/prerequisites.sh
+proof: $(VENV)/ready-test $(VENV)/ready-bench $(VENV)/ready-proof ## the long proofs: real chat clients, a Docker engine, many processes, kill -9, a database that dies under load, mutation testing
+	@sh tests/prerequisites.sh proof
 	@$(BIN)/python -m pytest -s tests/proof
 
 bench: $(VENV)/ready-bench ## measure the vault beside what others do: some minutes, most of them a database with 1,000,000 connections

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What some tests need beyond pip: Debian packages and npm packages. Debian packages are installed only with root;
-# without, one line says what is missing.
+# without, one line says what is missing. With the word `proof`, also what `make proof` needs.
 set -eu
 
 # package, what needs it
@@ -52,6 +52,13 @@ command -v bwrap >/dev/null 2>&1 ||
 
 command -v promtool >/dev/null 2>&1 ||
     install prometheus "the check of alerts by promtool" "${VALET_REQUIRE_TOWN:-}"
+
+# What only the long proofs need: a small Debian with an engine in it, and its way out.
+[ "${1:-}" != proof ] || {
+    command -v debootstrap >/dev/null 2>&1 || [ -x /usr/sbin/debootstrap ] ||
+        install debootstrap "the compose file in a Docker engine" ""
+    command -v slirp4netns >/dev/null 2>&1 || install slirp4netns "the compose file in a Docker engine" ""
+}
 
 [ -f "${VALET_WYCHEPROOF:-../shared/spec/wycheproof}/aes_gcm_test.json" ] ||
     echo "Skipped will be Wycheproof's vectors: set VALET_WYCHEPROOF to testvectors_v1 of github.com/C2SP/wycheproof."

@@ -106,9 +106,13 @@ class Control:
     def _change_client(self, body: Json) -> Json:
         """`secret` null: public; `redirects` null: any again; `refused`: every token request fails.
 
-        Of the first upstream unless another is named.
+        `new`: an app of an id that does not begin `emulator-` is made. Of the first upstream unless another
+        is named.
         """
-        client = _client(self._one(body), body.get("client_id"))
+        upstream, client_id = self._one(body), body.get("client_id")
+        if body.get("new") and isinstance(client_id, str):
+            upstream.ledger.register(client_id)
+        client = _client(upstream, client_id)
         if "secret" in body:
             client.secret = body["secret"]
         if "redirects" in body:

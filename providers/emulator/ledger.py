@@ -152,7 +152,11 @@ class Ledger:
     def client(self, client_id: str) -> Client | None:
         """The app of that id; any id beginning `emulator-` is an app, public unless told otherwise."""
         if not client_id.startswith("emulator-"):
-            return None
+            return self.clients.get(client_id)
+        return self.register(client_id)
+
+    def register(self, client_id: str) -> Client:
+        """The app of that id, whatever it is called; one that is new is public."""
         return self.clients.setdefault(client_id, Client(client_id))
 
     def admit(self, client: Client, redirect_uri: str) -> Verdict:

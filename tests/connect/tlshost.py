@@ -39,15 +39,34 @@ def document(url: str, **changes: Any) -> dict[str, Any]:
     return {name: value for name, value in made.items() if value is not None}
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
-    """A certificate authority of the tests'."""
+    """A certificate authority of the tests', as strict clients want one (RFC 5280, 4.2.1)."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority of the tests")])
         built = self._builder(self._name, self._key.public_key())
         built = built.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        built = built.add_extension(_SIGNS, critical=True)
+        built = built.add_extension(self._known_by, critical=False)
         self._certificate = built.sign(self._key, hashes.SHA256())
+
+    @property
+    def _known_by(self) -> x509.SubjectKeyIdentifier:
+        return x509.SubjectKeyIdentifier.from_public_key(self._key.public_key())
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
@@ -58,19 +77,32 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=2))
+            .not_valid_after(now + datetime.timedelta(days=90))
         )
+
+    @property
+    def pem(self) -> str:
+        """Its certificate."""
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def trusted(self) -> ssl.SSLContext:
         """What a client uses that trusts this authority alone."""
-        pem = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
-        return ssl.create_default_context(cadata=pem)
+        return ssl.create_default_context(cadata=self.pem)
 
     def server(self, host: str, folder: Path) -> ssl.SSLContext:
         """What a server uses that this authority says is `host`."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certify(folder, host))
+        return context
+
+    def certify(self, folder: Path, host: str, *more: str) -> Path:
+        """Key and certificate, in one file, of who has all those names."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName(name) for name in (host, *more)])
         built = self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)]), key.public_key())
-        built = built.add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+        built = built.add_extension(names, critical=False)
+        signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(self._known_by)
+        built = built.add_extension(signer, critical=False)
         file = folder / f"{host}.pem"
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -78,9 +110,7 @@ class Authority:
         file.write_bytes(
             private + built.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
 
 class TlsHost:

@@ -38,11 +38,11 @@ def chromium_path() -> str:
 
 
 @asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
-    """Chromium for as long as the block runs."""
+async def launched(*more: str) -> AsyncIterator[Browser]:
+    """Chromium for as long as the block runs; `more` are switches of its command line."""
     path = chromium_path()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=list(_QUIET))
+        browser = await playwright.chromium.launch(executable_path=path, args=[*_QUIET, *more])
         try:
             yield browser
         finally:

@@ -30,9 +30,9 @@ mcp.client.session.DISCOVER_TIMEOUT_SECONDS = 120.0
 class Person:
     """One browser window and one chat client of one person.
 
-    `trust` is what the chat client trusts; `before` is awaited before each of its requests for the sidecar.
-    `headings` are those of every page that was shown on our side, `visited` the addresses of consent pages;
-    `statuses` every answer of /mcp.
+    `world` is where the consent pages are; `trust` is what the chat client trusts; `before` is awaited before
+    each of its requests for the sidecar. `headings` are those of every page that was shown on our side,
+    `visited` the addresses of consent pages; `statuses` every answer of /mcp.
     """
 
     page: Page
@@ -46,6 +46,7 @@ class Person:
     caught: str = ""
     trust: ssl.SSLContext | bool = True
     before: Callable[[], Awaitable[None]] | None = None
+    world: str = "http://localhost:*/**"
 
     async def sign_in(self, owner_link: str) -> None:
         """Open a one-time link and press its button."""
@@ -64,7 +65,7 @@ class Person:
         await self.page.goto(link)
         await self.see()
         await self.page.get_by_role("button", name="Continue").click()
-        await self.page.wait_for_url("http://localhost:*/**")
+        await self.page.wait_for_url(self.world)
         self.visited.append(self.page.url)
         await self.page.locator(f'input[type="radio"][value="{account}"]').check()
         if untick is not None:
