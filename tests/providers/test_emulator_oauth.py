@@ -266,6 +266,18 @@ def test_a_public_app_needs_no_secret_and_may_show_none(emulator: EmulatorProces
     )
 
 
+def test_an_app_of_another_name_is_one_once_it_was_made(emulator: EmulatorProcess) -> None:
+    """As a server with ids of its own needs it, which may not begin as the demo's do."""
+    url = authorize(emulator, client_id="house-app")
+    assert emulator.http.get(url).status_code == 400
+    with pytest.raises(AssertionError):
+        emulator.client("house-app", secret="s3cret-of-the-house")
+    emulator.client("house-app", new=True, secret="s3cret-of-the-house")
+    assert emulator.sign_in(client="house-app", secret="s3cret-of-the-house")["access_token"]
+    emulator.reset()
+    assert emulator.http.get(url).status_code == 400
+
+
 def test_codes_and_tokens_belong_to_their_app(emulator: EmulatorProcess) -> None:
     stolen = refused(emulator, form(emulator), client=PUBLIC, secret=None)
     assert stolen == (400, "invalid_grant", "Invalid authorization code")
