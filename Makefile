@@ -36,6 +36,7 @@ check: $(VENV)/ready-test ## lint, types, import rule
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file tests/proof/mypy.ini
 	@$(BIN)/lint-imports
 
 clean: ## remove the environment and caches

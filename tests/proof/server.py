@@ -7,6 +7,7 @@ Compose: Spotify's and Google's own names lead to the emulator, by TLS, and vale
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -150,6 +151,9 @@ class Server:
         shutil.copytree(BASES, bases)
         (bases / "world.crt").write_text(self.authority.pem)
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", bases / "trusted.pem")
+        index = os.environ.get("PIP_INDEX_URL")
+        lines = ["[global]", "cert = /etc/trusted.pem", *([f"index-url = {index}"] if index else [])]
+        (bases / "pip.conf").write_text("\n".join(lines) + "\n")
         [python] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
         images = {python, "pebble", *(service["image"] for service in self.file["services"].values())}
         for image in sorted(images - {"valet:0.1.0"}):

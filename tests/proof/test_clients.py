@@ -53,22 +53,22 @@ class Client:
 
 CLIENTS = {
     "python-2.3.0": Client(
-        lambda *at: chats.present(*at, "auto"), "2026-07-28", logs_out="revokes", registers_anew=False
+        lambda *at: chats.present(*at, mode="auto"), "2026-07-28", logs_out="revokes", registers_anew=False
     ),
     "python-2.3.0-legacy": Client(
-        lambda *at: chats.present(*at, "legacy"), "2025-11-25", logs_out="revokes", registers_anew=False
+        lambda *at: chats.present(*at, mode="legacy"), "2025-11-25", logs_out="revokes", registers_anew=False
     ),
     "python-1.30.0": Client(
-        lambda *at: chats.earlier(*at, python_with("1.30.0")), "2025-11-25", registers_anew=False
+        lambda *at: chats.earlier(*at, python=python_with("1.30.0")), "2025-11-25", registers_anew=False
     ),
     "python-1.12.4": Client(
-        lambda *at: chats.earlier(*at, python_with("1.12.4")),
+        lambda *at: chats.earlier(*at, python=python_with("1.12.4")),
         "2025-06-18",
         doubles=True,
         registers_anew=False,
     ),
     "python-1.9.4": Client(
-        lambda *at: chats.earlier(*at, python_with("1.9.4")),
+        lambda *at: chats.earlier(*at, python=python_with("1.9.4")),
         "2025-03-26",
         discovers=False,
         resource=False,
@@ -76,13 +76,16 @@ CLIENTS = {
         registers_anew=False,
     ),
     "typescript-2.4.0": Client(
-        lambda *at: chats.typescript(*at, "client", "auto"), "2026-07-28", logs_out="revokes"
+        lambda *at: chats.typescript(*at, flavour="client", mode="auto"), "2026-07-28", logs_out="revokes"
     ),
     "typescript-2.4.0-legacy": Client(
-        lambda *at: chats.typescript(*at, "client", "legacy"), "2025-11-25", logs_out="revokes"
+        lambda *at: chats.typescript(*at, flavour="client", mode="legacy"), "2025-11-25", logs_out="revokes"
     ),
     "typescript-1.32.2": Client(
-        lambda *at: chats.typescript(*at, "sdk", ""), "2025-11-25", states=False, logs_out="revokes"
+        lambda *at: chats.typescript(*at, flavour="sdk", mode=""),
+        "2025-11-25",
+        states=False,
+        logs_out="revokes",
     ),
     "mcp-remote-0.15.1": Client(
         lambda url, *at: chats.Remote(claude_desktop(url), url, *at),

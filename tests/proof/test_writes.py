@@ -61,6 +61,7 @@ class Writers:
     """People whose every step is a write; who is told «busy» begins again as somebody else."""
 
     def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
         self._vault = vault
         self._users = Users(database)
         self._sessions = Sessions(database)

@@ -2,8 +2,7 @@
 FROM debian:bookworm
 RUN apt-get update -qq && apt-get install -qq --yes --no-install-recommends python3 python3-pip \
     && ln -s python3 /usr/bin/python && rm -f /usr/lib/python3*/EXTERNALLY-MANAGED
-# What this machine trusts when it installs packages, and the authority of the world that Valet is to find itself in.
-COPY trusted.pem /etc/trusted.pem
-RUN printf '[global]\ncert = /etc/trusted.pem\n' >/etc/pip.conf
+# Packages come from where this machine has them, and the world that Valet is to find itself in is believed.
+COPY trusted.pem pip.conf /etc/
 COPY world.crt /usr/local/share/ca-certificates/world.crt
 RUN update-ca-certificates
