@@ -93,7 +93,8 @@ def _network(entry: str) -> _Network:
         network = ipaddress.ip_network(entry, strict=False)
     except ValueError:
         raise ValueError("is not an address or a network such as 10.0.0.0/8") from None
-    if ipaddress.ip_interface(entry).ip != network.network_address:
+    # As numbers: an address with a zone (fe80::1%eth0) equals none without.
+    if int(ipaddress.ip_interface(entry).ip) != int(network.network_address):
         raise ValueError(f"names an address inside a network; write {network} if you mean all of it")
     if network.prefixlen == 0:
         raise ValueError("would let anybody pass for anybody; name your proxy's address")

@@ -110,7 +110,7 @@ class Control:
         is named.
         """
         upstream, client_id = self._one(body), body.get("client_id")
-        if body.get("new") and isinstance(client_id, str):
+        if body.get("new") and isinstance(client_id, str) and client_id:
             upstream.ledger.register(client_id)
         client = _client(upstream, client_id)
         if "secret" in body:

@@ -93,3 +93,9 @@ def test_only_the_end_of_a_long_header_is_read() -> None:
 def test_a_network_that_can_not_be_meant_is_explained(entry: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         Proxies.read([entry])
+
+
+def test_a_proxy_on_the_same_link_may_be_named_with_its_zone() -> None:
+    named = Proxies.read(["fe80::1%eth0"])
+    assert client_address(request("fe80::1", "198.51.100.1"), named) == "198.51.100.1"
+    assert client_address(request("fe80::2", "198.51.100.1"), named) == "fe80::/64"

@@ -54,4 +54,5 @@ async def test_a_call_takes_no_more_steps_than_it_did(serve: Serve, era: str) ->
             runs.append(steps.files)
     # What is written in batches, and waits for the network, falls into some of them.
     least = min(runs, key=Counter.total)
-    assert least.total() <= MOST[era], least.most_common()
+    # Where it has become less, the number above is to become less too.
+    assert MOST[era] * 0.75 < least.total() <= MOST[era], least.most_common()

@@ -107,6 +107,7 @@ class Server:
         self.emulator = EmulatorProcess()
         self.authority = Authority()
         self.file: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+        self.image = str(self.file["services"]["mcp-1"]["image"])
         self.typed: set[str] = set()
 
     # Life
@@ -130,8 +131,10 @@ class Server:
         self.engine.publish(WORLD, 443, 8443)
 
     def stop(self) -> None:
-        self.emulator.stop()
-        self.engine.stop()
+        try:
+            self.emulator.stop()
+        finally:
+            self.engine.stop()
 
     def __enter__(self) -> Server:
         try:
@@ -156,7 +159,7 @@ class Server:
         (bases / "pip.conf").write_text("\n".join(lines) + "\n")
         [python] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
         images = {python, "pebble", *(service["image"] for service in self.file["services"].values())}
-        for image in sorted(images - {"valet:0.1.0"}):
+        for image in sorted(images - {self.image}):
             sort = image.partition(":")[0].rpartition("/")[2]
             self.engine.build(image, bases / f"{sort}.Dockerfile")
 
@@ -234,3 +237,24 @@ def until(holds: Callable[[], object], seconds: float = 120) -> None:
     while not holds():
         assert time.monotonic() < end, f"it took longer than {seconds} seconds"
         time.sleep(0.2)
+
+
+def documented(page: str, heading: str) -> list[str]:
+    """The lines for Docker in the block, or blocks, under a heading."""
+    whole = (ROOT / page).read_text(encoding="utf-8")
+    [section] = re.findall(rf"^##+ {re.escape(heading)}\n(.*?)(?=^##)", whole, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    lines = [re.sub(r"\s+# .*", "", line) for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith("docker ")]
+
+
+def every() -> set[str]:
+    """All lines for Docker in the documents that somebody is to type."""
+    pages = ["README.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("docs/*.md"))]
+    found = set()
+    for page in pages:
+        whole = (ROOT / page).read_text(encoding="utf-8")
+        for block in re.findall(r"^```sh\n(.*?)^```", whole, re.MULTILINE | re.DOTALL):
+            found |= {re.sub(r"\s+# .*", "", line) for line in block.splitlines()}
+        found |= set(re.findall(r"`(docker (?:compose|exec|run|build) [^`\n]+)`", whole.replace("\n", " ")))
+    return {line for line in found if line.startswith("docker ")}

@@ -7,8 +7,8 @@
     engine.docker("compose", "up", "-d")    # in the engine's /srv/valet
     engine.publish("127.0.0.80", 443)
 
-Its mounts, networks, firewall and processes end with it, and no port of this machine is taken but what is
-published. There is no registry behind it: an image of which nothing was built or imported is missing.
+Its mounts, networks, firewall, cgroups and processes end with it, and no port of this machine is taken but
+what is published.
 """
 
 from __future__ import annotations
@@ -59,7 +59,16 @@ def system(folder: Path, suite: str, *packages: str) -> Path:
         (scripts / "scripts" / suite).symlink_to("sid")
     with log.open("w") as said:
         ran = subprocess.run(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(root)],
+            # What it mounts on the way is nobody else's.
+            [
+                "unshare",
+                "--mount",
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={','.join(packages)}",
+                suite,
+                str(root),
+            ],
             env={**os.environ, "DEBOOTSTRAP_DIR": str(scripts)},
             stdout=said,
             stderr=said,
@@ -110,7 +119,7 @@ class Engine:
         spaces = [*_TOGETHER, "unshare", "--mount", "--net", "--pid", "--fork", "--kill-child"]
         with self.log.open("wb") as said:
             self._engine = subprocess.Popen(
-                [*spaces, "sh", str(script), str(self._root)], stdout=said, stderr=said
+                [*spaces, "sh", str(script), str(self._root), self._group], stdout=said, stderr=said
             )
         self._until(lambda: self.docker("info", check=False).returncode == 0)
         daemon = self._daemon()
@@ -121,11 +130,18 @@ class Engine:
 
     def stop(self) -> None:
         """End it and all that runs in it, and take the folder away: an engine is a gigabyte."""
+        # The namespaces' first process is gone last, and only then does nobody write any more.
+        first = psutil.Process(self._engine.pid).children() if self._engine is not None else []
         for process in (self._engine, self._network):
             if process is not None:
                 process.kill()
                 process.wait()
+        psutil.wait_procs(first, 30)
         shutil.rmtree(self.folder)
+        for place in Path("/sys/fs/cgroup").rglob(self._group):
+            for group in sorted(filter(Path.is_dir, place.rglob("*")), reverse=True):
+                group.rmdir()
+            place.rmdir()
 
     # Use
 
@@ -179,6 +195,11 @@ class Engine:
             line.shutdown(socket.SHUT_WR)
             answer = json.loads(line.recv(65536))
         assert "return" in answer, answer
+
+    @property
+    def _group(self) -> str:
+        """Under which the containers' cgroups are, which outlive a namespace."""
+        return f"valet-proof-{os.getpid()}"
 
     @property
     def _ports(self) -> Path:

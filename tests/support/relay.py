@@ -47,15 +47,21 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _join(self, reader: StreamReader, writer: StreamWriter) -> None:
-        host, port = self._at
-        if host.startswith("/"):
-            theirs, there = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-        else:
-            source = (self._source, 0) if self._source else None
-            theirs, there = await asyncio.open_connection(host, port, local_addr=source)
+        try:
+            theirs, there = await self._reach()
+        except OSError:
+            writer.close()
+            return
         self._ends += (writer, there)
         for one in (self._pass(reader, there, writer), self._pass(theirs, writer)):
             self._tasks.add(asyncio.create_task(one))
+
+    async def _reach(self) -> tuple[StreamReader, StreamWriter]:
+        host, port = self._at
+        if host.startswith("/"):
+            return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+        source = (self._source, 0) if self._source else None
+        return await asyncio.open_connection(host, port, local_addr=source)
 
     async def _pass(self, source: StreamReader, sink: StreamWriter, back: StreamWriter | None = None) -> None:
         """`back` leads to who asks."""
