@@ -58,6 +58,7 @@ command -v promtool >/dev/null 2>&1 ||
     command -v debootstrap >/dev/null 2>&1 || [ -x /usr/sbin/debootstrap ] ||
         install debootstrap "the compose file in a Docker engine" ""
     command -v slirp4netns >/dev/null 2>&1 || install slirp4netns "the compose file in a Docker engine" ""
+    command -v ip >/dev/null 2>&1 || [ -x /usr/sbin/ip ] || install iproute2 "the compose file in a Docker engine" ""
 }
 
 [ -f "${VALET_WYCHEPROOF:-../shared/spec/wycheproof}/aes_gcm_test.json" ] ||

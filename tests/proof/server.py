@@ -10,15 +10,19 @@ import json
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import yaml
+from cryptography import x509
 
 from tests.connect.tlshost import Authority
 from tests.support.emulator import EmulatorProcess
@@ -226,6 +230,13 @@ class Server:
         """healthy, unhealthy or starting."""
         return str(self.inspect(service, "State")["Health"]["Status"])
 
+    def ready(self) -> float:
+        """Seconds from the start of mcp-1's container to its word that it is ready."""
+        begun = datetime.fromisoformat(self.inspect("mcp-1", "State")["StartedAt"][:26])
+        said = self.engine.docker("logs", "--timestamps", "valet-mcp-1-1").stdout
+        words = [line for line in said.splitlines() if "The MCP server is ready" in line]
+        return (datetime.fromisoformat(words[-1].split()[0][:26]) - begun).total_seconds()
+
     def inside(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
         """A command in the container of a service that runs; how it ends is the caller's."""
         return self.engine.docker("exec", f"valet-{service}-1", *words, check=False)
@@ -258,3 +269,12 @@ def every() -> set[str]:
             found |= {re.sub(r"\s+# .*", "", line) for line in block.splitlines()}
         found |= set(re.findall(r"`(docker (?:compose|exec|run|build) [^`\n]+)`", whole.replace("\n", " ")))
     return {line for line in found if line.startswith("docker ")}
+
+
+def shown() -> x509.Certificate:
+    """What nginx shows to whoever asks for the name."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    line = socket.create_connection((FRONT, 443), 10)
+    with context.wrap_socket(line, server_hostname=NAME) as tls:
+        return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")

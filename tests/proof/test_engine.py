@@ -9,8 +9,8 @@ import asyncio
 import re
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -19,7 +19,20 @@ from cryptography import x509
 from playwright.async_api import Browser
 
 from tests.proof.conftest import Say
-from tests.proof.server import CANARY, DOORS, FRONT, NAME, ROOT, URL, WORLD, Server, documented, every, until
+from tests.proof.server import (
+    CANARY,
+    DOORS,
+    FRONT,
+    NAME,
+    ROOT,
+    URL,
+    WORLD,
+    Server,
+    documented,
+    every,
+    shown,
+    until,
+)
 from tests.support import engine
 from tests.support.chromium import launched
 from tests.support.engine import HERE
@@ -61,15 +74,6 @@ async def somebody(chromium: Browser, server: Server) -> Person:
     context = await chromium.new_context(ignore_https_errors=True)
     page = await context.new_page()
     return Person(page, URL, trust=server.authority.trusted(), world="https://accounts.*/**")
-
-
-def shown() -> x509.Certificate:
-    """What nginx shows to whoever asks for the name."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    line = socket.create_connection((FRONT, 443), 10)
-    with context.wrap_socket(line, server_hostname=NAME) as tls:
-        return x509.load_der_x509_certificate(tls.getpeercert(binary_form=True) or b"")
 
 
 async def plays(server: Server, person: Person) -> None:
@@ -209,6 +213,22 @@ def test_who_reaches_whom(server: Server) -> None:
     )
 
 
+ASKED = (
+    "import sys, httpx2; print(httpx2.get(sys.argv[1], verify=False, headers={'User-Agent': 'visitor'}).text)"
+)
+
+
+def test_visitors_are_seen_by_their_own_addresses(server: Server) -> None:
+    """By IPv6 and by IPv4: else all of them would share one limit."""
+    ours, theirs = ("2001:db8::1/64", "203.0.113.1/24"), ("2001:db8::2/64", "203.0.113.2/24")
+    with server.engine.visitor(ours, theirs) as visitor:
+        for there in ("[2001:db8::1]", "203.0.113.1"):
+            assert visitor(sys.executable, "-c", ASKED, f"https://{there}/healthz").strip() == "ok"
+    lines = [line for line in server.compose("logs", "nginx").splitlines() if '"client":"visitor"' in line]
+    seen = [re.findall(r'"address":"([^"]+)"', line) for line in lines]
+    assert seen == [["2001:db8::2"], ["::ffff:203.0.113.2"]]
+
+
 async def test_it_plays_after_a_restart(server: Server, ana: Person) -> None:
     server.type("docker compose down")
     assert server.compose("ps", "--all", "--quiet") == ""
@@ -324,14 +344,6 @@ async def test_a_new_server_from_the_two_backups(server: Server, ana: Person) ->
     await plays(server, ana)
 
 
-def ready(server: Server) -> float:
-    """Seconds from the start of mcp-1's container to its word that it is ready."""
-    begun = datetime.fromisoformat(server.inspect("mcp-1", "State")["StartedAt"][:26])
-    said = server.engine.docker("logs", "--timestamps", "valet-mcp-1-1").stdout
-    words = [line for line in said.splitlines() if "The MCP server is ready" in line]
-    return (datetime.fromisoformat(words[-1].split()[0][:26]) - begun).total_seconds()
-
-
 async def test_the_runbooks_lines(server: Server, ana: Person, say: Say) -> None:
     for line in documented("docs/operations.md", "Rotate a database password"):
         server.type(line)
@@ -349,7 +361,7 @@ async def test_the_runbooks_lines(server: Server, ana: Person, say: Say) -> None
     await plays(server, ana)
     used = server.engine.docker("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}").stdout
     [resident] = re.findall(r"valet-mcp-1-1 (\S+)", used)
-    say(f"mcp-1 was ready {ready(server):.2f} s after its container began, and holds {resident}")
+    say(f"mcp-1 was ready {server.ready():.2f} s after its container began, and holds {resident}")
 
 
 def test_one_container_alone(server: Server) -> None:

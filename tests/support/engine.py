@@ -20,7 +20,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -29,9 +30,12 @@ import pytest
 SUITE = "forky"
 """Debian's release with an engine and a Compose as new as docs/setup.md asks for."""
 PACKAGES = ("docker.io", "docker-cli", "docker-compose", "docker-buildx", "iptables", "iproute2", "git")
-PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "pivot_root")
+PROGRAMS = ("debootstrap", "slirp4netns", "unshare", "nsenter", "pivot_root", "ip")
 HERE = "10.0.2.2"
 """This machine's loopback, as the engine's containers see it (slirp4netns(1))."""
+
+Visitor = Callable[..., str]
+"""Runs a command with words, outside the engine, and gives what it printed."""
 
 _TOGETHER = ("setpriv", "--pdeathsig", "KILL")
 """What begins like this does not outlive the test."""
@@ -59,15 +63,11 @@ def system(folder: Path, suite: str, *packages: str) -> Path:
         (scripts / "scripts" / suite).symlink_to("sid")
     with log.open("w") as said:
         ran = subprocess.run(
-            # What it mounts on the way is nobody else's.
+            # What it mounts on the way is nobody else's, and none of its children is left over.
             [
-                "unshare",
-                "--mount",
-                "debootstrap",
-                "--variant=minbase",
-                f"--include={','.join(packages)}",
-                suite,
-                str(root),
+                *_TOGETHER,
+                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
+                *("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, str(root)),
             ],
             env={**os.environ, "DEBOOTSTRAP_DIR": str(scripts)},
             stdout=said,
@@ -195,6 +195,36 @@ class Engine:
             line.shutdown(socket.SHUT_WR)
             answer = json.loads(line.recv(65536))
         assert "return" in answer, answer
+
+    @contextmanager
+    def visitor(self, ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Visitor]:
+        """Somebody outside, on a line of their own: the engine's addresses on it, and theirs."""
+        alone = subprocess.Popen([*_TOGETHER, "unshare", "--net", "sleep", "infinity"])
+        try:
+            engine, visitor = str(self._daemon()), str(alone.pid)
+            here = Path("/proc/self/ns/net").readlink()
+            self._until(lambda: Path(f"/proc/{visitor}/ns/net").readlink() != here)
+            pair = ("link", "add", "line", "netns", engine, "type", "veth", "peer", "name", "line")
+            subprocess.run(["ip", *pair, "netns", visitor], check=True)
+            for end, addresses in ((engine, ours), (visitor, theirs)):
+                into = ["nsenter", "--target", end, "--net", "ip"]
+                for address in addresses:
+                    more = ["nodad"] if ":" in address else []
+                    subprocess.run([*into, "addr", "add", address, "dev", "line", *more], check=True)
+                subprocess.run([*into, "link", "set", "line", "up"], check=True)
+            yield (
+                lambda *words: (
+                    subprocess.run(
+                        ["nsenter", "--target", visitor, "--net", *words],
+                        capture_output=True,
+                        text=True,
+                        check=True,
+                    ).stdout
+                )
+            )
+        finally:
+            alone.kill()
+            alone.wait()
 
     @property
     def _group(self) -> str:
