@@ -159,7 +159,7 @@ class Server:
         (bases / "world.crt").write_text(self.authority.pem)
         shutil.copy("/etc/ssl/certs/ca-certificates.crt", bases / "trusted.pem")
         index = os.environ.get("PIP_INDEX_URL")
-        lines = ["[global]", "cert = /etc/trusted.pem", *([f"index-url = {index}"] if index else [])]
+        lines = ["[global]", "cert = /etc/trusted.pem", *([f"index_url = {index}"] if index else [])]
         (bases / "pip.conf").write_text("\n".join(lines) + "\n")
         [python] = re.findall(r"^ARG BASE=(\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
         images = {python, "pebble", *(service["image"] for service in self.file["services"].values())}
