@@ -201,6 +201,11 @@ class Chat:
         """A button of the app, by what a person hears of it."""
         return self.view.get_by_role("button", name=name, exact=True)
 
+    async def press(self, name: str) -> None:
+        """A button of an app that has grown: once the host has made room, for until then it moves."""
+        await self.until("Math.abs(innerHeight - document.body.getBoundingClientRect().height) <= 1")
+        await self.button(name).click()
+
     async def tell(self, method: str, params: Json) -> None:
         """A notification of the host."""
         await self.page.evaluate(

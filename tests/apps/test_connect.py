@@ -56,12 +56,12 @@ async def test_the_question_the_page_and_the_way_back(chat: Chat, deck: Home) ->
     await chat.button("Open the connect page").dblclick()
     await expect(chat.at("#offer")).to_contain_text("It is open in your browser.")
     assert chat.opened == [CONNECT_URL]
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#note")).to_have_text(
         "It is not connected yet. Finish on the page in your browser, then try again."
     )
     deck.list = overview("connected", accounts=1)
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("h1")).to_have_text("Spotify is connected")
     await expect(chat.at("#note")).to_be_hidden()
     await expect(chat.at("button")).to_have_count(0)
@@ -105,7 +105,7 @@ async def test_one_account_more_is_there_when_there_is_one_more(chat: Chat, deck
     await expect(chat.at("h1")).to_have_text("Connect Spotify")
     await chat.button("Open the connect page").click()
     deck.list = overview("connected", accounts=2)
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("h1")).to_have_text("Spotify is connected")
 
 
@@ -141,7 +141,7 @@ async def test_a_list_that_can_not_be_had_is_said_to_be_so(
     deck.list = listed
     await chat.show("connect.html", WAITING)
     await chat.button("Open the connect page").click()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#note")).to_contain_text(said)
 
 

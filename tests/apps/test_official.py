@@ -35,7 +35,7 @@ async def test_connecting_in_an_official_host(chat: Chat, deck: Deck) -> None:
     package("axe-core")
     await chat.show("player.html", UNCONNECTED, host="official")
     await chat.button("Open the connect page").click()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#title")).to_have_text("Despacito")
     await chat.show("connect.html", WAITING, host="official")
     await expect(chat.at("h1")).to_have_text("Connect Spotify")

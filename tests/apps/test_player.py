@@ -216,7 +216,7 @@ async def test_connecting_from_the_player(chat: Chat, deck: Deck) -> None:
     await chat.button("Open the connect page").click()
     await expect(chat.at("#offer")).to_contain_text("Come back here when you are done")
     assert chat.opened == [CONNECT_URL]
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("h1:visible")).to_have_text("Despacito")
     await expect(chat.at("#offer")).to_be_hidden()
 
@@ -232,13 +232,13 @@ async def test_another_link_leaves_the_way_on(chat: Chat, deck: Deck) -> None:
     }
     await chat.show("player.html", UNCONNECTED)
     await chat.button("Open the connect page").click()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#note")).to_contain_text("not connected yet")
     await chat.button("Open the connect page").click()
     await expect(chat.button("Open it again")).to_be_visible()
     assert chat.opened == [CONNECT_URL, f"{CONNECT_URL}2"]
     deck.failing.clear()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#title")).to_have_text("Despacito")
 
 
@@ -256,9 +256,9 @@ async def test_who_is_done_while_the_page_looks_is_not_overheard(chat: Chat, dec
     await chat.show("player.html", UNCONNECTED)
     await chat.button("Open the connect page").click()
     chat.serve = slow
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await asked.wait()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     held.set()
     await expect(chat.at("#title")).to_have_text("Despacito")
 
@@ -284,7 +284,7 @@ async def test_a_host_that_opens_no_links_lets_the_person_copy_it(chat: Chat, de
     await expect(chat.at("code")).to_have_text(CONNECT_URL)
     await expect(chat.at("code")).to_have_css("user-select", "all")
     await expect(chat.button("Open the connect page")).to_be_hidden()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("h1:visible")).to_have_text("Despacito")
     assert await chat.at("#title a").count() == (0 if way == "unable" else 1)
 
@@ -360,7 +360,7 @@ async def test_a_command_that_needs_more_of_spotify_offers_to_allow_it(chat: Cha
     await expect(chat.at("#offer h2")).to_have_text("Allow more on Spotify")
     await expect(chat.at("h1:visible")).to_have_text("Despacito")
     await chat.button("Open the connect page").click()
-    await chat.button("I’m done").click()
+    await chat.press("I’m done")
     await expect(chat.at("#offer")).to_be_hidden()
 
 
