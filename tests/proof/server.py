@@ -13,10 +13,10 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -28,6 +28,7 @@ from tests.connect.tlshost import Authority
 from tests.support.emulator import EmulatorProcess
 from tests.support.engine import HERE, Engine, system
 from tests.support.ports import free_port
+from tests.support.site import until as holds_within
 
 ROOT = Path(__file__).resolve().parents[2]
 BASES = Path(__file__).parent / "base"
@@ -45,6 +46,7 @@ PROVIDERS = (
 )
 CANARY = "canary-client-secret-of-this-server"
 APPS = {"spotify": "an-app-at-spotify", "google": "an-app-at-google"}
+until = partial(holds_within, seconds=120)
 DOORS = ("mcp-1", "mcp-2", "connect")
 
 _NGINX = """pid /tmp/world.pid;
@@ -240,14 +242,6 @@ class Server:
     def inside(self, service: str, *words: str) -> subprocess.CompletedProcess[str]:
         """A command in the container of a service that runs; how it ends is the caller's."""
         return self.engine.docker("exec", f"valet-{service}-1", *words, check=False)
-
-
-def until(holds: Callable[[], object], seconds: float = 120) -> None:
-    """Wait until something holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"it took longer than {seconds} seconds"
-        time.sleep(0.2)
 
 
 def documented(page: str, heading: str) -> list[str]:

@@ -108,7 +108,7 @@ def test_three_lines_and_one_command_bring_everything_up(server: Server, say: Sa
 
 def test_the_certificate_comes_by_acme_and_nginx_takes_it(server: Server) -> None:
     begun = server.inspect("nginx", "State")["StartedAt"]
-    until(lambda: "Pebble" in shown().issuer.rfc4514_string(), 180)
+    until(lambda: "Pebble" in shown().issuer.rfc4514_string(), seconds=180)
     names = shown().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [NAME]
     assert server.inspect("nginx", "State")["StartedAt"] == begun, "it was not started again"

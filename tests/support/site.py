@@ -179,11 +179,11 @@ class Site:
         return re.sub(r"\$\{(\w+):([-?])([^}]*)\}", value, text)
 
 
-def until(holds: Callable[[], object]) -> None:
+def until(holds: Callable[[], object], seconds: float = 60) -> None:
     """Wait until something holds."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, "it took longer than a minute"
+        assert time.monotonic() < end, f"it took longer than {seconds} seconds"
         time.sleep(0.05)
 
 
